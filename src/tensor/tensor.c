@@ -1,0 +1,126 @@
+#include "tensor/tensor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	size_t size;
+} dtypes[DT_COUNT] = {
+	[DT_F32] = { "F32", 4 }, [DT_F16] = { "F16", 2 }, [DT_BF16] = { "BF16", 2 },
+	[DT_F64] = { "F64", 8 }, [DT_I64] = { "I64", 8 }, [DT_I32] = { "I32", 4 },
+	[DT_U8] = { "U8", 1 },
+};
+
+const char *dtype_name(enum dtype t) { return t < DT_COUNT ? dtypes[t].name : "?"; }
+
+size_t dtype_size(enum dtype t) { return t < DT_COUNT ? dtypes[t].size : 0; }
+
+struct tensor tensor_of(enum dtype dtype, void *data, int ndim, const int64_t *dim)
+{
+	assert(ndim >= 0 && ndim <= TENSOR_MAX_DIMS);
+	struct tensor t = { .dtype = dtype, .ndim = ndim, .data = data };
+	for (int i = 0; i < ndim; i++)
+		t.dim[i] = dim[i];
+	t.ld = tensor_cols(&t);
+	return t;
+}
+
+int64_t tensor_count(const struct tensor *t)
+{
+	int64_t n = 1;
+	for (int i = 0; i < t->ndim; i++)
+		n *= t->dim[i];
+	return n;
+}
+
+int64_t tensor_rows(const struct tensor *t)
+{
+	int64_t n = 1;
+	for (int i = 0; i + 1 < t->ndim; i++)
+		n *= t->dim[i];
+	return n;
+}
+
+int64_t tensor_cols(const struct tensor *t) { return t->ndim ? t->dim[t->ndim - 1] : 1; }
+
+int64_t tensor_bytes(const struct tensor *t)
+{
+	return tensor_count(t) * (int64_t)dtype_size(t->dtype);
+}
+
+struct tensor tensor_columns(struct tensor t, int64_t begin, int64_t width)
+{
+	assert(t.dtype == DT_F32 && t.ndim > 0 && begin >= 0 && width >= 0);
+	assert(begin + width <= tensor_cols(&t));
+	if (t.data)
+		t.data = (float *)t.data + begin;
+	t.dim[t.ndim - 1] = width;
+	return t; /* ld stays: that is the point */
+}
+
+const char *shape_text(int ndim, const int64_t *dim, char *buf, size_t size)
+{
+	size_t at = 0;
+	at += (size_t)snprintf(buf, size, "[");
+	for (int i = 0; i < ndim && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%lld", i ? ", " : "",
+				       (long long)dim[i]);
+	if (at < size)
+		snprintf(buf + at, size - at, "]");
+	return buf;
+}
+
+static float from_bits(uint32_t bits)
+{
+	float f;
+	memcpy(&f, &bits, sizeof(f));
+	return f;
+}
+
+float bf16_to_f32(uint16_t h) { return from_bits((uint32_t)h << 16); }
+
+float f16_to_f32(uint16_t h)
+{
+	uint32_t sign = (uint32_t)(h & 0x8000) << 16;
+	uint32_t exponent = (h >> 10) & 0x1F, fraction = h & 0x3FF;
+	if (exponent == 31) /* infinity and NaN */
+		return from_bits(sign | 0x7F800000u | fraction << 13);
+	if (exponent) /* normal: only the bias differs */
+		return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
+	float magnitude = (float)fraction * 0x1p-24f; /* zero and subnormal */
+	return sign ? -magnitude : magnitude;
+}
+
+void dtype_to_f32(enum dtype type, const void *from, float *to, size_t n)
+{
+	const char *p = from;
+	uint16_t half;
+	double wide;
+	switch (type) {
+	case DT_F32:
+		memcpy(to, from, n * 4);
+		return;
+	case DT_F16:
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&half, p + 2 * i, 2);
+			to[i] = f16_to_f32(half);
+		}
+		return;
+	case DT_BF16:
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&half, p + 2 * i, 2);
+			to[i] = bf16_to_f32(half);
+		}
+		return;
+	case DT_F64:
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&wide, p + 8 * i, 8);
+			to[i] = (float)wide;
+		}
+		return;
+	default:
+		assert(!"a float type");
+	}
+}
