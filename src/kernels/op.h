@@ -1,0 +1,94 @@
+/*
+ * A pass: how a model computes.
+ *
+ * Ops allocate their result in the pass's arena, open a span, call the backend and close
+ * the span with what they counted. The first failure (no memory, cancelled) sticks: later
+ * ops do nothing and pass_end() reports it, so a model reads like its paper, without
+ * error checks.
+ *
+ * The same model code runs on every backend. On `dry` the arena has no memory and nothing
+ * is computed, but shapes, FLOPs, bytes and the peak of the arena are those of the real
+ * pass.
+ *
+ * FLOP conventions (struct op_count): `flops` is ours: 2 per multiply-add, and 1 for
+ * every other arithmetic operation on an element (bias 1, residual 1, layer norm 8,
+ * quick_gelu 5, gelu 5, softmax 5 per score, position 1, L2 norm 2, select 1 per score);
+ * `fvcore` counts 1 per multiply-add, 5 per element of an affine layer norm and no
+ * attention products; `torch` counts 2 per multiply-add of matrix products and
+ * convolutions and nothing else.
+ */
+#ifndef KERNELS_OP_H
+#define KERNELS_OP_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "kernels/backend.h"
+
+struct op_count {
+	const char *kind;   /* "linear", "attention", ...: static */
+	const char *engine; /* of a matrix product, else NULL */
+	double flops, flops_fvcore, flops_torch;
+	double bytes_read, bytes_written; /* each operand once */
+	int64_t tokens_in, tokens_out;    /* per item; 0: not a token operation */
+	int64_t m, n, k;                  /* of the matrix product; 0: none */
+};
+
+/* Implemented by the profiler; NULL in a pass that is not watched. */
+struct tracer {
+	void (*open)(struct tracer *, const char *name);
+	void (*close)(struct tracer *,
+		      const struct op_count *); /* NULL: a group of ops */
+};
+
+struct pass {
+	const struct backend *backend;
+	void *self; /* the backend's */
+	struct arena *arena;
+	struct tracer *tracer;     /* or NULL */
+	const atomic_bool *cancel; /* tested between two ops; or NULL */
+	bool (*still)(void *ctx);  /* asked between two ops; false cancels; or NULL */
+	void *still_ctx;
+	enum err err;
+};
+
+/* OK, or the first failure of the pass (its message is the thread's). */
+enum err pass_end(struct pass *) MUST_CHECK;
+
+/* Memory of the pass; a data-less tensor and a sticking error when there is none. */
+struct tensor pass_tensor(struct pass *, enum dtype, int ndim, const int64_t *dim);
+
+/* Temporaries made between mark and release die together. */
+size_t pass_mark(const struct pass *);
+void pass_release(struct pass *, size_t mark);
+
+/* A group of ops: the path of what runs inside is NAME.OP; `index` < 0 for a plain name.
+ */
+void span_open(struct pass *, const char *name, int index);
+void span_close(struct pass *);
+
+/* act(x W^T + b): [.., in] -> [.., out] */
+struct tensor op_linear(struct pass *, const char *name, struct tensor x,
+			const struct linear *, enum act);
+/* y += x W^T + b, in place */
+void op_linear_add(struct pass *, const char *name, struct tensor y, struct tensor x,
+		   const struct linear *);
+struct tensor op_layernorm(struct pass *, const char *name, struct tensor x,
+			   const struct norm *);
+/* q [B, Tq, D], k, v [B, Tk, D] -> [B, Tq, D] */
+struct tensor op_attention(struct pass *, const char *name, struct tensor q,
+			   struct tensor k, struct tensor v, const struct attn_opts *);
+/* A convolution of stride p as a matrix product: image [B, 3, S, S'] -> [B, N, 3 p p] */
+struct tensor op_patches(struct pass *, const char *name, struct tensor image, int patch);
+/* [B, N, D] -> [B, 1 + K, D], see backend.h; kept data-less with ndim 0: all */
+struct tensor op_embed(struct pass *, const char *name, struct tensor x,
+		       struct tensor kept, struct tensor cls, struct tensor pos);
+struct tensor op_row_norms(struct pass *, const char *name, struct tensor x);
+/* Uniform scores [B, N] for the tokens of x. */
+struct tensor op_random_scores(struct pass *, const char *name, struct tensor x,
+			       uint64_t key);
+/* score [B, N] -> kept I32 [B, count] */
+struct tensor op_select(struct pass *, const char *name, struct tensor score,
+			int64_t count);
+
+#endif
