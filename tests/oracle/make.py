@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Makes all fixtures, or checks that the committed ones are what the scripts make.
+
+    make.py              writes tests/fixtures
+    make.py --check      writes elsewhere and compares; exit status 1 on a difference
+"""
+
+import argparse
+import filecmp
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = HERE.parent / "fixtures"
+SCRIPTS = ("clip_fixtures.py", "image_fixtures.py", "preprocess_fixtures.py")  # in this order
+
+
+def make(outdir):
+    for script in SCRIPTS:
+        subprocess.run([sys.executable, HERE / script, outdir], check=True)
+
+
+def differences(made, committed):
+    """Paths that are missing from `committed` or have other bytes there."""
+    for path in sorted(made.rglob("*")):
+        name = path.relative_to(made)
+        if path.is_file():
+            twin = committed / name
+            if not twin.is_file() or not filecmp.cmp(path, twin, shallow=False):
+                yield name
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare, change nothing")
+    if not parser.parse_args().check:
+        make(FIXTURES)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder)
+        make(made)
+        changed = list(differences(made, FIXTURES))
+    for name in changed:
+        print("differs:", name)
+    return 1 if changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
