@@ -1,0 +1,164 @@
+/*
+ * A run: what was asked and what came of it. The one value that flows through everything: the
+ * worker fills it, the protocol carries it, the store keeps it, exporters and views show it.
+ *
+ * Every number is a double; not measured is NaN, never 0. Strings that are not known are NULL.
+ * Times are nanoseconds, sizes bytes. Strings and arrays live in the run's own memory (`mem`)
+ * and die with it.
+ */
+#ifndef PROFILER_RUN_H
+#define PROFILER_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/knobs.h"
+#include "base/uid.h"
+#include "profiler/metric.h"
+
+#define RUN_RESULT_VERSION 1
+
+/* An estimate has the shape of a result, comes from a dry pass and is never stored. */
+enum run_state { RUN_DONE, RUN_FAILED, RUN_ESTIMATE };
+
+struct layer {
+	const char *path; /* "blocks.3.attn.qkv" */
+	const char *name; /* what it adds to its parent's path: "attn.qkv" */
+	int parent;	  /* index of an earlier layer; -1: top */
+	const char *kind; /* "linear", "attention", ..., "group" */
+	const char *engine; /* of its matrix product, or NULL */
+	double v[METRIC_COUNT];
+};
+
+struct run_model {
+	const char *name, *family, *source, *format, *sha256;
+	double params, bytes;
+	bool random_weights;
+};
+
+struct run_input {
+	const char *kind;   /* "image", "scene" */
+	const char *source; /* path, or NULL for what is built in */
+	const char *sha256; /* of the preprocessed values */
+	double batch, tokens;
+};
+
+/* Uninstrumented passes: what a user of the model would see. */
+struct run_wall {
+	double n, warmup, min_ns, p50_ns, mean_ns, sd_ns, ci95_lo_ns, ci95_hi_ns, max_ns;
+	const char *stopped_by; /* "noise", "samples", "budget" */
+	double *samples_ns;	/* [n_samples], in the order they ran */
+	int n_samples;
+};
+
+struct run_whole {
+	double p50_ns;	       /* median of the uninstrumented passes */
+	double layer_sum_ns;   /* sum of wall_ns over leaves */
+	double overhead_ratio; /* instrumented median / uninstrumented median */
+};
+
+struct run_throughput {
+	double items_per_s, tokens_per_s;
+};
+
+struct run_memory {
+	double peak_rss_bytes, model_bytes, peak_activation_bytes, gpu_peak_bytes;
+};
+
+struct run_rusage {
+	double user_ns, sys_ns, minor_faults, major_faults, voluntary_switches,
+		involuntary_switches;
+};
+
+struct run_flops {
+	double ours, fvcore, torch;
+};
+
+struct run_bytes {
+	double read, written;
+};
+
+struct run_fidelity {
+	const char *reference; /* canonical knobs of the base; NULL: no fidelity at all */
+	double images, cosine, cosine_p5, cosine_min, rel_l2, top1_agree;
+};
+
+struct run_tokens {
+	double *per_layer; /* [n_layers]: tokens of an item that enter each block */
+	int n_layers;
+	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was dropped */
+	int n_kept;
+};
+
+struct run_env {
+	const char *host, *cpu, *isa, *governor, *blas_name, *blas_core, *blas_version, *os,
+		*version, *gpu, *driver;
+	double n_cpu, threads;
+};
+
+struct run {
+	struct scratch mem;
+
+	int64_t id;	    /* row in the store; 0: not stored. Not part of the result object */
+	char uid[UID_SIZE]; /* "": not given yet */
+	const char *session;
+	double started_ns, ended_ns; /* since 1970 */
+	enum run_state state;
+	const char *error; /* of a failed run */
+	bool trail;	   /* a stop of the slider that nobody kept; not part of the object */
+
+	struct run_model model;
+	struct run_input input;
+	const char *device;
+	struct knobs knobs;
+	uint64_t knob_mask; /* those that apply to the model */
+
+	struct run_wall wall;
+	struct run_whole whole;
+	struct run_throughput throughput;
+	struct run_memory memory;
+	struct run_rusage rusage;
+	struct run_flops flops;
+	struct run_bytes bytes;
+	struct run_fidelity fidelity;
+	struct run_tokens tokens;
+	struct layer *layers; /* parents before children, in the order they ran */
+	int n_layers;
+	struct run_env env;
+	const char **warnings;
+	int n_warnings;
+};
+
+struct run *run_create(void); /* all not measured, knobs at their defaults */
+void run_free(struct run *);
+
+/* Copies into the run's memory. */
+const char *run_str(struct run *, const char *);
+double *run_doubles(struct run *, const double *from, int n);
+struct layer *run_add_layers(struct run *, int n); /* sets layers, all not measured */
+void run_warn(struct run *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* True when no other layer has it as its parent. */
+bool run_layer_is_leaf(const struct run *, int layer);
+
+/* The kept count of the knobs (contract: stored with keep): tokens at the end, or NaN. */
+double run_kept(const struct run *);
+
+/*
+ * The identity of a setting: sha256 over model, input, canonical knobs and device. False
+ * (and "") while the model's or the input's hash is not known.
+ */
+#define RUN_CELL_SIZE 65
+bool run_cell(const struct run *, char cell[RUN_CELL_SIZE]);
+/* The cell of the same workload with every technique off. */
+bool run_base_cell(const struct run *, char cell[RUN_CELL_SIZE]);
+
+/* The result object of the contract, version 1: one encoder, one decoder. */
+json_t *run_to_json(const struct run *);
+/* Untrusted input: wrong types, versions, parents that do not precede or absurd counts are
+ * ERR_FORMAT, the message begins with `what`. */
+enum err run_from_json(const json_t *, const char *what, struct run **out) MUST_CHECK;
+
+#endif

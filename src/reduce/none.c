@@ -1,0 +1,7 @@
+/* No reduction: the model as it is. */
+#include "reduce/method.h"
+
+const struct method none_method = {
+	.name = "none",
+	.help = "every token stays; no technique code runs",
+};
