@@ -60,6 +60,15 @@ struct tensor tensor_columns(struct tensor t, int64_t begin, int64_t width)
 	return t; /* ld stays: that is the point */
 }
 
+bool shape_count(int ndim, const int64_t *dim, int64_t *count)
+{
+	*count = 1;
+	for (int i = 0; i < ndim; i++)
+		if (dim[i] < 0 || __builtin_mul_overflow(*count, dim[i], count))
+			return false;
+	return true;
+}
+
 const char *shape_text(int ndim, const int64_t *dim, char *buf, size_t size)
 {
 	size_t at = 0;
@@ -81,16 +90,20 @@ static float from_bits(uint32_t bits)
 
 float bf16_to_f32(uint16_t h) { return from_bits((uint32_t)h << 16); }
 
+/* Every case is computed and one is picked, so that a loop of these vectorises. The
+ * product is exact and normal: threads that flush denormals get the same numbers. */
 float f16_to_f32(uint16_t h)
 {
 	uint32_t sign = (uint32_t)(h & 0x8000) << 16;
-	uint32_t exponent = (h >> 10) & 0x1F, fraction = h & 0x3FF;
-	if (exponent == 31) /* infinity and NaN */
-		return from_bits(sign | 0x7F800000u | fraction << 13);
-	if (exponent) /* normal: only the bias differs */
-		return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-	float magnitude = (float)fraction * 0x1p-24f; /* zero and subnormal */
-	return sign ? -magnitude : magnitude;
+	uint32_t exponent = h & 0x7C00, magnitude = (uint32_t)(h & 0x7FFF) << 13;
+	uint32_t normal = magnitude + (112u << 23); /* only the bias differs */
+	uint32_t special = magnitude | 0x7F800000u; /* infinity and NaN */
+	float tiny = (float)(h & 0x3FF) * 0x1p-24f; /* zero and subnormal */
+	uint32_t subnormal;
+	memcpy(&subnormal, &tiny, sizeof(subnormal));
+	uint32_t bits = exponent == 0x7C00 ? special : normal;
+	bits = exponent == 0 ? subnormal : bits;
+	return from_bits(sign | bits);
 }
 
 void dtype_to_f32(enum dtype type, const void *from, float *to, size_t n)

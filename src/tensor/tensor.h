@@ -47,6 +47,10 @@ static inline float *tensor_row(const struct tensor *t, int64_t row)
 	return (float *)t->data + row * t->ld;
 }
 
+/* The elements of a shape; false where a dimension is negative or the product overflows.
+ * For shapes that come from a file. */
+bool shape_count(int ndim, const int64_t *dim, int64_t *count);
+
 /* "[2, 197, 768]" into buf; returns buf. */
 const char *shape_text(int ndim, const int64_t *dim, char *buf, size_t size);
 
