@@ -1,11 +1,14 @@
 /*
- * A named set of weights, whatever they come from: one mapped file, a set of shards, a
- * seeded generator. A model asks for a name and the shape it expects and gets F32 (or
- * 2-byte) memory that lives as long as the set.
+ * A named set of weights, whatever they come from: a mapped file (file_source.h), a
+ * seeded generator (random_source.h). A model asks for a name and the shape it expects
+ * and gets F32 memory that lives as long as the set.
  *
  * A source that is a file checks that the tensor exists and has that shape; the generator
  * makes one. The first request that fails sticks, so that a family can bind all its
  * weights and look at `tensors_error` once.
+ *
+ * Asking costs nothing but address space; tensors_prepare() reads, converts or generates.
+ * So a dry pass can run on a set that was never prepared. One thread at a time.
  */
 #ifndef TENSOR_TENSORS_H
 #define TENSOR_TENSORS_H
@@ -18,45 +21,57 @@ struct tensors;
 /* What a source implements; `self` is its own. */
 struct tensors_source {
 	const char *name; /* "safetensors", "random" */
-	/* The stored shape; false: there is no such tensor. NULL: any shape is possible.
-	 */
+	/* The stored tensor, `data` at any alignment; false: there is no such tensor.
+	 * NULL: any name and shape is possible. */
 	bool (*find)(void *self, const char *name, struct tensor *stored);
-	/* Fills `out` (n F32 elements) with the tensor; runs in parts, so may be called
-	 * by several threads for different ranges. */
+	/* Elements [begin, end) of a tensor in row-major order, as F32 to `out`. Called
+	 * by several threads at once for different ranges. */
 	void (*fill)(void *self, const char *name, const struct tensor *shape,
 		     int64_t begin, int64_t end, float *out);
+	/* Whether everything read so far was right. NULL: always. */
+	enum err (*check)(void *self);
 	void (*free)(void *self);
 };
 
+/* Takes `self`; `label` is copied and begins every message. */
 struct tensors *tensors_create(const struct tensors_source *, void *self,
 			       const char *label);
-void tensors_free(struct tensors *);
+void tensors_free(struct tensors *); /* and every tensor it gave */
 
-/* Whether the source has this tensor, and its shape; a generator has none of its own. */
+const char *tensors_label(const struct tensors *);
+const char *tensors_format(const struct tensors *); /* the source's name */
+
+/* Whether the source has this tensor, and its shape and dtype; a generator has none of
+ * its own. */
 bool tensors_find(const struct tensors *, const char *name, struct tensor *stored);
 bool tensors_is_generated(const struct tensors *);
 
 /*
- * An F32 tensor of this shape. Aligned F32 data of a mapped file is used where it lies;
- * all else is *reserved* now and filled by tensors_prepare(). After an error: an empty
- * tensor.
+ * An F32 tensor of this shape. F32 data of a mapped file that is aligned for a float is
+ * used where it lies (never write to it, expect no more than 4-byte alignment); all else
+ * is *reserved* now, 64-byte aligned, and filled by tensors_prepare(). The same name and
+ * shape again gives the same memory. After an error: the shape without data.
  */
 struct tensor tensors_get(struct tensors *, const char *name, int ndim,
 			  const int64_t *dim);
 
 /*
  * Several tensors stacked along their first dimension into one contiguous [sum, ...]
- * tensor: fused q, k, v. Each part has shape [dim[0] / parts, dim[1], ...].
+ * tensor: fused q, k, v. Each part has shape [dim[0] / parts, dim[1], ...]. The values
+ * are those the parts would have alone.
  */
 struct tensor tensors_get_stacked(struct tensors *, const char *const *names, int parts,
 				  int ndim, const int64_t *dim);
 
-enum err tensors_error(const struct tensors *) MUST_CHECK; /* of all gets so far */
+/* The first failed get, else whether the file was whole while it was read: ask again
+ * after using weights that may lie in a mapped file. */
+enum err tensors_error(const struct tensors *) MUST_CHECK;
 
 /*
- * Fills what was reserved. `parallel(ctx, fn, arg)` runs fn(arg, thread, threads) on
- * every compute thread; `progress(ctx, done, total)` is told bytes and may return false
- * to cancel.
+ * Fills what was reserved and touches what is used in place, so that no pass waits for
+ * the disk. `parallel(ctx, fn, arg)` runs fn(arg, thread, threads) on every compute
+ * thread; `progress(ctx, done, total)` is told bytes, on thread 0, and may return false
+ * to cancel. Either may be NULL, and so may `work`. Cancelled: may be called again.
  */
 struct tensors_work {
 	void *ctx;
