@@ -1,0 +1,370 @@
+/* tensors: sets of weights from files and from seeds. */
+#include "check.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+#include "base/pool.h"
+#include "tensor/file_source.h"
+#include "tensor/random_source.h"
+#include "tensor/safetensors.h"
+
+static char dir[64];
+static char path[128];
+
+static int set_up(void **state)
+{
+	(void)state;
+	temp_dir(dir);
+	snprintf(path, sizeof(path), "%s/model.safetensors", dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	temp_dir_remove(dir);
+	return 0;
+}
+
+/* A file whose header is `blanks` bytes longer than 8 would have it, so that the data can
+ * be put at any alignment. Tensors: q, k [2, 3] F32; h [4] F16; b [2] BF16; d [] F64;
+ * i [1] I64; none [0, 3] F32. */
+static void write_weights(int blanks)
+{
+	static const char header[] =
+		"{\"q\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+		"\"k\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]},"
+		"\"h\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[48,56]},"
+		"\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[56,60]},"
+		"\"d\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[60,68]},"
+		"\"i\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[68,76]},"
+		"\"none\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[76,76]}}";
+	unsigned char data[76] = { 0 };
+	float *f = (float *)(void *)data;
+	for (int i = 0; i < 12; i++)
+		f[i] = (float)(i + 1);
+	const uint16_t half[] = { 0x3C00, 0xC000, 0x0001, 0x7C00 },
+		       brain[] = { 0x3FC0, 1 };
+	const double third = 1.0 / 3.0;
+	memcpy(data + 48, half, 8);
+	memcpy(data + 56, brain, 4);
+	memcpy(data + 60, &third, 8);
+	int pad = (int)((8 - (sizeof(header) - 1) % 8) % 8) + blanks;
+	uint64_t n = sizeof(header) - 1 + (size_t)pad;
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	fwrite(&n, 8, 1, file); /* this machine is little-endian */
+	fprintf(file, "%s%*s", header, pad, "");
+	fwrite(data, 1, sizeof(data), file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void values_are(const struct tensor *t, const float *wanted)
+{
+	for (int64_t i = 0; i < tensor_count(t); i++)
+		if (!(tensor_f32(t)[i] == wanted[i]))
+			fail_msg("[%lld] is %g, not %g", (long long)i,
+				 (double)tensor_f32(t)[i], (double)wanted[i]);
+}
+
+static void file_weights_at_any_alignment(void **state)
+{
+	(void)state;
+	for (int blanks = 0; blanks < 8; blanks++) {
+		write_weights(blanks);
+		struct tensors *t;
+		check_ok(tensors_open_file(path, &t));
+		struct tensor q = tensors_get(t, "q", DIMS(2, 3));
+		struct tensor k = tensors_get(t, "k", DIMS(2, 3));
+		struct tensor h = tensors_get(t, "h", DIMS(4));
+		struct tensor b = tensors_get(t, "b", DIMS(2));
+		struct tensor d = tensors_get(t, "d", 0, NULL);
+		struct tensor none = tensors_get(t, "none", DIMS(0, 3));
+		const char *names[] = { "k", "q" };
+		struct tensor kq = tensors_get_stacked(t, names, 2, DIMS(4, 3));
+		check_ok(tensors_prepare(t, NULL));
+		/* In place exactly where it can be: then q and k are neighbours. */
+		assert_int_equal(tensor_f32(&k) == tensor_f32(&q) + 6, blanks % 4 == 0);
+		assert_int_equal((uintptr_t)q.data % 4, 0);
+		values_are(&q, (float[]){ 1, 2, 3, 4, 5, 6 });
+		values_are(&k, (float[]){ 7, 8, 9, 10, 11, 12 });
+		values_are(&kq, (float[]){ 7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6 });
+		values_are(&h, (float[]){ 1, -2, 0x1p-24f, INFINITY });
+		values_are(&b, (float[]){ 1.5f, 0x1p-133f });
+		values_are(&d, (float[]){ (float)(1.0 / 3.0) });
+		assert_int_equal(tensor_count(&none), 0);
+		assert_int_equal(kq.ld, 3);
+		assert_int_equal((uintptr_t)kq.data % 64, 0);
+		assert_int_equal(tensors_params(t), 6 + 6 + 4 + 2 + 1 + 12);
+		assert_int_equal(tensors_bytes(t), 4 * 31);
+		/* Asked again: the same memory, counted once. */
+		assert_ptr_equal(tensors_get(t, "h", DIMS(4)).data, h.data);
+		assert_ptr_equal(tensors_get_stacked(t, names, 2, DIMS(4, 3)).data,
+				 kq.data);
+		assert_int_equal(tensors_params(t), 31);
+		struct tensor stored;
+		assert_true(tensors_find(t, "h", &stored));
+		assert_int_equal(stored.dtype, DT_F16);
+		assert_false(tensors_find(t, "missing", &stored));
+		assert_false(tensors_is_generated(t));
+		assert_string_equal(tensors_format(t), "safetensors");
+		check_ok(tensors_error(t));
+		tensors_free(t);
+	}
+}
+
+static void a_later_get_is_filled_by_a_later_prepare(void **state)
+{
+	(void)state;
+	write_weights(0);
+	struct tensors *t;
+	check_ok(tensors_open_file(path, &t));
+	struct tensor h = tensors_get(t, "h", DIMS(4));
+	check_ok(tensors_prepare(t, NULL));
+	struct tensor b = tensors_get(t, "b", DIMS(2));
+	tensor_f32(&h)[0] = 7; /* ours: not filled again */
+	check_ok(tensors_prepare(t, NULL));
+	assert_true(tensor_f32(&h)[0] == 7);
+	assert_true(tensor_f32(&b)[0] == 1.5f);
+	tensors_free(t);
+}
+
+static void the_first_failed_get_sticks(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		int64_t dim[2];
+		int ndim;
+		const char *fact;
+	} cases[] = {
+		{ "nowhere.weight", { 2, 3 }, 2, "there is no tensor nowhere.weight" },
+		{ "q", { 3, 2 }, 2, "tensor q is [2, 3], the model needs [3, 2]" },
+		{ "q", { 6 }, 1, "tensor q is [2, 3], the model needs [6]" },
+		{ "i", { 1 }, 1, "tensor i is I64, which is no weight" },
+		{ "q",
+		  { INT64_MAX, 3 },
+		  2,
+		  "cannot have shape [9223372036854775807, 3]" },
+		{ "q", { -2, 3 }, 2, "cannot have shape [-2, 3]" },
+	};
+	write_weights(0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tensors *t;
+		check_ok(tensors_open_file(path, &t));
+		struct tensor x =
+			tensors_get(t, cases[i].name, cases[i].ndim, cases[i].dim);
+		assert_null(x.data);
+		/* Later gets, failing or not, give nothing and change nothing. */
+		assert_null(tensors_get(t, "k", DIMS(2, 3)).data);
+		assert_null(tensors_get(t, "other", DIMS(2, 3)).data);
+		check_err(tensors_error(t), ERR_FORMAT, cases[i].fact);
+		assert_non_null(strstr(err_message(), path));
+		check_err(tensors_prepare(t, NULL), ERR_FORMAT, cases[i].fact);
+		tensors_free(t);
+	}
+	struct tensors *t;
+	check_ok(tensors_open_file(path, &t));
+	const char *names[] = { "q", "v" };
+	assert_null(tensors_get_stacked(t, names, 2, DIMS(4, 3)).data);
+	check_err(tensors_error(t), ERR_FORMAT, "there is no tensor v");
+	assert_int_equal(tensors_params(t), 0);
+	tensors_free(t);
+	t = tensors_create_random(0, "preset");
+	assert_null(tensors_get(t, "x", DIMS(INT64_C(1) << 50)).data);
+	check_err(tensors_error(t), ERR_NOMEM, "preset: no memory for tensor x");
+	tensors_free(t);
+}
+
+static void a_shrunken_file_is_reported(void **state)
+{
+	(void)state;
+	static float x[1 << 16];
+	struct safetensors_entry e = { "x", tensor_of(DT_F32, x, DIMS(1 << 16)) };
+	check_ok(safetensors_write(path, &e, 1, NULL));
+	struct tensors *t;
+	check_ok(tensors_open_file(path, &t));
+	struct tensor w = tensors_get(t, "x", DIMS(1 << 16));
+	assert_non_null(w.data);
+	check_ok(tensors_error(t));
+	assert_int_equal(truncate(path, 1000), 0);
+	check_err(tensors_prepare(t, NULL), ERR_IO, "shrank while it was read");
+	assert_true(tensor_f32(&w)[65535] == 0);
+	check_err(tensors_error(t), ERR_IO, path);
+	tensors_free(t);
+}
+
+struct crew {
+	struct pool *pool;
+	int64_t last, total, stop_at;
+	int calls;
+};
+
+static void crew_parallel(void *ctx, void (*fn)(void *, int, int), void *arg)
+{
+	pool_run(((struct crew *)ctx)->pool, fn, arg);
+}
+
+static bool crew_progress(void *ctx, int64_t done, int64_t total)
+{
+	struct crew *c = ctx;
+	assert_true(done >= c->last && done <= total);
+	c->last = done;
+	c->total = total;
+	c->calls++;
+	return done < c->stop_at;
+}
+
+/* Four tensors of which one is several chunks long and no multiple of one. */
+enum { BIG = 3 * 1000 * 1000 };
+
+static struct tensors *generate(int threads, uint64_t seed, struct tensor out[4])
+{
+	struct crew c = { .stop_at = INT64_MAX };
+	check_ok(pool_create(threads, &c.pool));
+	struct tensors *t = tensors_create_random(seed, "preset");
+	assert_true(tensors_is_generated(t));
+	const char *qk[] = { "q.weight", "k.weight" };
+	out[0] = tensors_get(t, "fc.weight", DIMS(1000, 3000));
+	out[1] = tensors_get(t, "norm.weight", DIMS(999));
+	out[2] = tensors_get(t, "fc.bias", DIMS(7));
+	out[3] = tensors_get_stacked(t, qk, 2, DIMS(6, 5));
+	struct tensors_work work = { &c, crew_parallel, crew_progress };
+	check_ok(tensors_prepare(t, &work));
+	assert_int_equal(c.total, 4 * (BIG + 999 + 7 + 30));
+	assert_int_equal(c.last, c.total);
+	assert_true(c.calls >= 2);
+	pool_free(c.pool);
+	return t;
+}
+
+static void random_weights_do_not_depend_on_threads(void **state)
+{
+	(void)state;
+	struct tensor a[4], b[4], c[4];
+	struct tensors *one = generate(1, 5, a), *three = generate(3, 5, b),
+		       *other = generate(2, 6, c);
+	for (int i = 0; i < 4; i++) {
+		assert_memory_equal(a[i].data, b[i].data, (size_t)tensor_bytes(&a[i]));
+		assert_int_not_equal(
+			memcmp(a[i].data, c[i].data, (size_t)tensor_bytes(&a[i])), 0);
+	}
+	/* Nor on fusing. */
+	struct tensors *parts = tensors_create_random(5, "preset");
+	struct tensor k = tensors_get(parts, "k.weight", DIMS(3, 5));
+	check_ok(tensors_prepare(parts, NULL));
+	assert_memory_equal(k.data, tensor_row(&a[3], 3), 15 * sizeof(float));
+	tensors_free(parts);
+	tensors_free(one);
+	tensors_free(three);
+	tensors_free(other);
+}
+
+/* These bits are stored in users' sessions: a change makes old runs incomparable. */
+static void random_weights_never_change(void **state)
+{
+	(void)state;
+	struct tensors *t = tensors_create_random(0, "preset");
+	struct tensor w = tensors_get(t, "a.weight", DIMS(2, 4));
+	struct tensor n = tensors_get(t, "a.norm.weight", DIMS(2));
+	check_ok(tensors_prepare(t, NULL));
+	static const float wanted[] = { 0x1.b6aca60000000p-1f, 0x1.b4050a0000000p-3f,
+					0x1.bb598e0000000p-2f, 0x1.6784860000000p-4f,
+					0x1.10d18a0000000p-3f, -0x1.b968a20000000p-1f,
+					0x1.3ea1c40000000p-2f, -0x1.9d5d360000000p-1f,
+					0x1.fbffe00000000p-1f, 0x1.00783a0000000p+0f };
+	values_are(&w, wanted);
+	values_are(&n, wanted + 8);
+	tensors_free(t);
+}
+
+static void moments(const struct tensor *t, double *mean, double *deviation)
+{
+	double sum = 0, squares = 0, n = (double)tensor_count(t);
+	for (int64_t i = 0; i < tensor_count(t); i++)
+		sum += (double)tensor_f32(t)[i];
+	*mean = sum / n;
+	for (int64_t i = 0; i < tensor_count(t); i++) {
+		double d = (double)tensor_f32(t)[i] - *mean;
+		squares += d * d;
+	}
+	*deviation = sqrt(squares / n);
+}
+
+static void random_weights_have_their_spread(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		int64_t dim[4];
+		int ndim;
+		double mean, deviation;
+	} cases[] = {
+		{ "layers.0.mlp.fc1.weight", { 400, 256 }, 2, 0, 1 / 16.0 },
+		{ "embeddings.patch_embedding.weight",
+		  { 100, 3, 16, 16 },
+		  4,
+		  0,
+		  1 / 27.7128 },
+		{ "embeddings.position_embedding.weight", { 400, 256 }, 2, 0, .02 },
+		{ "backbone.embedding.weight", { 400, 256 }, 2, 0, .02 },
+		{ "embeddings.class_embedding", { 100000 }, 1, 0, .02 },
+		{ "pre_layrnorm.weight", { 100000 }, 1, 1, .02 },
+		{ "post_layernorm.bias", { 100000 }, 1, 0, .02 },
+		{ "self_attn.in_proj_bias", { 100000 }, 1, 0, .02 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tensors *t = tensors_create_random(1, "preset");
+		struct tensor w =
+			tensors_get(t, cases[i].name, cases[i].ndim, cases[i].dim);
+		check_ok(tensors_prepare(t, NULL));
+		double mean, deviation, wide = cases[i].deviation;
+		moments(&w, &mean, &deviation);
+		/* 70,000 values and more: five standard errors. */
+		assert_true(fabs(mean - cases[i].mean) < 5 * wide / 260);
+		assert_true(fabs(deviation - wide) < 0.01 * wide);
+		tensors_free(t);
+	}
+}
+
+static void cancelled_loading_can_be_resumed(void **state)
+{
+	(void)state;
+	struct crew c = { .stop_at = 4 << 18 }; /* after the first chunk */
+	check_ok(pool_create(1, &c.pool));
+	struct tensors *t = tensors_create_random(5, "preset");
+	struct tensor w = tensors_get(t, "fc.weight", DIMS(1000, 3000));
+	struct tensors_work work = { &c, crew_parallel, crew_progress };
+	check_err(tensors_prepare(t, &work), ERR_CANCELLED, "preset: loading");
+	assert_true(tensor_f32(&w)[BIG - 1] == 0); /* it did stop */
+	check_ok(tensors_error(t));
+	c.stop_at = INT64_MAX;
+	c.last = 0;
+	check_ok(tensors_prepare(t, &work));
+	assert_true(tensor_f32(&w)[BIG - 1] != 0);
+	/* Before anything was done, too. */
+	tensors_get(t, "more", DIMS(10));
+	c.stop_at = 0;
+	c.last = 0;
+	check_err(tensors_prepare(t, &work), ERR_CANCELLED, "preset: loading");
+	tensors_free(t);
+	pool_free(c.pool);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(file_weights_at_any_alignment),
+		CASE(a_later_get_is_filled_by_a_later_prepare),
+		CASE(the_first_failed_get_sticks),
+		CASE(a_shrunken_file_is_reported),
+		CASE(random_weights_do_not_depend_on_threads),
+		CASE(random_weights_never_change),
+		CASE(random_weights_have_their_spread),
+		CASE(cancelled_loading_can_be_resumed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
