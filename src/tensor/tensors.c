@@ -84,8 +84,10 @@ int64_t tensors_bytes(const struct tensors *t)
 }
 
 /* The first failure stays. */
-__attribute__((format(printf, 3, 4))) static void fail(struct tensors *t, enum err code,
-						       const char *fmt, ...)
+static void fail(struct tensors *, enum err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void fail(struct tensors *t, enum err code, const char *fmt, ...)
 {
 	if (t->error)
 		return;
@@ -258,9 +260,10 @@ struct tensor tensors_get_stacked(struct tensors *t, const char *const *names, i
 
 /* Preparing: pieces cut into chunks that threads take one after the other. */
 
-#define CHUNK ((int64_t)1 << 18) /* elements: 1 MiB, some milliseconds of work at most   \
-				  */
-#define TOUCH 1024               /* elements: one read per page of 4 KiB */
+#define CHUNK                                                                            \
+	((int64_t)1 << 18) /* elements: 1 MiB, some milliseconds of work at most         \
+			    */
+#define TOUCH 1024         /* elements: one read per page of 4 KiB */
 
 struct chunk {
 	const struct piece *piece;

@@ -1,0 +1,19 @@
+/* The SHA-256 of a file's content: what a run remembers its weights and images by. */
+#ifndef TENSOR_FILE_HASH_H
+#define TENSOR_FILE_HASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/sha256.h"
+
+/*
+ * Reads the file from its start, a megabyte at a time, with its own descriptor: any
+ * thread. After each part `progress(ctx, done, total)` (may be NULL) is told bytes and
+ * may return false: ERR_CANCELLED.
+ */
+enum err file_sha256(const char *path, bool (*progress)(void *, int64_t, int64_t),
+		     void *ctx, char hex[SHA256_HEX]) MUST_CHECK;
+
+#endif

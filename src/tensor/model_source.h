@@ -1,0 +1,34 @@
+/*
+ * What `-m` may name besides a preset, found on this machine:
+ *   a folder         with config.json and model.safetensors
+ *   a file           *.safetensors, with config.json beside it
+ *   owner/name       in the local hub cache (hub_cache.h), its revision `main`
+ * A path that exists comes before a hub name. Nothing is opened but refs/main, nothing is
+ * downloaded: what is missing is an error that says what to do.
+ *
+ * Shards (model.safetensors.index.json) and pytorch_model.bin are ERR_UNSUPPORTED.
+ */
+#ifndef TENSOR_MODEL_SOURCE_H
+#define TENSOR_MODEL_SOURCE_H
+
+#include "base/err.h"
+
+struct model_source {
+	char *name;    /* for people, escaped: owner/name or the last part of the path */
+	char *folder;  /* what all paths below are in, as they are */
+	char *config;  /* config.json */
+	char *weights; /* *.safetensors */
+	char *preprocessor; /* preprocessor_config.json; NULL where there is none */
+	const char *format; /* "safetensors" */
+};
+
+/* After an error there is nothing to release. */
+enum err model_source_resolve(const char *model, struct model_source *out) MUST_CHECK;
+void model_source_release(struct model_source *); /* zero-initialised is fine */
+
+/* Every model in the hub cache that model_source_resolve() finds, by name; others are
+ * skipped. The source is borrowed for the call. */
+void model_source_list_hub(void (*each)(void *ctx, const struct model_source *),
+			   void *ctx);
+
+#endif

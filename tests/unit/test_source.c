@@ -1,0 +1,312 @@
+/* model_source: folders, files and the layouts of a hub cache. */
+#include "check.h"
+
+#include <sys/stat.h>
+
+#include "tensor/hub_cache.h"
+#include "tensor/model_source.h"
+
+static char dir[64];
+
+static int set_up(void **state)
+{
+	(void)state;
+	temp_dir(dir);
+	unsetenv("HF_HOME");
+	unsetenv("XDG_CACHE_HOME");
+	setenv("HF_HUB_CACHE", dir, 1);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	temp_dir_remove(dir);
+	return 0;
+}
+
+/* A path in the test's folder, one of the last four. */
+static const char *in_dir(const char *below)
+{
+	static char path[4][320];
+	static unsigned turn;
+	char *p = path[turn++ % 4];
+	snprintf(p, sizeof(path[0]), "%s/%s", dir, below);
+	return p;
+}
+
+/* Writes a file and the folders above it. */
+static void put(const char *below, const char *text)
+{
+	char path[320];
+	snprintf(path, sizeof(path), "%s", in_dir(below));
+	for (char *p = path + strlen(dir) + 1; (p = strchr(p, '/')); *p++ = '/') {
+		*p = 0;
+		mkdir(path, 0755);
+	}
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void a_folder(void **state)
+{
+	(void)state;
+	put("my clip/config.json", "{}");
+	put("my clip/model.safetensors", "");
+	struct model_source s;
+	check_ok(model_source_resolve(in_dir("my clip"), &s));
+	assert_string_equal(s.name, "my clip");
+	assert_string_equal(s.folder, in_dir("my clip"));
+	assert_string_equal(s.config, in_dir("my clip/config.json"));
+	assert_string_equal(s.weights, in_dir("my clip/model.safetensors"));
+	assert_null(s.preprocessor);
+	assert_string_equal(s.format, "safetensors");
+	model_source_release(&s);
+	model_source_release(&s);
+	put("my clip/preprocessor_config.json", "{}");
+	check_ok(model_source_resolve(in_dir("my clip//"), &s));
+	assert_string_equal(s.name, "my clip");
+	assert_string_equal(s.preprocessor, in_dir("my clip/preprocessor_config.json"));
+	model_source_release(&s);
+	/* By ".", the folder still has a name. */
+	char here[512];
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(in_dir("my clip")), 0);
+	enum err e = model_source_resolve(".", &s);
+	assert_int_equal(chdir(here), 0);
+	check_ok(e);
+	assert_string_equal(s.name, "my clip");
+	model_source_release(&s);
+	/* A name cannot command a terminal. */
+	put("red\033[31m/config.json", "{}");
+	put("red\033[31m/model.safetensors", "");
+	check_ok(model_source_resolve(in_dir("red\033[31m"), &s));
+	assert_string_equal(s.name, "red\\x1b[31m");
+	model_source_release(&s);
+}
+
+static void a_file(void **state)
+{
+	(void)state;
+	put("clip/config.json", "{}");
+	put("clip/other.safetensors", "");
+	struct model_source s;
+	check_ok(model_source_resolve(in_dir("clip/other.safetensors"), &s));
+	assert_string_equal(s.name, "other.safetensors");
+	assert_string_equal(s.weights, in_dir("clip/other.safetensors"));
+	assert_string_equal(s.config, in_dir("clip/config.json"));
+	model_source_release(&s);
+	put("alone/model.safetensors", "");
+	check_err(model_source_resolve(in_dir("alone/model.safetensors"), &s),
+		  ERR_NOTFOUND, "alone: there is no config.json beside the weights");
+	put("clip/pytorch_model.bin", "");
+	check_err(model_source_resolve(in_dir("clip/pytorch_model.bin"), &s),
+		  ERR_UNSUPPORTED, "not a .safetensors file");
+	check_err(model_source_resolve("/dev/null", &s), ERR_UNSUPPORTED, "/dev/null");
+}
+
+static void folders_that_cannot_be_read_say_why(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *file, *fact;
+		enum err code;
+	} cases[] = {
+		{ "pytorch_model.bin", "are in pytorch_model.bin;", ERR_UNSUPPORTED },
+		{ "pytorch_model.bin.index.json", "are in pytorch_model.bin.index.json;",
+		  ERR_UNSUPPORTED },
+		{ "model.safetensors.index.json", "are in model.safetensors.index.json;",
+		  ERR_UNSUPPORTED },
+		{ "README.md", "there is no model.safetensors", ERR_NOTFOUND },
+	};
+	struct model_source s;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char folder[32], file[96];
+		snprintf(folder, sizeof(folder), "model%zu", i);
+		snprintf(file, sizeof(file), "%s/%s", folder, cases[i].file);
+		put(file, "");
+		check_err(model_source_resolve(in_dir(folder), &s), ERR_NOTFOUND,
+			  "no model: there is no config.json");
+		snprintf(file, sizeof(file), "%s/config.json", folder);
+		put(file, "{}");
+		check_err(model_source_resolve(in_dir(folder), &s), cases[i].code,
+			  cases[i].fact);
+		assert_non_null(strstr(err_message(), in_dir(folder)));
+		if (cases[i].code == ERR_UNSUPPORTED)
+			assert_non_null(strstr(err_message(), "save_pretrained('OUT'"));
+		assert_null(s.name);
+	}
+	check_err(model_source_resolve(in_dir("nothing/here"), &s), ERR_NOTFOUND,
+		  "no such file or folder");
+	check_err(model_source_resolve("clip-vit-b99", &s), ERR_NOTFOUND,
+		  "clip-vit-b99: no such file or folder");
+	check_err(model_source_resolve("", &s), ERR_NOTFOUND, "no such file or folder");
+}
+
+#define HASH "eb9627a53e9b850607c264b6407c8ea54b23a5c3"
+
+static void cache_model(const char *owner, const char *name, const char *weights)
+{
+	char file[256];
+	snprintf(file, sizeof(file), "models--%s--%s/refs/main", owner, name);
+	put(file, HASH "\n");
+	snprintf(file, sizeof(file), "models--%s--%s/snapshots/" HASH "/config.json",
+		 owner, name);
+	put(file, "{}");
+	/* The hub's tools keep the bytes in blobs/ and link to them. */
+	snprintf(file, sizeof(file), "models--%s--%s/blobs/1234", owner, name);
+	put(file, "");
+	snprintf(file, sizeof(file), "models--%s--%s/snapshots/" HASH "/%s", owner, name,
+		 weights);
+	assert_int_equal(symlink("../../blobs/1234", in_dir(file)), 0);
+}
+
+static void a_model_in_the_hub_cache(void **state)
+{
+	(void)state;
+	cache_model("acme", "clip-b.16_x", "model.safetensors");
+	struct model_source s;
+	check_ok(model_source_resolve("acme/clip-b.16_x", &s));
+	assert_string_equal(s.name, "acme/clip-b.16_x");
+	assert_string_equal(s.weights, in_dir("models--acme--clip-b.16_x/snapshots/" HASH
+					      "/model.safetensors"));
+	model_source_release(&s);
+
+	check_err(model_source_resolve("acme/other", &s), ERR_NOTFOUND,
+		  "hf download acme/other");
+	assert_non_null(strstr(err_message(), "huggingface-cli download acme/other"));
+	assert_non_null(strstr(err_message(), dir));
+	cache_model("acme", "bin", "pytorch_model.bin");
+	check_err(model_source_resolve("acme/bin", &s), ERR_UNSUPPORTED,
+		  "are in pytorch_model.bin");
+	/* A download that was cut off leaves links to nothing. */
+	cache_model("acme", "cut", "model.safetensors");
+	assert_int_equal(unlink(in_dir("models--acme--cut/blobs/1234")), 0);
+	check_err(model_source_resolve("acme/cut", &s), ERR_NOTFOUND,
+		  "To download it again: hf download acme/cut");
+	/* A folder of that name comes first. */
+	char here[512];
+	assert_non_null(getcwd(here, sizeof(here)));
+	put("acme/clip-b.16_x/config.json", "{}");
+	put("acme/clip-b.16_x/model.safetensors", "");
+	assert_int_equal(chdir(dir), 0);
+	enum err e = model_source_resolve("acme/clip-b.16_x", &s);
+	assert_int_equal(chdir(here), 0);
+	check_ok(e);
+	assert_string_equal(s.folder, "acme/clip-b.16_x");
+	model_source_release(&s);
+}
+
+static void revisions_stay_in_the_cache(void **state)
+{
+	(void)state;
+	put("outside/config.json", "{}");
+	put("outside/model.safetensors", "");
+	put("models--a--b/snapshots/x/config.json", "{}");
+	static const char *const bad[] = { "../../../outside", "..", ".", "/", "", "\n",
+					   "x/../../../o",     "a b" };
+	struct model_source s;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		put("models--a--b/refs/main", bad[i]);
+		check_err(model_source_resolve("a/b", &s), ERR_NOTFOUND,
+			  "hf download a/b");
+	}
+}
+
+static void names_are_owner_and_name(void **state)
+{
+	(void)state;
+	static const char *const good[] = { "a/b", "openai/clip-vit-base-patch16",
+					    "A_1/x.y-z", "state-spaces/mamba-130m" };
+	static const char *const bad[] = { "",      "a",      "/",         "a/",
+					   "/b",    "a/b/c",  "../b",      "a/..",
+					   "./b",   "a/.",    "a b/c",     "a/b\n",
+					   "a/-b",  "a--b/c", "a/b..c",    "a\\b/c",
+					   "a/b:c", "~/b",    "a/\xc3\xa9" };
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(hub_cache_is_name(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (hub_cache_is_name(bad[i]))
+			fail_msg("\"%s\" passes as a name", bad[i]);
+	char name[512];
+	memset(name, 'a', sizeof(name));
+	name[1] = '/';
+	name[300] = 0;
+	assert_false(hub_cache_is_name(name));
+}
+
+static void the_environment_says_where_the_cache_is(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *variable, *value, *folder;
+	} steps[] = {
+		{ "HOME", "/home/u", "/home/u/.cache/huggingface/hub" },
+		{ "XDG_CACHE_HOME", "/cache", "/cache/huggingface/hub" },
+		{ "HF_HOME", "/hf", "/hf/hub" },
+		{ "HF_HUB_CACHE", "/hub", "/hub" },
+		{ "HF_HUB_CACHE", "", "/hf/hub" }, /* empty is unset */
+	};
+	char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+	unsetenv("HF_HUB_CACHE");
+	unsetenv("HOME");
+	assert_null(hub_cache_folder());
+	struct model_source s;
+	check_err(model_source_resolve("a/b", &s), ERR_NOTFOUND, "hf download a/b");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		setenv(steps[i].variable, steps[i].value, 1);
+		char *folder = hub_cache_folder();
+		assert_string_equal(folder, steps[i].folder);
+		free(folder);
+	}
+	if (home)
+		setenv("HOME", home, 1);
+	else
+		unsetenv("HOME");
+	free(home);
+}
+
+static void note(void *ctx, const struct model_source *s)
+{
+	char *seen = ctx;
+	snprintf(seen + strlen(seen), 256 - strlen(seen), "%s ", s->name);
+}
+
+static void the_cache_can_be_listed(void **state)
+{
+	(void)state;
+	char seen[256] = "";
+	cache_model("zeta", "last", "model.safetensors");
+	cache_model("acme", "clip", "model.safetensors");
+	cache_model("acme", "bin", "pytorch_model.bin"); /* skipped, as is all below */
+	put("models--acme--empty/refs/main", HASH);
+	put("models--nameless", "");
+	put("models--/x", "");
+	put("models--a--b--c/refs/main", HASH);
+	put("datasets--acme--pictures/refs/main", HASH);
+	put("version.txt", "1");
+	model_source_list_hub(note, seen);
+	assert_string_equal(seen, "acme/clip zeta/last ");
+	setenv("HF_HUB_CACHE", in_dir("nowhere"), 1);
+	model_source_list_hub(note, seen);
+	assert_string_equal(seen, "acme/clip zeta/last ");
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_folder),
+		CASE(a_file),
+		CASE(folders_that_cannot_be_read_say_why),
+		CASE(a_model_in_the_hub_cache),
+		CASE(revisions_stay_in_the_cache),
+		CASE(names_are_owner_and_name),
+		CASE(the_environment_says_where_the_cache_is),
+		CASE(the_cache_can_be_listed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
