@@ -19,13 +19,9 @@ enum err json_read(const char *text, size_t n, const char *what, json_t **out)
 	return err_set(ERR_FORMAT, "%s: line %d: bad JSON: %s", what, e.line, reason);
 }
 
-enum err json_read_file(const char *path, size_t max_bytes, json_t **out)
+/* `what` is the path as messages show it. */
+static enum err read_stream(FILE *f, const char *what, size_t max_bytes, json_t **out)
 {
-	*out = NULL;
-	FILE *f = fopen(path, "rbe");
-	if (!f)
-		return err_set(errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: %s", path,
-			       strerror(errno));
 	struct str s = STR_INIT;
 	char chunk[65536];
 	size_t n;
@@ -33,13 +29,30 @@ enum err json_read_file(const char *path, size_t max_bytes, json_t **out)
 		str_add_n(&s, chunk, n);
 	enum err e = OK;
 	if (ferror(f))
-		e = err_set(ERR_IO, "%s: %s", path, strerror(errno));
+		e = err_set(ERR_IO, "%s: %s", what, strerror(errno));
 	else if (s.len > max_bytes)
-		e = err_set(ERR_FORMAT, "%s: larger than %zu KiB", path, max_bytes >> 10);
+		e = err_set(ERR_FORMAT, "%s: larger than %zu KiB", what, max_bytes >> 10);
 	else
-		e = json_read(str_get(&s), s.len, path, out);
-	fclose(f);
+		e = json_read(str_get(&s), s.len, what, out);
 	str_release(&s);
+	return e;
+}
+
+enum err json_read_file(const char *path, size_t max_bytes, json_t **out)
+{
+	struct str what = STR_INIT;
+	str_add_escaped(&what, path, strlen(path), 0);
+	*out = NULL;
+	enum err e;
+	FILE *f = fopen(path, "rbe");
+	if (f)
+		e = read_stream(f, str_get(&what), max_bytes, out);
+	else
+		e = err_set(errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: %s",
+			    str_get(&what), strerror(errno));
+	if (f)
+		fclose(f);
+	str_release(&what);
 	return e;
 }
 
