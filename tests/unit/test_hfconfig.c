@@ -111,6 +111,8 @@ static void what_is_no_config_is_refused(void **state)
 	check_err(hfconfig_open_file("/no/such/config.json", &c), ERR_NOTFOUND,
 		  "/no/such/config.json");
 	check_err(hfconfig_open_file("/", &c), ERR_IO, "/: ");
+	check_err(hfconfig_open_file("/no/\033[31m", &c), ERR_NOTFOUND,
+		  "/no/\\x1b[31m: ");
 }
 
 static void files_are_read_and_hashed(void **state)

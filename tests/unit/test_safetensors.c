@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/rng.h"
 #include "base/str.h"
 #include "tensor/file_map.h"
 #include "tensor/safetensors.h"
@@ -212,7 +213,25 @@ static void refuses_every_truncation(void **state)
 	safetensors_free(st);
 }
 
-/* Any single damaged byte: an error or a file that can be walked, never more. */
+/* What opened, however it was damaged, can be walked to its last byte. */
+static void open_and_walk(size_t data)
+{
+	struct safetensors *st;
+	if (safetensors_open(path, &st)) {
+		assert_non_null(strstr(err_message(), path));
+		return;
+	}
+	int64_t seen = 0;
+	for (size_t i = 0; i < safetensors_count(st); i++) {
+		const struct tensor *t = &safetensors_at(st, i)->tensor;
+		const volatile unsigned char *p = t->data;
+		for (int64_t k = 0; k < tensor_bytes(t); k++, seen++)
+			(void)p[k];
+	}
+	assert_true(seen <= (int64_t)data);
+	safetensors_free(st);
+}
+
 static void survives_every_flipped_byte(void **state)
 {
 	(void)state;
@@ -226,21 +245,30 @@ static void survives_every_flipped_byte(void **state)
 			bytes[at] ^= flips[f];
 			write_bytes(bytes, n);
 			bytes[at] ^= flips[f];
-			struct safetensors *st;
-			if (safetensors_open(path, &st)) {
-				assert_non_null(strstr(err_message(), path));
-				continue;
-			}
-			unsigned sum = 0;
-			for (size_t i = 0; i < safetensors_count(st); i++) {
-				const struct tensor *t = &safetensors_at(st, i)->tensor;
-				const unsigned char *p = t->data;
-				for (int64_t k = 0; k < tensor_bytes(t); k++)
-					sum += p[k];
-			}
-			assert_true(sum <= 14 * 13 / 2);
-			safetensors_free(st);
+			open_and_walk(14);
 		}
+}
+
+/* Several edits at once, of bytes that mean something to JSON; always the same ones. */
+static void survives_random_edits(void **state)
+{
+	(void)state;
+	static const char alphabet[] = "{}[]\",:0123456789-+eE. tfn\\u\xc3\xff";
+	const char *header = "{\"a\":" T("F32", "[2]", "0",
+					 "8") ",\"b\":" T("F16", "[3]", "8", "14") "}";
+	uint64_t key = rng_key(1, "edits");
+	uint32_t draw = 0;
+	for (int round = 0; round < 3000; round++) {
+		unsigned char bytes[512];
+		size_t n = file_of(header, strlen(header), 14, bytes);
+		for (uint32_t edits = 1 + rng_bits(key, draw++) % 4; edits > 0; edits--) {
+			size_t at = 8 + rng_bits(key, draw++) % strlen(header);
+			size_t letter = rng_bits(key, draw++) % (sizeof(alphabet) - 1);
+			bytes[at] = (unsigned char)alphabet[letter];
+		}
+		write_bytes(bytes, n);
+		open_and_walk(14);
+	}
 }
 
 static void refuses_bad_json(void **state)
@@ -570,6 +598,7 @@ int main(void)
 		CASE(refuses_bad_lengths),
 		CASE(refuses_every_truncation),
 		CASE(survives_every_flipped_byte),
+		CASE(survives_random_edits),
 		CASE(refuses_bad_json),
 		CASE(refuses_bad_entries),
 		CASE(refuses_overlaps_and_gaps),
