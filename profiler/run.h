@@ -10,6 +10,7 @@
 #define PROFILER_RUN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -24,7 +25,7 @@
 enum run_state { RUN_DONE, RUN_FAILED, RUN_ESTIMATE };
 
 struct layer {
-	const char *path; /* "blocks.3.attn.qkv" */
+	const char *path; /* "blocks.3.attn.qkv"; no two layers of a run share one */
 	const char *name; /* what it adds to its parent's path: "attn.qkv" */
 	int parent;	  /* index of an earlier layer; -1: top */
 	const char *kind; /* "linear", "attention", ..., "group" */
@@ -88,8 +89,9 @@ struct run_fidelity {
 struct run_tokens {
 	double *per_layer; /* [n_layers]: tokens of an item that enter each block */
 	int n_layers;
-	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was dropped */
-	int n_kept;
+	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was dropped
+			 or it is not known which */
+	int n_kept;   /* patches of item 0 that stay to the end; 0: not known */
 };
 
 struct run_env {
@@ -104,7 +106,8 @@ struct run {
 	int64_t id;	    /* row in the store; 0: not stored. Not part of the result object */
 	char uid[UID_SIZE]; /* "": not given yet */
 	const char *session;
-	double started_ns, ended_ns; /* since 1970 */
+	double started_ns; /* since 1970 */
+	double ended_ns;   /* not part of the object */
 	enum run_state state;
 	const char *error; /* of a failed run */
 	bool trail;	   /* a stop of the slider that nobody kept; not part of the object */
@@ -143,8 +146,10 @@ void run_warn(struct run *, const char *fmt, ...) __attribute__((format(printf, 
 /* True when no other layer has it as its parent. */
 bool run_layer_is_leaf(const struct run *, int layer);
 
-/* The kept count of the knobs (contract: stored with keep): tokens at the end, or NaN. */
+/* The kept count that belongs to the keep knob: patches that stay to the end, or NaN. */
 double run_kept(const struct run *);
+/* The word of a state in the result object: "done"; NULL beyond the last. */
+const char *run_state_name(enum run_state);
 
 /*
  * The identity of a setting: sha256 over model, input, canonical knobs and device. False
@@ -154,6 +159,40 @@ double run_kept(const struct run *);
 bool run_cell(const struct run *, char cell[RUN_CELL_SIZE]);
 /* The cell of the same workload with every technique off. */
 bool run_base_cell(const struct run *, char cell[RUN_CELL_SIZE]);
+
+/*
+ * What a run holds outside its layers, knobs and warnings, one row a field, by its name in
+ * the result object. The encoder, the decoder and the store iterate this table.
+ */
+enum run_field_kind {
+	FIELD_NUM,   /* double */
+	FIELD_COUNT, /* double that holds an integer >= 0 */
+	FIELD_TEXT,  /* const char * */
+	FIELD_BOOL,  /* bool */
+	FIELD_NUMS   /* double *, and an int at n_at */
+};
+struct run_field {
+	const char *group; /* "wall"; "env.blas" is an object in an object */
+	const char *key;
+	enum run_field_kind kind;
+	size_t at, n_at; /* offsets in struct run */
+};
+extern const struct run_field run_fields[]; /* ends with a NULL group; groups together */
+
+static inline void *run_field(struct run *r, const struct run_field *f)
+{
+	return (char *)r + f->at;
+}
+static inline const void *run_field_const(const struct run *r, const struct run_field *f)
+{
+	return (const char *)r + f->at;
+}
+
+/* Limits of what the decoder takes. */
+#define RUN_MAX_LAYERS 65536
+#define RUN_MAX_VALUES 1000000 /* samples, kept tokens */
+#define RUN_MAX_WARNINGS 256
+#define RUN_MAX_TEXT 16384 /* bytes of any string */
 
 /* The result object of the contract, version 1: one encoder, one decoder. */
 json_t *run_to_json(const struct run *);

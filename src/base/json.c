@@ -55,20 +55,38 @@ enum err json_read_file(const char *path, size_t max_bytes, json_t **out)
 	str_release(&what);
 	return e;
 }
+/* Digits of a number that is not an integer: with fewer than 16, what is read is written
+ * again as it was. */
+#define REAL_DIGITS 12
 
 char *json_line(const json_t *v)
 {
-	char *s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+	char *s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY |
+					JSON_REAL_PRECISION(REAL_DIGITS));
 	if (!s)
 		abort(); /* our own values are always valid: only memory can fail */
 	return s;
+}
+
+static bool is_integer(double v) { return v == floor(v) && fabs(v) < 9007199254740992.0; }
+
+/* What a reader will get: the value to REAL_DIGITS digits, which may be an integer. */
+static double as_written(double v)
+{
+	if (fabs(v) < 1e11 && fabs(v - rint(v)) > fabs(v) * 1e-11)
+		return v;
+	char text[40];
+	snprintf(text, sizeof(text), "%.*g", REAL_DIGITS, v);
+	return strtod(text, NULL);
 }
 
 json_t *json_number_or_null(double v)
 {
 	if (!isfinite(v))
 		return json_null();
-	if (v == floor(v) && fabs(v) < 9007199254740992.0)
+	if (!is_integer(v))
+		v = as_written(v);
+	if (is_integer(v))
 		return json_integer((json_int_t)v);
 	return json_real(v);
 }

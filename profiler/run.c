@@ -1,0 +1,221 @@
+#include "profiler/run.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sha256.h"
+#include "base/str.h"
+
+#define FIELD(group, kind, member)                                                       \
+	{                                                                                \
+#group, #member, FIELD_##kind, offsetof(struct run, group.member), 0     \
+	}
+#define FIELD_ARRAY(group, member, count)                                                \
+	{                                                                                \
+#group, #member, FIELD_NUMS, offsetof(struct run, group.member),         \
+			offsetof(struct run, group.count)                                \
+	}
+#define FIELD_BLAS(key)                                                                  \
+	{                                                                                \
+		"env.blas", #key, FIELD_TEXT, offsetof(struct run, env.blas_##key), 0    \
+	}
+
+const struct run_field run_fields[] = {
+	FIELD(model, TEXT, name),
+	FIELD(model, TEXT, family),
+	FIELD(model, TEXT, source),
+	FIELD(model, TEXT, format),
+	FIELD(model, TEXT, sha256),
+	FIELD(model, COUNT, params),
+	FIELD(model, COUNT, bytes),
+	FIELD(model, BOOL, random_weights),
+	FIELD(input, TEXT, kind),
+	FIELD(input, TEXT, source),
+	FIELD(input, TEXT, sha256),
+	FIELD(input, COUNT, batch),
+	FIELD(input, COUNT, tokens),
+	FIELD(wall, COUNT, n),
+	FIELD(wall, COUNT, warmup),
+	FIELD(wall, NUM, min_ns),
+	FIELD(wall, NUM, p50_ns),
+	FIELD(wall, NUM, mean_ns),
+	FIELD(wall, NUM, sd_ns),
+	FIELD(wall, NUM, ci95_lo_ns),
+	FIELD(wall, NUM, ci95_hi_ns),
+	FIELD(wall, NUM, max_ns),
+	FIELD_ARRAY(wall, samples_ns, n_samples),
+	FIELD(wall, TEXT, stopped_by),
+	FIELD(whole, NUM, p50_ns),
+	FIELD(whole, NUM, layer_sum_ns),
+	FIELD(whole, NUM, overhead_ratio),
+	FIELD(throughput, NUM, items_per_s),
+	FIELD(throughput, NUM, tokens_per_s),
+	FIELD(memory, COUNT, peak_rss_bytes),
+	FIELD(memory, COUNT, model_bytes),
+	FIELD(memory, COUNT, peak_activation_bytes),
+	FIELD(memory, COUNT, gpu_peak_bytes),
+	FIELD(rusage, NUM, user_ns),
+	FIELD(rusage, NUM, sys_ns),
+	FIELD(rusage, NUM, minor_faults),
+	FIELD(rusage, NUM, major_faults),
+	FIELD(rusage, NUM, voluntary_switches),
+	FIELD(rusage, NUM, involuntary_switches),
+	FIELD(flops, NUM, ours),
+	FIELD(flops, NUM, fvcore),
+	FIELD(flops, NUM, torch),
+	FIELD(bytes, NUM, read),
+	FIELD(bytes, NUM, written),
+	FIELD(fidelity, TEXT, reference),
+	FIELD(fidelity, COUNT, images),
+	FIELD(fidelity, NUM, cosine),
+	FIELD(fidelity, NUM, cosine_p5),
+	FIELD(fidelity, NUM, cosine_min),
+	FIELD(fidelity, NUM, rel_l2),
+	FIELD(fidelity, NUM, top1_agree),
+	FIELD_ARRAY(tokens, per_layer, n_layers),
+	FIELD_ARRAY(tokens, kept, n_kept),
+	FIELD(env, TEXT, host),
+	FIELD(env, TEXT, cpu),
+	FIELD(env, TEXT, isa),
+	FIELD(env, COUNT, n_cpu),
+	FIELD(env, COUNT, threads),
+	FIELD(env, TEXT, governor),
+	FIELD_BLAS(name),
+	FIELD_BLAS(core),
+	FIELD_BLAS(version),
+	FIELD(env, TEXT, os),
+	FIELD(env, TEXT, version),
+	FIELD(env, TEXT, gpu),
+	FIELD(env, TEXT, driver),
+	{ NULL, NULL, FIELD_NUM, 0, 0 },
+};
+
+struct run *run_create(void)
+{
+	struct run *r = mem_alloc(sizeof(*r));
+	r->started_ns = r->ended_ns = (double)NAN;
+	for (const struct run_field *f = run_fields; f->group; f++)
+		if (f->kind == FIELD_NUM || f->kind == FIELD_COUNT)
+			*(double *)run_field(r, f) = (double)NAN;
+	knobs_init(&r->knobs);
+	return r;
+}
+
+void run_free(struct run *r)
+{
+	if (!r)
+		return;
+	scratch_release(&r->mem);
+	free(r);
+}
+
+const char *run_str(struct run *r, const char *text)
+{
+	return scratch_str(&r->mem, text);
+}
+
+double *run_doubles(struct run *r, const double *from, int n)
+{
+	double *to = scratch_alloc(&r->mem, (size_t)n * sizeof(*to));
+	if (n)
+		memcpy(to, from, (size_t)n * sizeof(*to));
+	return to;
+}
+
+struct layer *run_add_layers(struct run *r, int n)
+{
+	r->layers = scratch_alloc(&r->mem, (size_t)n * sizeof(*r->layers));
+	r->n_layers = n;
+	for (int i = 0; i < n; i++) {
+		r->layers[i].parent = -1;
+		for (int m = 0; m < METRIC_COUNT; m++)
+			r->layers[i].v[m] = (double)NAN;
+	}
+	return r->layers;
+}
+
+void run_warn(struct run *r, const char *fmt, ...)
+{
+	if (r->n_warnings == RUN_MAX_WARNINGS) /* a reader would refuse more */
+		return;
+	struct str s = STR_INIT;
+	char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	str_add_escaped(&s, text, strlen(text), 1024);
+	free(text);
+
+	/* Warnings are few: the list is copied rather than grown. */
+	size_t n = (size_t)r->n_warnings;
+	const char **list = scratch_alloc(&r->mem, (n + 1) * sizeof(*list));
+	if (n)
+		memcpy(list, r->warnings, n * sizeof(*list));
+	list[n] = run_str(r, str_get(&s));
+	r->warnings = list;
+	r->n_warnings++;
+	str_release(&s);
+}
+
+bool run_layer_is_leaf(const struct run *r, int layer)
+{
+	for (int i = layer + 1; i < r->n_layers; i++)
+		if (r->layers[i].parent == layer)
+			return false;
+	return true;
+}
+
+double run_kept(const struct run *r)
+{
+	return r->tokens.n_kept > 0 ? r->tokens.n_kept : (double)NAN;
+}
+
+const char *run_state_name(enum run_state state)
+{
+	switch (state) {
+	case RUN_DONE:
+		return "done";
+	case RUN_FAILED:
+		return "failed";
+	case RUN_ESTIMATE:
+		return "estimate";
+	}
+	return NULL;
+}
+
+static bool cell_of(const struct run *r, const struct knobs *k, char cell[RUN_CELL_SIZE])
+{
+	static_assert(RUN_CELL_SIZE == SHA256_HEX, "a cell is a sha256");
+	cell[0] = 0;
+	if (!r->model.sha256 || !r->input.sha256)
+		return false;
+	struct knobs resolved = *k;
+	knobs_resolve_method(&resolved);
+	struct str knobs = STR_INIT;
+	knobs_canonical(&resolved, r->knob_mask, &knobs);
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, r->model.sha256);
+	sha256_add_str(&s, r->input.sha256);
+	sha256_add_str(&s, str_get(&knobs));
+	sha256_add_str(&s, r->device ? r->device : "");
+	sha256_end(&s, cell);
+	str_release(&knobs);
+	return true;
+}
+
+bool run_cell(const struct run *r, char cell[RUN_CELL_SIZE])
+{
+	return cell_of(r, &r->knobs, cell);
+}
+
+bool run_base_cell(const struct run *r, char cell[RUN_CELL_SIZE])
+{
+	struct knobs base = knobs_base(&r->knobs);
+	return cell_of(r, &base, cell);
+}
