@@ -47,6 +47,14 @@ struct backend_opts {
 	const char *gemm;  /* engine by name; "" or "auto": the backend's choice */
 };
 
+/* What multiplies matrices, for the environment of a run; "" where it is not known. */
+struct blas_info {
+	char name[32];     /* the library, or our engine */
+	char core[32];     /* the kernels that are in use, as the library calls them */
+	char version[32];
+	char warning[256]; /* why this is not what it should be; "" */
+};
+
 struct backend {
 	const char *name;
 	bool dry; /* computes nothing: data of its tensors is NULL */
@@ -55,6 +63,7 @@ struct backend {
 	void (*close)(void *self);
 	/* The engine of matrix products in use, as stored with a layer ("openblas"). */
 	const char *(*engine)(void *self);
+	void (*describe)(void *self, struct blas_info *); /* NULL: nothing to say */
 	/* Packs or uploads a weight once; ERR_NOMEM. NULL entries: nothing to prepare. */
 	enum err (*prepare)(void *self, struct linear *);
 	void (*unprepare)(void *self, struct linear *);

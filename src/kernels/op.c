@@ -50,8 +50,7 @@ static bool op_begin(struct pass *p, const char *name)
 {
 	if (p->err)
 		return false;
-	if ((p->cancel && atomic_load_explicit(p->cancel, memory_order_relaxed)) ||
-	    (p->still && !p->still(p->still_ctx))) {
+	if (p->still_wanted && !p->still_wanted(p->still_ctx)) {
 		p->err = err_set(ERR_CANCELLED, "cancelled");
 		return false;
 	}

@@ -20,8 +20,6 @@
 #ifndef KERNELS_OP_H
 #define KERNELS_OP_H
 
-#include <stdatomic.h>
-
 #include "base/arena.h"
 #include "kernels/backend.h"
 
@@ -46,8 +44,8 @@ struct pass {
 	void *self; /* the backend's */
 	struct arena *arena;
 	struct tracer *tracer;     /* or NULL */
-	const atomic_bool *cancel; /* tested between two ops; or NULL */
-	bool (*still)(void *ctx);  /* asked between two ops; false cancels; or NULL */
+	/* Asked between two ops; false cancels the pass. NULL: never cancelled. */
+	bool (*still_wanted)(void *ctx);
 	void *still_ctx;
 	enum err err;
 };

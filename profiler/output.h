@@ -1,0 +1,10 @@
+/* Saved outputs (--save-output): a safetensors file for other programs to check. */
+#ifndef PROFILER_OUTPUT_H
+#define PROFILER_OUTPUT_H
+
+#include "models/family.h"
+
+/* F32 `image_embeds` [B, P], and I64 `kept` [B, K] where tokens were dropped. */
+enum err output_save(const char *path, const struct outputs *) MUST_CHECK;
+
+#endif

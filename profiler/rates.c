@@ -1,0 +1,157 @@
+#include "profiler/rates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define POINTS 8 /* sizes remembered per op: the latest */
+
+struct point {
+	double work, ns;
+};
+
+/* What one op, by its path, took at several sizes. */
+struct op_rate {
+	char *path;
+	struct point points[POINTS];
+	int n, next;
+};
+
+struct rates {
+	struct op_rate *ops;
+	int n;
+	double flops_per_s, bytes_per_s;
+};
+
+struct rates *rates_create(void)
+{
+	struct rates *r = mem_alloc(sizeof(*r));
+	r->flops_per_s = r->bytes_per_s = (double)NAN;
+	return r;
+}
+
+void rates_forget(struct rates *r)
+{
+	for (int i = 0; i < r->n; i++)
+		free(r->ops[i].path);
+	free(r->ops);
+	r->ops = NULL;
+	r->n = 0;
+}
+
+void rates_free(struct rates *r)
+{
+	if (!r)
+		return;
+	rates_forget(r);
+	free(r);
+}
+
+void rates_calibrate(struct rates *r, double flops_per_s, double bytes_per_s)
+{
+	r->flops_per_s = flops_per_s;
+	r->bytes_per_s = bytes_per_s;
+}
+
+/* The size of an op: its arithmetic, or for one that only moves data its bytes. */
+static double work_of(const struct layer *l)
+{
+	double flops = l->v[METRIC_flops];
+	return flops > 0 ? flops : l->v[METRIC_bytes_read] + l->v[METRIC_bytes_written];
+}
+
+static struct op_rate *find(const struct rates *r, const char *path)
+{
+	for (int i = 0; i < r->n; i++)
+		if (!strcmp(r->ops[i].path, path))
+			return &r->ops[i];
+	return NULL;
+}
+
+static void remember(struct op_rate *op, struct point p)
+{
+	for (int i = 0; i < op->n; i++)
+		if (fabs(op->points[i].work / p.work - 1) < 1e-9) {
+			op->points[i] = p; /* the same size again: the newer counts */
+			return;
+		}
+	op->points[op->next] = p;
+	op->next = (op->next + 1) % POINTS;
+	op->n += op->n < POINTS;
+}
+
+void rates_learn(struct rates *r, const struct run *run)
+{
+	for (int i = 0; i < run->n_layers; i++) {
+		const struct layer *l = &run->layers[i];
+		struct point p = { work_of(l), l->v[METRIC_wall_ns] };
+		if (!run_layer_is_leaf(run, i) || !(p.work > 0) || !(p.ns > 0))
+			continue;
+		struct op_rate *op = find(r, l->path);
+		if (!op) {
+			r->ops = mem_grow(r->ops, (size_t)r->n + 1, sizeof(*r->ops));
+			op = &r->ops[r->n++];
+			*op = (struct op_rate){ .path = str_dup(l->path) };
+		}
+		remember(op, p);
+	}
+}
+
+/*
+ * Between two measured sizes the time is a straight line, outside of them it follows the
+ * nearest one's rate.
+ */
+static double interpolate(const struct op_rate *op, double work)
+{
+	const struct point *below = NULL, *above = NULL;
+	for (int i = 0; i < op->n; i++) {
+		const struct point *p = &op->points[i];
+		if (p->work <= work && (!below || p->work > below->work))
+			below = p;
+		if (p->work >= work && (!above || p->work < above->work))
+			above = p;
+	}
+	if (below && above && above->work > below->work)
+		return below->ns + (above->ns - below->ns) * (work - below->work) /
+					   (above->work - below->work);
+	const struct point *nearest = below ? below : above;
+	return nearest->ns * work / nearest->work;
+}
+
+static double calibrated(const struct rates *r, const struct layer *l)
+{
+	double bytes = l->v[METRIC_bytes_read] + l->v[METRIC_bytes_written];
+	double compute = l->v[METRIC_flops] / r->flops_per_s * 1e9;
+	double move = bytes / r->bytes_per_s * 1e9;
+	return fmax(compute, move);
+}
+
+void rates_estimate(const struct rates *r, struct run *run)
+{
+	double total = 0;
+	int guessed = 0, leaves = 0;
+	for (int i = run->n_layers - 1; i >= 0; i--) {
+		struct layer *l = &run->layers[i];
+		if (run_layer_is_leaf(run, i)) {
+			const struct op_rate *op = find(r, l->path);
+			l->v[METRIC_wall_ns] = op ? interpolate(op, work_of(l))
+						  : calibrated(r, l);
+			guessed += !op;
+			leaves++;
+		}
+		l->v[METRIC_self_ns] = (double)NAN;
+		if (l->parent < 0) {
+			total += l->v[METRIC_wall_ns];
+			continue;
+		}
+		double *up = &run->layers[l->parent].v[METRIC_wall_ns];
+		*up = l->v[METRIC_wall_ns] + (isnan(*up) ? 0 : *up);
+	}
+	run->wall.p50_ns = run->whole.layer_sum_ns = total;
+	run->throughput.items_per_s = run->input.batch / total * 1e9;
+	if (guessed)
+		run_warn(run, "%d of %d ops were never measured: their time is estimated from "
+			 "calibrated rates of this machine", guessed, leaves);
+}

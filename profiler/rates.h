@@ -1,0 +1,27 @@
+/*
+ * Rates: what the ops of a model took when they were last measured, to turn a dry pass into an
+ * estimate of time. An op is estimated from its own measurement nearest in size; where it has
+ * none, from rates that a short calibration found on this machine.
+ */
+#ifndef PROFILER_RATES_H
+#define PROFILER_RATES_H
+
+#include "profiler/run.h"
+
+struct rates;
+
+struct rates *rates_create(void);
+void rates_free(struct rates *);
+void rates_forget(struct rates *); /* another model */
+
+/* FLOP/s of a matrix product and bytes/s of a copy, as calibrated. */
+void rates_calibrate(struct rates *, double flops_per_s, double bytes_per_s);
+
+/* Learns from a measured run. */
+void rates_learn(struct rates *, const struct run *);
+
+/* Fills wall_ns of the layers of a predicted run, wall.p50_ns, throughput; says in a warning
+ * when calibration, not measurement, stands behind it. Without any rate: stays NaN. */
+void rates_estimate(const struct rates *, struct run *);
+
+#endif

@@ -1,0 +1,91 @@
+#include "profiler/setting.h"
+
+#include "base/clock.h"
+
+/* A forward pass of the same model code without arithmetic, on an arena without memory. */
+static enum err dry_pass(const struct model *m, const struct knobs *k, struct spans *spans,
+			 struct outputs *out, size_t *peak)
+{
+	struct arena arena;
+	arena_init_dry(&arena);
+	struct input in = m->family->shape(m, k);
+	struct pass p = {
+		.backend = backend_by_name("dry"),
+		.arena = &arena,
+		.tracer = spans ? &spans->tracer : NULL,
+	};
+	if (spans)
+		spans_begin(spans);
+	m->family->forward(&p, m, &in, k, out);
+	enum err e = pass_end(&p);
+	if (spans && !spans_end(spans, e == OK) && !e)
+		e = err_set(ERR_UNSUPPORTED, "%s: spans do not nest", m->name);
+	*peak = arena.peak;
+	return e;
+}
+
+enum err setting_predict(const struct model *m, const struct knobs *k, struct run *run)
+{
+	struct spans spans;
+	struct outputs out = { 0 };
+	size_t peak;
+	spans_init(&spans, NULL);
+	enum err e = dry_pass(m, k, &spans, &out, &peak);
+	if (!e) {
+		spans_report(&spans, run);
+		run->memory.peak_activation_bytes = (double)peak;
+		run->input.tokens = (double)out.tokens;
+	}
+	spans_release(&spans);
+	return e;
+}
+
+enum err setting_init(struct setting *s, const struct model *m, const struct backend *backend,
+		      void *backend_self, const struct pool *pool, const struct input *in,
+		      const struct knobs *k)
+{
+	*s = (struct setting){
+		.model = m,
+		.backend = backend,
+		.backend_self = backend_self,
+		.input = in,
+		.knobs = *k,
+	};
+	size_t peak;
+	enum err e = dry_pass(m, k, NULL, &s->out, &peak);
+	if (!e)
+		e = arena_init(&s->arena, peak);
+	spans_init(&s->spans, pool);
+	return e;
+}
+
+void setting_release(struct setting *s)
+{
+	spans_release(&s->spans);
+	arena_release(&s->arena);
+}
+
+enum err setting_pass(struct setting *s, bool watched, int64_t *wall_ns)
+{
+	struct pass p = {
+		.backend = s->backend,
+		.self = s->backend_self,
+		.arena = &s->arena,
+		.tracer = watched ? &s->spans.tracer : NULL,
+		.still_wanted = s->still_wanted,
+		.still_ctx = s->ctx,
+	};
+	arena_reset(&s->arena, 0);
+	if (watched)
+		spans_begin(&s->spans);
+	int64_t start = clock_now_ns();
+	s->model->family->forward(&p, s->model, s->input, &s->knobs, &s->out);
+	int64_t end = clock_now_ns();
+	enum err e = pass_end(&p);
+	if (watched && !spans_end(&s->spans, e == OK) && !e)
+		e = err_set(ERR_UNSUPPORTED, "%s: its spans differ from pass to pass",
+			    s->model->name);
+	if (wall_ns)
+		*wall_ns = end - start;
+	return e;
+}

@@ -1,0 +1,648 @@
+/*
+ * Two threads look in: the worker's main thread does everything, its reader thread asks for
+ * estimates. What the reader needs (model, its hash, rates) changes under `guard` only.
+ */
+#include "profiler/workbench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/guard.h"
+#include "base/str.h"
+#include "profiler/calibrate.h"
+#include "profiler/env.h"
+#include "profiler/fidelity.h"
+#include "profiler/memory.h"
+#include "profiler/output.h"
+#include "profiler/rates.h"
+#include "profiler/stats.h"
+#include "tensor/file_hash.h"
+
+struct workbench {
+	struct guard *guard;
+	struct model *model;
+	struct rates *rates;
+	char *key;		/* of the weights file; NULL: a preset */
+	char sha256[SHA256_HEX]; /* of the weights; "": not known */
+	char *known_key, *known_sha256;
+
+	bool prepared, linears_prepared;
+	struct pool *pool;
+	const struct backend *backend;
+	void *backend_self;
+	char gemm[KNOB_TEXT_SIZE];
+
+	struct spec source; /* whose pictures are loaded; its knobs tell the batch */
+	struct input_list list;
+	struct input input;
+	struct image shown;
+	char input_sha256[SHA256_HEX];
+};
+
+struct workbench *workbench_create(void)
+{
+	struct workbench *w = mem_alloc(sizeof(*w));
+	w->guard = guard_create();
+	w->rates = rates_create();
+	return w;
+}
+
+static void drop_linears(struct workbench *w)
+{
+	if (w->linears_prepared)
+		model_unprepare(w->model, w->backend, w->backend_self);
+	w->linears_prepared = false;
+}
+
+static void close_backend(struct workbench *w)
+{
+	drop_linears(w);
+	if (w->backend)
+		w->backend->close(w->backend_self);
+	w->backend = NULL;
+	pool_free(w->pool);
+	w->pool = NULL;
+}
+
+static void drop_input(struct workbench *w)
+{
+	spec_release(&w->source);
+	input_list_release(&w->list);
+	input_release(&w->input);
+	image_release(&w->shown);
+	w->input_sha256[0] = 0;
+}
+
+static void drop_model(struct workbench *w)
+{
+	drop_linears(w);
+	drop_input(w);
+	guard_enter(w->guard);
+	struct model *old = w->model;
+	w->model = NULL;
+	w->prepared = false;
+	w->sha256[0] = 0;
+	rates_forget(w->rates);
+	guard_leave(w->guard);
+	model_free(old);
+	free(w->key);
+	w->key = NULL;
+}
+
+void workbench_free(struct workbench *w)
+{
+	if (!w)
+		return;
+	drop_model(w);
+	close_backend(w);
+	rates_free(w->rates);
+	guard_free(w->guard);
+	free(w->known_key);
+	free(w->known_sha256);
+	free(w);
+}
+
+/* ---- opening ---- */
+
+static uint64_t seed_of(const struct knobs *k)
+{
+	return (uint64_t)knob_num(k, KNOB_SEED);
+}
+
+static bool same_model(const struct model *m, const struct spec *s)
+{
+	return m && str_equal(m->name, s->model) &&
+	       (!m->random_weights || m->seed == seed_of(&s->knobs));
+}
+
+/* Identifies a file as it is now, on this machine: its content was hashed under this key. */
+static char *file_key(const char *path)
+{
+	char host[256] = "";
+	struct stat st;
+	if (!path || stat(path, &st))
+		return NULL;
+	gethostname(host, sizeof(host) - 1);
+	struct str key = STR_INIT;
+	str_addf(&key, "%s:%llx:%llx:%lld:%lld.%09ld", host, (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino, (long long)st.st_size,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	return str_detach(&key);
+}
+
+/* A preset's identity: its name and seed; the version, since the generator may change. */
+static void hash_preset(const struct model *m, char hex[SHA256_HEX])
+{
+	char seed[32];
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, "preset");
+	sha256_add_str(&s, m->name);
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)m->seed);
+	sha256_add_str(&s, seed);
+	sha256_end(&s, hex);
+}
+
+static enum err open_model(struct workbench *w, const struct spec *s)
+{
+	struct model *m;
+	enum err e = model_open(s->model, seed_of(&s->knobs), &m);
+	if (e)
+		return e;
+	drop_model(w);
+	w->key = file_key(m->weights_path);
+	guard_enter(w->guard);
+	w->model = m;
+	if (m->random_weights)
+		hash_preset(m, w->sha256);
+	guard_leave(w->guard);
+	return OK;
+}
+
+static bool same_pictures(const struct spec *a, const struct spec *b)
+{
+	if (!a->model || a->n_images != b->n_images || a->exif != b->exif)
+		return false;
+	for (int i = 0; i < a->n_images; i++)
+		if (strcmp(a->images[i], b->images[i]))
+			return false;
+	return knob_num(&a->knobs, KNOB_BATCH) == knob_num(&b->knobs, KNOB_BATCH);
+}
+
+static enum err open_input(struct workbench *w, const struct spec *s)
+{
+	struct input_list list;
+	struct input in;
+	struct image shown = { 0 };
+	char sha256[SHA256_HEX];
+	enum err e = input_list_make(
+		&(struct input_source){ s->images, s->n_images, s->exif }, &list);
+	if (e)
+		return e;
+	e = input_load(w->model, &list, s->exif, 0, &s->knobs, &in, &shown, sha256);
+	if (e) {
+		input_list_release(&list);
+		image_release(&shown);
+		return e;
+	}
+	drop_input(w);
+	w->source = spec_copy(s);
+	w->list = list;
+	w->input = in;
+	w->shown = shown;
+	memcpy(w->input_sha256, sha256, sizeof(sha256));
+	return OK;
+}
+
+enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed)
+{
+	enum err e = OK;
+	*changed = false;
+	if (!same_model(w->model, s)) {
+		e = open_model(w, s);
+		*changed = e == OK;
+	}
+	if (!e && !same_pictures(&w->source, s)) {
+		e = open_input(w, s);
+		*changed = *changed || e == OK;
+	}
+	return e;
+}
+
+/* ---- preparing ---- */
+
+struct prepare_work {
+	struct pool *pool;
+	const struct work_watch *watch;
+};
+
+static void on_every_thread(void *ctx, void (*fn)(void *, int, int), void *arg)
+{
+	const struct prepare_work *work = ctx;
+	pool_run(work->pool, fn, arg);
+}
+
+static bool weights_progress(void *ctx, int64_t done, int64_t total)
+{
+	const struct prepare_work *work = ctx;
+	const struct work_watch *watch = work->watch;
+	watch->on_progress(watch->ctx, "preparing weights", (double)done, (double)total);
+	return watch->still_wanted(watch->ctx);
+}
+
+static bool hash_progress(void *ctx, int64_t done, int64_t total)
+{
+	const struct prepare_work *work = ctx;
+	const struct work_watch *watch = work->watch;
+	watch->on_progress(watch->ctx, "hashing weights", (double)done, (double)total);
+	return watch->still_wanted(watch->ctx);
+}
+
+/* Threads and backend as the knobs say; another number of threads is another pool. */
+static enum err open_backend(struct workbench *w, const struct knobs *k)
+{
+	double threads = knob_num(k, KNOB_THREADS);
+	int want = isnan(threads) ? pool_cpus_allowed() : (int)threads;
+	const char *gemm = knob_text(k, KNOB_GEMM);
+	const struct backend *backend = backend_by_name(knob_text(k, KNOB_DEVICE));
+	if (!backend || backend->dry)
+		return err_set(ERR_UNAVAILABLE, "--device %s: this version has cpu",
+			       knob_text(k, KNOB_DEVICE));
+	if (w->backend == backend && pool_size(w->pool) == want && !strcmp(w->gemm, gemm))
+		return OK;
+	close_backend(w);
+	enum err e = pool_create(want, &w->pool);
+	if (e)
+		return e;
+	e = backend->open(&(struct backend_opts){ w->pool, gemm }, &w->backend_self);
+	if (e) {
+		pool_free(w->pool);
+		w->pool = NULL;
+		return e;
+	}
+	w->backend = backend;
+	snprintf(w->gemm, sizeof(w->gemm), "%s", gemm);
+	return OK;
+}
+
+static enum err check_memory(const struct model *m)
+{
+	double need = model_bytes(m), have = memory_available_bytes();
+	if (need > have)
+		return err_set(ERR_NOMEM, "%s needs %.0f MiB for its weights, %.0f MiB are "
+			       "available", m->name, need / 0x1p20, have / 0x1p20);
+	return OK;
+}
+
+static enum err prepare_weights(struct workbench *w, const struct work_watch *watch)
+{
+	struct prepare_work work = { w->pool, watch };
+	const struct tensors_work how = { &work, on_every_thread, weights_progress };
+	enum err e = OK;
+	if (!w->prepared) {
+		e = check_memory(w->model);
+		if (!e)
+			e = tensors_prepare(w->model->tensors, &how);
+		w->prepared = e == OK;
+	}
+	if (e || w->linears_prepared)
+		return e;
+	w->linears_prepared = true; /* half of them is undone the same way */
+	e = model_prepare(w->model, w->backend, w->backend_self);
+	if (e) {
+		drop_linears(w);
+		return e;
+	}
+	double flops_per_s, bytes_per_s;
+	calibrate(w->backend, w->backend_self, &flops_per_s, &bytes_per_s);
+	guard_enter(w->guard);
+	rates_calibrate(w->rates, flops_per_s, bytes_per_s);
+	guard_leave(w->guard);
+	return OK;
+}
+
+static enum err hash_weights(struct workbench *w, const struct work_watch *watch)
+{
+	struct prepare_work work = { w->pool, watch };
+	guard_enter(w->guard);
+	if (!w->sha256[0] && str_equal(w->key, w->known_key) && w->key)
+		snprintf(w->sha256, sizeof(w->sha256), "%s", w->known_sha256);
+	bool known = w->sha256[0] != 0;
+	guard_leave(w->guard);
+	if (known)
+		return OK;
+	char hex[SHA256_HEX];
+	enum err e = file_sha256(w->model->weights_path, hash_progress, &work, hex);
+	if (e)
+		return e;
+	guard_enter(w->guard);
+	memcpy(w->sha256, hex, sizeof(hex));
+	guard_leave(w->guard);
+	return OK;
+}
+
+void workbench_know_hash(struct workbench *w, const char *key, const char *sha256)
+{
+	if (!key || !sha256 || strlen(sha256) != SHA256_HEX - 1)
+		return;
+	guard_enter(w->guard);
+	free(w->known_key);
+	free(w->known_sha256);
+	w->known_key = str_dup(key);
+	w->known_sha256 = str_dup(sha256);
+	guard_leave(w->guard);
+}
+
+enum err workbench_prepare(struct workbench *w, const struct knobs *k,
+			   const struct work_watch *watch)
+{
+	enum err e = open_backend(w, k);
+	if (!e)
+		e = prepare_weights(w, watch);
+	if (!e)
+		e = hash_weights(w, watch);
+	return e;
+}
+
+/* ---- describing and estimating ---- */
+
+/* Model, input, knobs: what every result says of what ran. */
+static void describe_setting(const struct workbench *w, const struct knobs *k, struct run *run)
+{
+	const struct model *m = w->model;
+	run->model.name = run_str(run, m->name);
+	run->model.family = m->family->name;
+	run->model.source = run_str(run, m->source);
+	run->model.format = run_str(run, m->format);
+	run->model.sha256 = run_str(run, w->sha256[0] ? w->sha256 : NULL);
+	run->model.params = model_params(m);
+	run->model.bytes = model_bytes(m);
+	run->model.random_weights = m->random_weights;
+	run->input.kind = w->source.n_images ? "image" : "scene";
+	run->input.source = run_str(run, w->source.n_images ? w->source.images[0] : NULL);
+	run->input.sha256 = run_str(run, w->input_sha256[0] ? w->input_sha256 : NULL);
+	run->input.batch = knob_num(k, KNOB_BATCH);
+	run->input.tokens = (double)m->tokens;
+	run->device = run_str(run, knob_text(k, KNOB_DEVICE));
+	run->knobs = *k;
+	run->knob_mask = m->family->knobs;
+}
+
+void workbench_describe(struct workbench *w, struct event *loaded)
+{
+	char why[256];
+	const struct model *m = w->model;
+	loaded->run = run_create();
+	loaded->run->state = RUN_ESTIMATE;
+	guard_enter(w->guard); /* input and hash are written by this very thread */
+	describe_setting(w, &w->source.knobs, loaded->run);
+	guard_leave(w->guard);
+	for (int i = 0; i < KNOB_COUNT; i++) {
+		if (m->family->knobs & KNOB_BIT(i))
+			continue;
+		model_why_not(m->family, (enum knob_id)i, why, sizeof(why));
+		loaded->why_not[i] = str_dup(why);
+	}
+	loaded->file_key = str_dup(w->key);
+	size_t bytes = 3 * (size_t)w->shown.width * (size_t)w->shown.height;
+	if (!bytes)
+		return;
+	loaded->picture = memcpy(mem_alloc(bytes), w->shown.rgb, bytes);
+	loaded->picture_width = w->shown.width;
+	loaded->picture_height = w->shown.height;
+}
+
+enum err workbench_estimate(struct workbench *w, const struct spec *s, struct run **out)
+{
+	struct run *run = run_create();
+	struct knobs k = s->knobs;
+	guard_enter(w->guard);
+	enum err e = OK;
+	if (!same_model(w->model, s))
+		e = err_set(ERR_NOTFOUND, "%s is not loaded", s->model);
+	if (!e)
+		e = model_check_knobs(w->model, &k);
+	if (!e) {
+		describe_setting(w, &k, run);
+		e = setting_predict(w->model, &k, run);
+	}
+	if (!e) {
+		run->state = RUN_ESTIMATE;
+		rates_estimate(w->rates, run);
+	}
+	guard_leave(w->guard);
+	if (e) {
+		run_free(run);
+		run = NULL;
+	}
+	*out = run;
+	return e;
+}
+
+/* ---- running ---- */
+
+/* A technique is on when the knobs differ from their own base. */
+static bool has_technique(const struct model *m, const struct knobs *k)
+{
+	struct knobs base = knobs_base(k);
+	return !knobs_equal(k, &base, m->family->knobs);
+}
+
+static void watch_setting(struct setting *s, const struct work_watch *watch)
+{
+	s->still_wanted = watch->still_wanted;
+	s->ctx = watch->ctx;
+}
+
+/*
+ * Fidelity over all pictures of the source, batch by batch, outside of any timing: base and
+ * technique on the same pixels. The last batch may go around; only new pictures count.
+ */
+static enum err compare_with_base(struct workbench *w, const struct knobs *k,
+				  const struct work_watch *watch, struct run *run)
+{
+	struct knobs base_knobs = knobs_base(k);
+	struct setting base, technique;
+	struct fidelity fidelity = { 0 };
+	struct input in = w->input;
+	int64_t batch = w->input.pixels.dim[0];
+	enum err e = setting_init(&base, w->model, w->backend, w->backend_self, w->pool, &in,
+				  &base_knobs);
+	enum err e2 = setting_init(&technique, w->model, w->backend, w->backend_self, w->pool,
+				   &in, k);
+	e = e ? e : e2;
+	watch_setting(&base, watch);
+	watch_setting(&technique, watch);
+	for (int64_t first = 0; !e && first < w->list.n; first += batch) {
+		watch->on_progress(watch->ctx, "comparing with the base", (double)first,
+				   (double)w->list.n);
+		if (first)
+			e = input_load(w->model, &w->list, w->source.exif, (int)first, k, &in,
+				       NULL, NULL);
+		if (!e)
+			e = setting_pass(&base, false, NULL);
+		if (!e)
+			e = setting_pass(&technique, false, NULL);
+		if (!e)
+			fidelity_add(&fidelity, &technique.out.image_embeds,
+				     &base.out.image_embeds,
+				     batch < w->list.n - first ? batch : w->list.n - first);
+		if (first)
+			input_release(&in);
+	}
+	if (!e) {
+		struct str reference = STR_INIT;
+		knobs_canonical(&base_knobs, w->model->family->knobs, &reference);
+		fidelity_report(&fidelity, str_get(&reference), run);
+		str_release(&reference);
+	}
+	fidelity_release(&fidelity);
+	setting_release(&base);
+	setting_release(&technique);
+	return e;
+}
+
+static void report_kept(const struct outputs *out, struct run *run)
+{
+	if (!out->kept.ndim)
+		return;
+	int n = (int)out->kept.dim[1];
+	const int32_t *index = out->kept.data;
+	double *kept = mem_alloc(sizeof(double) * (size_t)n);
+	for (int i = 0; i < n; i++)
+		kept[i] = index[i];
+	run->tokens.kept = run_doubles(run, kept, n);
+	run->tokens.n_kept = n;
+	free(kept);
+}
+
+static void report_wall(const struct measured *m, struct run *run)
+{
+	struct summary s = summarize(m->plain_ns, m->n);
+	run->wall = (struct run_wall){
+		.n = m->n,
+		.warmup = m->warmup,
+		.min_ns = s.min,
+		.p50_ns = s.p50,
+		.mean_ns = s.mean,
+		.sd_ns = s.sd,
+		.ci95_lo_ns = s.ci95_lo,
+		.ci95_hi_ns = s.ci95_hi,
+		.max_ns = s.max,
+		.stopped_by = run_str(run, m->stopped_by),
+		.samples_ns = run_doubles(run, m->plain_ns, m->n),
+		.n_samples = m->n,
+	};
+	run->whole.p50_ns = s.p50;
+	run->whole.overhead_ratio = median_of(m->watched_ns, m->n) / s.p50;
+	run->whole.layer_sum_ns = 0;
+	for (int i = 0; i < run->n_layers; i++)
+		if (run_layer_is_leaf(run, i))
+			run->whole.layer_sum_ns += run->layers[i].v[METRIC_wall_ns];
+	run->throughput.items_per_s = run->input.batch / s.p50 * 1e9;
+	run->rusage = m->rusage;
+}
+
+static void report_doubts(const struct run *from, const struct measure_options *opt,
+			  struct run *run)
+{
+	double sum = from->whole.layer_sum_ns / from->whole.p50_ns - 1;
+	double half = (from->wall.ci95_hi_ns - from->wall.ci95_lo_ns) / 2 / from->wall.p50_ns;
+	if (from->model.random_weights)
+		run_warn(run, "random weights: fidelity figures mean nothing for a trained model");
+	if (isnan(half))
+		run_warn(run, "%g samples: too few for an interval", from->wall.n);
+	else if (half > opt->noise)
+		run_warn(run, "noisy: the median is known to +-%.1f %% only", 100 * half);
+	if (fabs(sum) > 0.02)
+		run_warn(run, "the layers sum to %+.1f %% of the whole pass", 100 * sum);
+}
+
+/* Everything that one setting's measurement says. */
+static enum err report(struct workbench *w, struct setting *s, const struct measured *m,
+		       const struct command *c, const struct work_watch *watch, double peak_rss,
+		       struct run *run)
+{
+	guard_enter(w->guard);
+	describe_setting(w, &s->knobs, run);
+	guard_leave(w->guard);
+	run->state = RUN_DONE;
+	spans_report(&s->spans, run);
+	report_wall(m, run);
+	run->throughput.tokens_per_s =
+		run->throughput.items_per_s * (double)s->out.tokens;
+	run->memory.peak_rss_bytes = peak_rss;
+	run->memory.model_bytes = model_bytes(w->model);
+	run->memory.peak_activation_bytes = (double)s->arena.peak;
+	report_kept(&s->out, run);
+	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
+	report_doubts(run, &c->measure, run);
+	enum err e = tensors_error(w->model->tensors); /* the file may have shrunk meanwhile */
+	if (!e && has_technique(w->model, &s->knobs))
+		e = compare_with_base(w, &s->knobs, watch, run);
+	return e;
+}
+
+struct run_plan {
+	struct setting settings[64];
+	struct setting *order[64];
+	struct measured measured[64];
+	int n; /* settings that were initialised */
+};
+
+static enum err plan_settings(struct workbench *w, const struct command *c,
+			      const struct work_watch *watch, struct run_plan *plan)
+{
+	for (int i = 0; i < c->n_specs; i++) {
+		struct knobs k = c->specs[i].knobs;
+		if (!same_model(w->model, &c->specs[i]) ||
+		    !same_pictures(&w->source, &c->specs[i]))
+			return err_set(ERR_USAGE, "interleaved settings must share model, "
+				       "images and batch");
+		enum err e = model_check_knobs(w->model, &k);
+		if (e)
+			return e;
+		e = setting_init(&plan->settings[i], w->model, w->backend, w->backend_self,
+				 w->pool, &w->input, &k);
+		plan->n++;
+		if (e)
+			return e;
+		watch_setting(&plan->settings[i], watch);
+		plan->order[i] = &plan->settings[i];
+	}
+	return OK;
+}
+
+static enum err measure_plan(struct workbench *w, const struct command *c,
+			     const struct work_watch *watch, struct run_plan *plan,
+			     struct run **out)
+{
+	const struct measure_watch mw = { watch->ctx, watch->on_sample, watch->on_progress };
+	double started = (double)clock_wall_ns();
+	bool reset = memory_reset_peak();
+	pool_watch(w->pool, true);
+	enum err e = measure(plan->order, plan->n, c->abba, &c->measure, &mw, plan->measured);
+	pool_watch(w->pool, false);
+	double peak_rss = reset ? memory_peak_bytes() : (double)NAN;
+	double ended = (double)clock_wall_ns();
+	if (!e && c->save_output)
+		e = output_save(c->save_output, &plan->settings[0].out);
+	for (int i = 0; !e && i < plan->n; i++) {
+		out[i] = run_create();
+		out[i]->started_ns = started;
+		out[i]->ended_ns = ended;
+		e = report(w, &plan->settings[i], &plan->measured[i], c, watch, peak_rss, out[i]);
+		if (e)
+			continue;
+		guard_enter(w->guard);
+		rates_learn(w->rates, out[i]);
+		guard_leave(w->guard);
+	}
+	return e;
+}
+
+enum err workbench_run(struct workbench *w, const struct command *c,
+		       const struct work_watch *watch, struct run **out)
+{
+	struct run_plan *plan = mem_alloc(sizeof(*plan));
+	for (int i = 0; i < c->n_specs; i++)
+		out[i] = NULL;
+	enum err e = plan_settings(w, c, watch, plan);
+	if (!e)
+		e = measure_plan(w, c, watch, plan, out);
+	for (int i = 0; i < plan->n; i++) {
+		measured_release(&plan->measured[i]);
+		setting_release(&plan->settings[i]);
+	}
+	free(plan);
+	for (int i = 0; e && i < c->n_specs; i++) {
+		run_free(out[i]);
+		out[i] = NULL;
+	}
+	return e;
+}

@@ -1,0 +1,131 @@
+#include "models/input.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "image/scene.h"
+
+static void list_add(struct input_list *l, char *path)
+{
+	l->paths = mem_grow(l->paths, (size_t)l->n + 1, sizeof(char *));
+	l->paths[l->n++] = path;
+}
+
+static int regular(const struct dirent *d)
+{
+	return d->d_name[0] != '.' &&
+	       (d->d_type == DT_REG || d->d_type == DT_LNK || d->d_type == DT_UNKNOWN);
+}
+
+static enum err add_folder(struct input_list *l, const char *folder)
+{
+	struct dirent **names;
+	int n = scandir(folder, &names, regular, alphasort);
+	if (n < 0)
+		return err_set(ERR_IO, "%s: %s", folder, strerror(errno));
+	int before = l->n;
+	for (int i = 0; i < n; i++) {
+		struct str path = STR_INIT;
+		struct stat st;
+		str_addf(&path, "%s/%s", folder, names[i]->d_name);
+		if (!stat(str_get(&path), &st) && S_ISREG(st.st_mode))
+			list_add(l, str_dup(str_get(&path)));
+		str_release(&path);
+		free(names[i]);
+	}
+	free(names);
+	if (l->n == before)
+		return err_set(ERR_NOTFOUND, "%s: no image files in this folder", folder);
+	return OK;
+}
+
+enum err input_list_make(const struct input_source *from, struct input_list *l)
+{
+	*l = (struct input_list){ 0 };
+	enum err e = OK;
+	for (int i = 0; !e && i < from->n_images; i++) {
+		struct stat st;
+		if (stat(from->images[i], &st))
+			e = err_set(errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: %s",
+				    from->images[i], strerror(errno));
+		else if (S_ISDIR(st.st_mode))
+			e = add_folder(l, from->images[i]);
+		else
+			list_add(l, str_dup(from->images[i]));
+	}
+	if (!e && !from->n_images)
+		list_add(l, NULL);
+	if (e)
+		input_list_release(l);
+	return e;
+}
+
+void input_list_release(struct input_list *l)
+{
+	for (int i = 0; i < l->n; i++)
+		free(l->paths[i]);
+	free(l->paths);
+	*l = (struct input_list){ 0 };
+}
+
+/* One picture into [3, S, S] at `to`. */
+static enum err load_one(const struct model *m, const char *path, bool exif, int64_t side,
+			 float *to, struct image *shown)
+{
+	struct image image = { 0 };
+	int64_t width, height;
+	enum err e = path ? image_load(path, exif, &image) : scene_draw(&image);
+	if (e)
+		return e;
+	preprocess_size(&m->preprocess, image.width, image.height, &width, &height);
+	if (width != side || height != side)
+		e = err_set(ERR_FORMAT, "%s: preprocessing gives %lld x %lld pixels, the model "
+			    "takes %lld x %lld", path ? path : "built-in scene",
+			    (long long)width, (long long)height, (long long)side,
+			    (long long)side);
+	else
+		e = preprocess_run(&m->preprocess, &image, to, shown);
+	image_release(&image);
+	return e;
+}
+
+enum err input_load(const struct model *m, const struct input_list *list, bool exif, int first,
+		    const struct knobs *k, struct input *in, struct image *shown,
+		    char sha256[SHA256_HEX])
+{
+	*in = m->family->shape(m, k);
+	int64_t batch = in->pixels.dim[0], side = in->pixels.dim[2];
+	size_t item = (size_t)(3 * side * side);
+	float *data = malloc(sizeof(float) * item * (size_t)batch);
+	if (!data)
+		return err_set(ERR_NOMEM, "no memory for %lld images", (long long)batch);
+	in->pixels.data = data;
+	enum err e = OK;
+	for (int64_t b = 0; !e && b < batch; b++) {
+		float *to = data + (size_t)b * item;
+		if (b >= list->n) /* fewer pictures than items: they come again */
+			memcpy(to, to - (size_t)list->n * item, sizeof(float) * item);
+		else
+			e = load_one(m, list->paths[(first + b) % list->n], exif, side, to,
+				     b ? NULL : shown);
+	}
+	if (e) {
+		input_release(in);
+	} else if (sha256) {
+		struct sha256 s;
+		sha256_start(&s);
+		sha256_add(&s, data, sizeof(float) * item * (size_t)batch);
+		sha256_end(&s, sha256);
+	}
+	return e;
+}
+
+void input_release(struct input *in)
+{
+	free(in->pixels.data);
+	in->pixels.data = NULL;
+}

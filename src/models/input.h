@@ -1,0 +1,32 @@
+/* Inputs of vision models: pictures, preprocessed as the model's own configuration says. */
+#ifndef MODELS_INPUT_H
+#define MODELS_INPUT_H
+
+#include "base/sha256.h"
+#include "models/model.h"
+
+struct input_source {
+	char **images; /* files and folders; none: the built-in scene */
+	int n_images;
+	bool exif;
+};
+
+/* The files behind a source, folders opened (regular files by name), at least one. */
+struct input_list {
+	char **paths; /* NULL entry: the built-in scene */
+	int n;
+};
+enum err input_list_make(const struct input_source *, struct input_list *) MUST_CHECK;
+void input_list_release(struct input_list *);
+
+/*
+ * Pixels of `batch` pictures from `first` on, going around when there are fewer; `in->pixels`
+ * owns its memory (input_release). `shown`, unless NULL, receives the first preprocessed
+ * picture. sha256, unless NULL, is that of the values.
+ */
+enum err input_load(const struct model *, const struct input_list *, bool exif, int first,
+		    const struct knobs *, struct input *in, struct image *shown,
+		    char sha256[SHA256_HEX]) MUST_CHECK;
+void input_release(struct input *);
+
+#endif

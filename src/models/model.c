@@ -1,0 +1,190 @@
+#include "models/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "models/preset.h"
+#include "tensor/file_source.h"
+#include "tensor/model_source.h"
+#include "tensor/random_source.h"
+
+/* The family that accepts this config.json's model_type. */
+static enum err find_family(struct model *m)
+{
+	const char *type = hfconfig_str(m->config, "model_type", NULL);
+	char shown[80];
+	struct str known = STR_INIT;
+	for (int i = 0; families[i]; i++)
+		for (const char *const *t = families[i]->model_types; *t; t++) {
+			if (type && !strcmp(*t, type))
+				m->family = families[i];
+			str_addf(&known, "%s%s", known.len ? ", " : "", *t);
+		}
+	enum err e = OK;
+	if (!type)
+		e = err_set(ERR_FORMAT, "%s: no model_type", hfconfig_label(m->config));
+	else if (!m->family)
+		e = err_set(ERR_UNSUPPORTED, "%s: model_type \"%s\": this version has %s",
+			    hfconfig_label(m->config),
+			    str_escaped(shown, sizeof(shown), type, strlen(type)),
+			    str_get(&known));
+	str_release(&known);
+	return e;
+}
+
+static enum err open_preset(struct model *m, const struct preset *p, uint64_t seed)
+{
+	m->source = str_dup("built in");
+	m->format = str_dup("preset");
+	m->random_weights = true;
+	m->seed = seed;
+	m->tensors = tensors_create_random(seed, p->name);
+	return hfconfig_parse(p->config, p->name, &m->config);
+}
+
+static enum err open_files(struct model *m, const struct model_source *s)
+{
+	m->source = str_dup(s->weights);
+	m->format = str_dup(s->format);
+	m->weights_path = str_dup(s->weights);
+	enum err e = hfconfig_open_file(s->config, &m->config);
+	if (!e)
+		e = tensors_open_file(s->weights, &m->tensors);
+	return e;
+}
+
+static enum err open_preprocess(struct model *m, const char *path)
+{
+	m->preprocess = preprocess_clip_defaults((int)m->image_size);
+	return path ? preprocess_read_file(path, &m->preprocess) : OK;
+}
+
+/* Everything after the files are found. */
+static enum err build(struct model *m, const char *preprocessor)
+{
+	enum err e = find_family(m);
+	if (!e)
+		e = m->family->configure(m, m->config);
+	if (e)
+		return e;
+	m->family->bind(m);
+	e = tensors_error(m->tensors);
+	return e ? e : open_preprocess(m, preprocessor);
+}
+
+enum err model_open(const char *name, uint64_t seed, struct model **out)
+{
+	struct model *m = mem_alloc(sizeof(*m));
+	struct model_source files = { 0 };
+	const struct preset *preset = preset_by_name(name);
+	enum err e;
+	m->name = str_dup(name);
+	if (preset) {
+		e = open_preset(m, preset, seed);
+	} else {
+		e = model_source_resolve(name, &files);
+		if (!e)
+			e = open_files(m, &files);
+	}
+	if (!e)
+		e = build(m, files.preprocessor);
+	model_source_release(&files);
+	if (e) {
+		model_free(m);
+		m = NULL;
+	}
+	*out = m;
+	return e;
+}
+
+void model_free(struct model *m)
+{
+	if (!m)
+		return;
+	if (m->family)
+		m->family->release(m);
+	tensors_free(m->tensors);
+	hfconfig_free(m->config);
+	free(m->name);
+	free(m->source);
+	free(m->format);
+	free(m->weights_path);
+	free(m);
+}
+
+struct prepare {
+	const struct backend *backend;
+	void *self;
+};
+
+static enum err prepare_one(void *ctx, struct linear *l)
+{
+	const struct prepare *p = ctx;
+	return p->backend->prepare(p->self, l);
+}
+
+static enum err unprepare_one(void *ctx, struct linear *l)
+{
+	const struct prepare *p = ctx;
+	if (l->prepared)
+		p->backend->unprepare(p->self, l);
+	return OK;
+}
+
+enum err model_prepare(struct model *m, const struct backend *backend, void *self)
+{
+	struct prepare p = { backend, self };
+	return backend->prepare ? m->family->each_linear(m, prepare_one, &p) : OK;
+}
+
+void model_unprepare(struct model *m, const struct backend *backend, void *self)
+{
+	struct prepare p = { backend, self };
+	if (backend->unprepare && m->family->each_linear(m, unprepare_one, &p))
+		abort(); /* unprepare_one cannot fail */
+}
+
+double model_params(const struct model *m)
+{
+	return (double)tensors_params(m->tensors);
+}
+
+double model_bytes(const struct model *m)
+{
+	return (double)tensors_bytes(m->tensors);
+}
+
+/* "clip_vit, mamba": families that have a knob; empty when none does. */
+static void families_with(enum knob_id id, struct str *out)
+{
+	for (int i = 0; families[i]; i++)
+		if (families[i]->knobs & KNOB_BIT(id))
+			str_addf(out, "%s%s", out->len ? ", " : "", families[i]->name);
+}
+
+void model_why_not(const struct family *f, enum knob_id id, char *buf, size_t size)
+{
+	struct str others = STR_INIT;
+	const char *why = f->why_not ? f->why_not(id) : NULL;
+	families_with(id, &others);
+	if (!others.len)
+		str_add(&others, "no model of this version");
+	snprintf(buf, size, "%s%s%s has it", why ? why : "", why ? "; " : "", str_get(&others));
+	str_release(&others);
+}
+
+enum err model_check_knobs(const struct model *m, struct knobs *k)
+{
+	char why[256];
+	knobs_resolve_method(k);
+	for (int i = 0; i < KNOB_COUNT; i++) {
+		if ((m->family->knobs & KNOB_BIT(i)) || knobs_is_default(k, (enum knob_id)i))
+			continue;
+		model_why_not(m->family, (enum knob_id)i, why, sizeof(why));
+		return err_set(ERR_USAGE, "--%s: %s does not have this knob: %s",
+			       knob_table[i].option, m->name, why);
+	}
+	return m->family->check(m, k);
+}

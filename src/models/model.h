@@ -1,0 +1,55 @@
+/*
+ * A model: where it comes from, its configuration, its weights, ready to run.
+ *
+ *   model_open       reads the configuration and maps the weights: milliseconds
+ *   tensors_prepare  converts, generates and stacks them: seconds, with progress
+ *   model_prepare    has the backend pack them
+ */
+#ifndef MODELS_MODEL_H
+#define MODELS_MODEL_H
+
+#include "image/preprocess.h"
+#include "models/family.h"
+
+struct model {
+	const struct family *family;
+	char *name;   /* as asked for */
+	char *source; /* folder or file; "built in" for a preset */
+	char *format; /* "safetensors", "preset" */
+	char *weights_path; /* NULL for a preset */
+	bool random_weights;
+	uint64_t seed;	    /* of random weights */
+	struct hfconfig *config;
+	struct preprocess_config preprocess;
+	struct tensors *tensors;
+	int64_t tokens;	    /* of an item, CLS not counted; set by configure */
+	int64_t image_size; /* set by configure */
+	void *state;	    /* the family's */
+};
+
+/*
+ * `name`: a preset, a folder with config.json, a checkpoint file, or owner/name in the local
+ * hub cache. `seed` is used by presets. ERR_NOTFOUND, ERR_FORMAT, ERR_UNSUPPORTED, ERR_IO,
+ * ERR_USAGE; the message names the file and the fact.
+ */
+enum err model_open(const char *name, uint64_t seed, struct model **out) MUST_CHECK;
+void model_free(struct model *);
+
+/* Has the backend pack the weights; tensors_prepare() comes first. ERR_NOMEM. */
+enum err model_prepare(struct model *, const struct backend *, void *backend_self) MUST_CHECK;
+/* Gives back what the backend prepared, all or half of it; before the backend closes. */
+void model_unprepare(struct model *, const struct backend *, void *backend_self);
+
+double model_params(const struct model *);
+double model_bytes(const struct model *);
+
+/* A family's own words, or the plain ones, for a knob outside its mask. */
+void model_why_not(const struct family *, enum knob_id, char *buf, size_t size);
+
+/*
+ * Values that this model allows: a knob outside the family's mask must be at its default
+ * (the message names the families that have it). Resolves `method` first.
+ */
+enum err model_check_knobs(const struct model *, struct knobs *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,39 @@
+#include "models/preset.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Facts of the published checkpoints: width, MLP, layers, heads, patch, image, projection. */
+#define CLIP_VISION(d, f, l, h, p, s, proj)                                                    \
+	"{\"model_type\":\"clip\",\"projection_dim\":" #proj ",\"vision_config\":{"            \
+	"\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l        \
+	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s             \
+	",\"hidden_act\":\"quick_gelu\",\"layer_norm_eps\":1e-5}}"
+
+const struct preset presets[] = {
+	{ "clip-vit-b16", CLIP_VISION(768, 3072, 12, 12, 16, 224, 512),
+	  "CLIP ViT-B/16 image tower, 196 patches" },
+	{ "clip-vit-b32", CLIP_VISION(768, 3072, 12, 12, 32, 224, 512),
+	  "CLIP ViT-B/32 image tower, 49 patches" },
+	{ "clip-vit-l14", CLIP_VISION(1024, 4096, 24, 16, 14, 224, 768),
+	  "CLIP ViT-L/14 image tower, 256 patches" },
+	{ "clip-vit-l14-336", CLIP_VISION(1024, 4096, 24, 16, 14, 336, 768),
+	  "CLIP ViT-L/14 image tower at 336 pixels, 576 patches" },
+	{ "clip-vit-b16:tiny", CLIP_VISION(64, 256, 2, 4, 8, 64, 32),
+	  "ViT-B/16 in miniature, 64 patches" },
+	{ "clip-vit-b32:tiny", CLIP_VISION(64, 256, 2, 4, 16, 64, 32),
+	  "ViT-B/32 in miniature, 16 patches" },
+	{ "clip-vit-l14:tiny", CLIP_VISION(96, 384, 3, 4, 7, 63, 48),
+	  "ViT-L/14 in miniature, 81 patches" },
+	{ "clip-vit-l14-336:tiny", CLIP_VISION(96, 384, 3, 4, 7, 98, 48),
+	  "ViT-L/14-336 in miniature, 196 patches" },
+	{ NULL, NULL, NULL },
+};
+
+const struct preset *preset_by_name(const char *name)
+{
+	for (const struct preset *p = presets; p->name; p++)
+		if (!strcmp(p->name, name))
+			return p;
+	return NULL;
+}
