@@ -1,0 +1,42 @@
+/* What the files of the cpu backend share: the opened backend and its threads. */
+#ifndef KERNELS_CPU_CPU_H
+#define KERNELS_CPU_CPU_H
+
+#include <stddef.h>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vec.h"
+
+struct cpu {
+	struct pool *pool; /* borrowed; NULL: the caller's thread only */
+	int threads;
+	const struct vec *vec;
+	const struct gemm_engine *engine;
+	void *engine_self;
+	char warning[256]; /* why `auto` is not the first engine, "" */
+	void **scratch;    /* [threads], each of scratch_size bytes, 64-aligned */
+	size_t scratch_size;
+};
+
+typedef void (*cpu_job)(void *ctx, int thread, int threads);
+
+/* Runs fn on every thread, or as (ctx, 0, 1) on this one when `work` (elements touched,
+ * or multiply-adds / 16) is not worth waking the others. */
+void cpu_run(struct cpu *, int64_t work, cpu_job fn, void *ctx);
+
+/*
+ * At least `bytes` of scratch for every thread. It grows at the first call with a new
+ * shape and never shrinks, so a pass that was run once (the warm-up) allocates nothing.
+ * Aborts without memory: what is asked for is of the size of a few rows of activations.
+ */
+void cpu_reserve(struct cpu *, size_t bytes);
+
+/* Entries of struct backend; self is a struct cpu. */
+void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *,
+		struct epilogue);
+void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,
+		   struct tensor v, const struct attn_opts *);
+void cpu_select(void *self, struct tensor kept, struct tensor score);
+
+#endif

@@ -1,0 +1,38 @@
+/* Plain loops: what remains when no library can be opened, and something to compare with.
+ */
+#include "kernels/cpu/gemm.h"
+
+static enum err plain_open(const struct vec *vec, void **self)
+{
+	(void)vec;
+	*self = NULL;
+	return OK;
+}
+
+static void plain_close(void *self) { (void)self; }
+
+static void plain_run(void *self, const struct gemm *g, struct gemm_part part,
+		      void *scratch)
+{
+	(void)self, (void)scratch;
+	for (int64_t i = part.m_begin; i < part.m_end; i++) {
+		float *c = g->c + i * g->ldc;
+		for (int64_t j = part.n_begin; j < part.n_end; j++) {
+			float sum = 0;
+			for (int64_t k = 0; k < g->k; k++)
+				sum += g->a[i * g->lda + k] * g->w[j * g->ldw + k];
+			c[j] = g->epilogue.accumulate ? c[j] + sum : sum;
+		}
+		g->vec->finish(c + part.n_begin, g->ldc, 1, part.n_end - part.n_begin,
+			       g->bias ? g->bias + part.n_begin : NULL, g->epilogue.act);
+	}
+}
+
+const struct gemm_engine ref_engine = {
+	.name = "ref",
+	.open = plain_open,
+	.close = plain_close,
+	.m_grain = 1,
+	.n_grain = 1,
+	.run = plain_run,
+};

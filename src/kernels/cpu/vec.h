@@ -1,0 +1,71 @@
+/*
+ * The arithmetic that is compiled once per instruction set: vec_level.c is the one
+ * source, meson.build compiles it with the flags of each level, and each copy fills one
+ * table. The rest of the backend is compiled for the baseline and calls through the
+ * table, so the program runs on every x86-64 and uses what it finds. The scalar table is
+ * the same code for the baseline's four lanes: there is no second version of anything.
+ *
+ * NaN and infinities go through as in the reference. Denormals are zero wherever the
+ * calling thread says so (base/pool.h). Pointers need no alignment unless said.
+ */
+#ifndef KERNELS_CPU_VEC_H
+#define KERNELS_CPU_VEC_H
+
+#include <stdint.h>
+
+#include "base/cpu_isa.h"
+#include "kernels/backend.h"
+
+/*
+ * `tile` multiplies a few rows by one panel:
+ *   c[r][0..panel) (+)= sum over i < k of a[r][i] b[i][0..panel)
+ * Rows of `a` are TILE_LDA floats apart and k is at most TILE_K: one pointer then reaches
+ * all rows with constant offsets, and rows of a tile fall into different sets of the L1
+ * cache whatever the width of the matrix they were copied from.
+ */
+#define TILE_K 256
+#define TILE_LDA (TILE_K + 16)
+#define TILE_MAX_ROWS 12
+#define TILE_MAX_PANEL 32
+
+struct vec {
+	enum isa isa;
+	int rows;  /* of a full tile */
+	int panel; /* its columns; divides TILE_K */
+
+	/* 1 <= rows <= vec->rows; `add` keeps what c holds, else it is overwritten. */
+	void (*tile)(int rows, int64_t k, const float *a, const float *b, float *c,
+		     int64_t ldc, bool add);
+	/* panel[i][j] = x[j][i] for j < count, zero for the other columns: `count` rows
+	 * of a matrix as columns of a panel of k rows. */
+	void (*pack)(float *panel, const float *x, int64_t ldx, int64_t count, int64_t k);
+
+	/* y[r][j] = sum over i of x[r][i] w[j][i], the plain product of few rows. */
+	void (*gemv)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
+		     const float *w, int64_t ldw, int64_t n, int64_t k, bool add);
+	/* c = act(c + bias) for rows x cols; bias NULL: none. */
+	void (*finish)(float *c, int64_t ldc, int64_t rows, int64_t cols,
+		       const float *bias, enum act act);
+
+	/* One row of d; y may be x. Two passes, sums in F32 over the lanes. */
+	void (*layernorm)(float *y, const float *x, const float *weight,
+			  const float *bias, int64_t d, float eps);
+	/* s *= scale; the highest of them and `top`. */
+	float (*scale_max)(float *s, int64_t n, float scale, float top);
+	/* s = exp(s - top); their sum. */
+	float (*exp_sum)(float *s, int64_t n, float top);
+	void (*scale)(float *y, const float *x, float by, int64_t n); /* y = x by */
+	void (*add)(float *y, const float *a, const float *b, int64_t n);
+	/* The L2 norm, summed in double: the order of two scores never depends on the
+	 * number of lanes unless they are within one rounding of each other. */
+	float (*norm)(const float *x, int64_t n);
+	/* y[i] = rng_uniform(key, first + i) */
+	void (*uniform)(float *y, int64_t n, uint64_t key, uint32_t first);
+};
+
+extern const struct vec *const vecs[]; /* NULL-terminated, lowest level first */
+
+/* The best table for this level. */
+const struct vec *vec_for(enum isa);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * One table of vec.h, for the level that meson names:
+ *   VEC_TABLE  its symbol         VEC_ISA    its enum isa
+ *   VEC_LANES  floats of a register   VEC_ROWS   rows of a tile: 2 VEC_ROWS accumulators,
+ * two registers of b and one of a must fit Tiles are written with the compiler's vector
+ * types, because they must stay in registers; the rest is plain loops that it vectorises
+ * by itself.
+ */
+#include "kernels/cpu/vec.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "kernels/cpu/vec_math.h"
+
+#define PANEL (2 * VEC_LANES)
+
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+_Static_assert(VEC_ROWS <= TILE_MAX_ROWS && PANEL <= TILE_MAX_PANEL &&
+		       TILE_K % PANEL == 0,
+	       "what the callers' buffers are made for");
+
+/* A register, and one in memory of any alignment. */
+typedef float reg __attribute__((vector_size(4 * VEC_LANES)));
+typedef float mem __attribute__((vector_size(4 * VEC_LANES), aligned(4), may_alias));
+
+INLINE reg load(const float *p) { return *(const mem *)p; }
+INLINE void store(float *p, reg v) { *(mem *)p = v; }
+
+INLINE void tile_of(const int rows, int64_t k, const float *a, const float *b, float *c,
+		    int64_t ldc, bool add)
+{
+	reg sum[VEC_ROWS][2];
+	UNROLL
+	for (int r = 0; r < rows; r++)
+		sum[r][0] = sum[r][1] = (reg){ 0 };
+	for (int64_t i = 0; i < k; i++) {
+		reg b0 = load(b + i * PANEL), b1 = load(b + i * PANEL + VEC_LANES);
+		UNROLL
+		for (int r = 0; r < rows; r++) {
+			sum[r][0] += a[r * TILE_LDA + i] * b0;
+			sum[r][1] += a[r * TILE_LDA + i] * b1;
+		}
+	}
+	UNROLL
+	for (int r = 0; r < rows; r++) {
+		float *to = c + r * ldc;
+		store(to, add ? load(to) + sum[r][0] : sum[r][0]);
+		to += VEC_LANES;
+		store(to, add ? load(to) + sum[r][1] : sum[r][1]);
+	}
+}
+
+static void tile(int rows, int64_t k, const float *a, const float *b, float *c,
+		 int64_t ldc, bool add)
+{
+	switch (rows) {
+#define ROWS(n)                                                                          \
+	case n:                                                                          \
+		if (n <= VEC_ROWS)                                                       \
+			tile_of(n <= VEC_ROWS ? n : 1, k, a, b, c, ldc, add);            \
+		break;
+		ROWS(1)
+		ROWS(2)
+		ROWS(3)
+		ROWS(4)
+		ROWS(5)
+		ROWS(6)
+		ROWS(7)
+		ROWS(8)
+		ROWS(9)
+		ROWS(10)
+		ROWS(11)
+		ROWS(12)
+#undef ROWS
+	}
+}
+
+static void pack(float *panel, const float *x, int64_t ldx, int64_t count, int64_t k)
+{
+	for (int64_t i = 0; i < k; i++)
+		for (int64_t j = 0; j < PANEL; j++)
+			panel[i * PANEL + j] = j < count ? x[j * ldx + i] : 0;
+}
+
+static void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
+		 const float *w, int64_t ldw, int64_t n, int64_t k, bool add)
+{
+	for (int64_t j = 0; j < n; j += 4) {
+		const float *w0 = w + j * ldw; /* past the last row: the last row again */
+		const float *w1 = j + 1 < n ? w0 + ldw : w0;
+		const float *w2 = j + 2 < n ? w1 + ldw : w1;
+		const float *w3 = j + 3 < n ? w2 + ldw : w2;
+		for (int64_t r = 0; r < rows; r++) {
+			const float *xr = x + r * ldx;
+			float s[4], s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
+			for (int64_t i = 0; i < k; i++) {
+				s0 += xr[i] * w0[i];
+				s1 += xr[i] * w1[i];
+				s2 += xr[i] * w2[i];
+				s3 += xr[i] * w3[i];
+			}
+			s[0] = s0, s[1] = s1, s[2] = s2, s[3] = s3;
+			for (int64_t q = 0; q < 4 && j + q < n; q++) {
+				float *to = y + r * ldy + j + q;
+				*to = add ? *to + s[q] : s[q];
+			}
+		}
+	}
+}
+
+static void add_bias(float *c, int64_t n, const float *bias)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		c[i] += bias[i];
+}
+
+static void activate(float *c, int64_t n, enum act act)
+{
+	if (act == ACT_QUICK_GELU) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] = quick_gelu(c[i]);
+	} else if (act == ACT_GELU) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] = gelu(c[i]);
+	}
+}
+
+static void finish(float *c, int64_t ldc, int64_t rows, int64_t cols, const float *bias,
+		   enum act act)
+{
+	for (int64_t r = 0; r < rows; r++) {
+		if (bias)
+			add_bias(c + r * ldc, cols, bias);
+		activate(c + r * ldc, cols, act);
+	}
+}
+
+static void layernorm(float *y, const float *x, const float *weight, const float *bias,
+		      int64_t d, float eps)
+{
+	float sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+	for (int64_t i = 0; i < d; i++)
+		sum += x[i];
+	const float mean = sum / (float)d;
+#pragma omp simd reduction(+ : squares)
+	for (int64_t i = 0; i < d; i++)
+		squares += (x[i] - mean) * (x[i] - mean);
+	const float by = 1 / sqrtf(squares / (float)d + eps);
+#pragma omp simd
+	for (int64_t i = 0; i < d; i++)
+		y[i] = (x[i] - mean) * by * weight[i] + bias[i];
+}
+
+static float scale_max(float *s, int64_t n, float scale_by, float top)
+{
+#pragma omp simd reduction(max : top)
+	for (int64_t i = 0; i < n; i++) {
+		s[i] *= scale_by;
+		top = s[i] > top ? s[i] : top;
+	}
+	return top;
+}
+
+static float exp_sum(float *s, int64_t n, float top)
+{
+	float sum = 0;
+#pragma omp simd reduction(+ : sum)
+	for (int64_t i = 0; i < n; i++) {
+		s[i] = exp_approx(s[i] - top);
+		sum += s[i];
+	}
+	return sum;
+}
+
+static void scale(float *y, const float *x, float by, int64_t n)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] * by;
+}
+
+static void add(float *y, const float *a, const float *b, int64_t n)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = a[i] + b[i];
+}
+
+static float norm(const float *x, int64_t n)
+{
+	double sum = 0;
+#pragma omp simd reduction(+ : sum)
+	for (int64_t i = 0; i < n; i++)
+		sum += (double)x[i] * (double)x[i];
+	return (float)sqrt(sum);
+}
+
+static void uniform(float *y, int64_t n, uint64_t key, uint32_t first)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = rng_uniform(key, first + (uint32_t)i);
+}
+
+extern const struct vec VEC_TABLE;
+const struct vec VEC_TABLE = {
+	.isa = VEC_ISA,
+	.rows = VEC_ROWS,
+	.panel = PANEL,
+	.tile = tile,
+	.pack = pack,
+	.gemv = gemv,
+	.finish = finish,
+	.layernorm = layernorm,
+	.scale_max = scale_max,
+	.exp_sum = exp_sum,
+	.scale = scale,
+	.add = add,
+	.norm = norm,
+	.uniform = uniform,
+};

@@ -1,0 +1,186 @@
+/* Products of the cpu backend, every engine, against the reference. */
+#include <math.h>
+
+#include "check.h"
+
+#include "bed.h"
+
+static const char *engine; /* of the running case */
+
+static struct linear weights(int64_t out, int64_t in, bool bias)
+{
+	struct linear l = { .weight = bed_random(0, -1, 1, DIMS(out, in)) };
+	if (bias)
+		l.bias = bed_random(0, -1, 1, DIMS(out));
+	return l;
+}
+
+/*
+ * Sums of k products in F32 in any order differ from the exact one by a few roundings of
+ * the sum of magnitudes: their number grows with sqrt(k) (errors of both signs), and the
+ * worst of many elements is a few times that. An activation has slope 1.13 at most, and
+ * 2e-6 of its own.
+ */
+static struct tensor tolerance(struct tensor y, struct tensor x, const struct linear *l,
+			       struct epilogue e)
+{
+	struct linear magnitude = { .weight = bed_abs(l->weight) };
+	if (l->bias.ndim)
+		magnitude.bias = bed_abs(l->bias);
+	struct tensor t = bed_abs(y);
+	e.act = ACT_NONE;
+	bed_ref->linear(NULL, t, bed_abs(x), &magnitude, e);
+	double roundings = 2 + sqrt((double)tensor_cols(&x));
+	for (int64_t i = 0; i < tensor_rows(&t); i++)
+		for (int64_t j = 0; j < tensor_cols(&t); j++)
+			tensor_row(&t, i)[j] *= (float)(1.2 * roundings * EPS);
+	return t;
+}
+
+static void compare(int64_t m, int64_t n, int64_t k, bool bias, struct epilogue e,
+		    int64_t gap)
+{
+	char what[128];
+	snprintf(what, sizeof(what), "%s %dx%dx%d bias %d act %d add %d gap %d", engine,
+		 (int)m, (int)n, (int)k, bias, e.act, e.accumulate, (int)gap);
+	struct linear l = weights(n, k, bias);
+	struct tensor x = bed_random(gap, -1, 1, DIMS(m, k));
+	struct tensor y = bed_random(gap, -1, 1, DIMS(m, n)), want = bed_copy(y);
+	struct tensor each = tolerance(y, x, &l, e);
+	check_ok(bed_cpu->prepare(bed_self, &l));
+	bed_cpu->linear(bed_self, y, x, &l, e);
+	bed_ref->linear(NULL, want, x, &l, e);
+	bed_same_each(what, y, want, each);
+	bed_cpu->unprepare(bed_self, &l);
+	bed_clear();
+}
+
+static void odd_shapes(void)
+{
+	static const int64_t shapes[][3] = {
+		{ 1, 1, 1 },    { 1, 17, 5 },     { 2, 31, 64 },    { 3, 1, 7 },
+		{ 3, 33, 257 }, { 5, 16, 256 },   { 7, 97, 255 },   { 8, 512, 768 },
+		{ 11, 13, 17 }, { 12, 32, 512 },  { 13, 130, 300 }, { 50, 95, 96 },
+		{ 99, 64, 40 }, { 193, 67, 513 }, { 400, 48, 29 },
+	};
+	static const struct epilogue ends[] = { { ACT_NONE, false },
+						{ ACT_QUICK_GELU, false },
+						{ ACT_GELU, false },
+						{ ACT_NONE, true } };
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+		for (size_t j = 0; j < 4; j++)
+			compare(shapes[i][0], shapes[i][1], shapes[i][2],
+				(i + j) % 3 != 0, ends[j], (int64_t)((i + j) % 4));
+	for (int i = 0; i < 20; i++)
+		compare(bed_pick(1, 70), bed_pick(1, 90), bed_pick(1, 300), i & 1,
+			ends[i % 4], bed_pick(0, 9));
+}
+
+/* A NaN or infinity in a row of x reaches that row of y and no other. */
+static void poison_stays_in_its_row(void)
+{
+	static const float poisons[] = { NAN, INFINITY, -INFINITY };
+	struct linear l = weights(45, 70, true);
+	check_ok(bed_cpu->prepare(bed_self, &l));
+	for (int64_t m = 1; m <= 30; m += 29)
+		for (int i = 0; i < 3; i++) {
+			struct tensor x = bed_random(0, -1, 1, DIMS(m, 70));
+			struct tensor y = bed_random(0, -1, 1, DIMS(m, 45));
+			struct tensor want = bed_copy(y);
+			tensor_row(&x, m / 2)[69] = poisons[i];
+			bed_cpu->linear(bed_self, y, x, &l, (struct epilogue){ 0 });
+			bed_ref->linear(NULL, want, x, &l, (struct epilogue){ 0 });
+			bed_same(engine, y, want, 1e-4, 1e-4);
+		}
+	bed_cpu->unprepare(bed_self, &l);
+	bed_clear();
+}
+
+/* Denormals count as zero in the pool's threads; nothing else may become of them. */
+static void denormals_are_nothing(void)
+{
+	struct linear l = weights(40, 64, false);
+	check_ok(bed_cpu->prepare(bed_self, &l));
+	struct tensor x = bed_random(0, 1e-40, 1e-39, DIMS(20, 64));
+	struct tensor y = bed_random(0, -1, 1, DIMS(20, 40)),
+		      want = bed_random(0, 0, 0, DIMS(20, 40));
+	bed_cpu->linear(bed_self, y, x, &l, (struct epilogue){ 0 });
+	bed_same(engine, y, want, 0, 1e-36);
+	bed_cpu->unprepare(bed_self, &l);
+	bed_clear();
+}
+
+static void with_engine(const char *name)
+{
+	engine = name;
+	const struct backend *cpu = backend_by_name("cpu");
+	void *probe;
+	if (cpu->open(&(struct backend_opts){ .gemm = name }, &probe))
+		skip_because("%s", err_message());
+	cpu->close(probe);
+	for (int threads = 0; threads <= 3; threads++) {
+		bed_open(threads, name);
+		assert_string_equal(bed_cpu->engine(bed_self), name);
+		odd_shapes();
+		poison_stays_in_its_row();
+		denormals_are_nothing();
+		bed_close();
+	}
+}
+
+static void openblas(void **state)
+{
+	(void)state;
+	with_engine("openblas");
+}
+
+static void native(void **state)
+{
+	(void)state;
+	with_engine("native");
+}
+
+static void ref(void **state)
+{
+	(void)state;
+	with_engine("ref");
+}
+
+/* What a thread adds up does not depend on how many there are, where k is not divided. */
+static void native_does_not_depend_on_the_threads(void **state)
+{
+	(void)state;
+	struct tensor first = { 0 };
+	struct linear l = weights(300, 500, true);
+	struct tensor x = bed_random(0, -1, 1, DIMS(150, 500));
+	for (int threads = 1; threads <= 3; threads++) {
+		struct pool *pool;
+		void *self;
+		check_ok(pool_create(threads, &pool));
+		const struct backend *b = backend_by_name("cpu");
+		check_ok(b->open(&(struct backend_opts){ .pool = pool, .gemm = "native" },
+				 &self));
+		check_ok(b->prepare(self, &l));
+		struct tensor y = bed_random(0, 0, 0, DIMS(150, 300));
+		b->linear(self, y, x, &l, (struct epilogue){ .act = ACT_QUICK_GELU });
+		b->unprepare(self, &l);
+		b->close(self);
+		pool_free(pool);
+		if (threads == 1)
+			first = y;
+		assert_memory_equal(y.data, first.data, sizeof(float) * 150 * 300);
+	}
+	bed_clear();
+}
+
+int main(void)
+{
+	bed_require_isa();
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(openblas),
+		cmocka_unit_test(native),
+		cmocka_unit_test(ref),
+		cmocka_unit_test(native_does_not_depend_on_the_threads),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
