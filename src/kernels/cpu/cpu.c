@@ -11,8 +11,9 @@
 #include "base/rng.h"
 #include "base/str.h"
 
-#define WORTH_WAKING 16384 /* elements: about what one thread does while another wakes   \
-			    */
+#define WORTH_WAKING                                                                     \
+	16384 /* elements: about what one thread does while another wakes                \
+	       */
 
 static enum err cpu_open(const struct backend_opts *opts, void **self)
 {

@@ -101,6 +101,8 @@ static void openblas_describe(void *self, struct blas_info *info)
 		 version);
 }
 
+/* One call for the whole part: calls of 192 to 1024 columns with the epilogue after each
+ * took 0.98 to 1.04 of the time (Zen 4), since each packs A again. */
 static void openblas_run(void *self, const struct gemm *g, struct gemm_part part,
 			 void *scratch)
 {
