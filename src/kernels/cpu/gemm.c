@@ -18,18 +18,21 @@ static enum err unknown_engine(const char *name)
 	return e;
 }
 
+/* The first that opens. What was wrong with those before it makes the warning. */
 static enum err open_best(const struct vec *vec, const struct gemm_engine **engine,
 			  void **self, char *warning, size_t warning_size)
 {
-	enum err e = OK;
-	for (int i = 0; gemm_engines[i]; i++) {
+	enum err e = ERR_UNAVAILABLE;
+	char why[200] = "";
+	for (int i = 0; gemm_engines[i] && e; i++) {
 		*engine = gemm_engines[i];
 		e = gemm_engines[i]->open(vec, self);
-		if (!e)
-			break;
-		if (!warning[0])
-			snprintf(warning, warning_size, "%s", err_message());
+		if (e && !why[0])
+			snprintf(why, sizeof(why), "%s", err_message());
 	}
+	if (!e && why[0])
+		snprintf(warning, warning_size, "%s; using --gemm %s", why,
+			 (*engine)->name);
 	return e;
 }
 

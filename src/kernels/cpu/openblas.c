@@ -13,12 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/str.h"
 #include "kernels/cpu/gemm.h"
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 }; /* of the C interface */
 
 static struct {
+	char core[32]; /* asked for, "" for the library's own choice */
 	void *library; /* never closed: a second constructor would not choose again */
 	void (*sgemm)(int order, int trans_a, int trans_b, int m, int n, int k,
 		      float alpha, const float *a, int lda, const float *b, int ldb,
@@ -29,7 +32,8 @@ static struct {
 } blas;
 
 /* The build with plain threads where there is one: under OpenMP the thread count belongs
- * to another runtime. Then whatever the system calls OpenBLAS. */
+ * to another runtime. Then whatever the system calls OpenBLAS. SPARSETOP_OPENBLAS names a
+ * file to open instead of both. */
 static void *open_library(void)
 {
 	const char *given = getenv("SPARSETOP_OPENBLAS");
@@ -54,6 +58,8 @@ static void prepare_environment(void)
 			unsetenv("OPENBLAS_CORETYPE");
 	}
 	setenv("OPENBLAS_NUM_THREADS", "1", 1);
+	core = getenv("OPENBLAS_CORETYPE");
+	snprintf(blas.core, sizeof(blas.core), "%s", core ? core : "");
 }
 
 static bool find_functions(void *library)
@@ -65,6 +71,13 @@ static bool find_functions(void *library)
 	return blas.sgemm && blas.set_num_threads && blas.get_corename;
 }
 
+static enum err unavailable(const char *why)
+{
+	char shown[160];
+	return err_set(ERR_UNAVAILABLE, "OpenBLAS cannot be used: %s",
+		       str_escaped(shown, sizeof(shown), why, strlen(why)));
+}
+
 static enum err openblas_open(const struct vec *vec, void **self)
 {
 	(void)vec;
@@ -74,12 +87,10 @@ static enum err openblas_open(const struct vec *vec, void **self)
 	prepare_environment();
 	void *library = open_library();
 	if (!library)
-		return err_set(ERR_UNAVAILABLE, "OpenBLAS cannot be opened (%s)",
-			       dlerror());
+		return unavailable(dlerror());
 	if (!find_functions(library)) {
 		dlclose(library);
-		return err_set(ERR_UNAVAILABLE,
-			       "this OpenBLAS lacks cblas_sgemm or openblas_* functions");
+		return unavailable("the library lacks cblas_sgemm or its own functions");
 	}
 	blas.set_num_threads(1);
 	blas.library = library;
@@ -99,6 +110,10 @@ static void openblas_describe(void *self, struct blas_info *info)
 	snprintf(info->core, sizeof(info->core), "%s", blas.get_corename());
 	snprintf(info->version, sizeof(info->version), "%.*s", (int)strcspn(version, " "),
 		 version);
+	if (blas.core[0] && strcasecmp(blas.core, info->core))
+		snprintf(info->warning, sizeof(info->warning),
+			 "OpenBLAS was asked for its %s kernels and uses %s", blas.core,
+			 info->core);
 }
 
 /* One call for the whole part: calls of 192 to 1024 columns with the epilogue after each
