@@ -29,6 +29,7 @@ _Static_assert(VEC_ROWS <= TILE_MAX_ROWS && PANEL <= TILE_MAX_PANEL &&
 /* A register, and one in memory of any alignment. */
 typedef float reg __attribute__((vector_size(4 * VEC_LANES)));
 typedef float mem __attribute__((vector_size(4 * VEC_LANES), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(4 * VEC_LANES)));
 
 INLINE reg load(const float *p) { return *(const mem *)p; }
 INLINE void store(float *p, reg v) { *(mem *)p = v; }
@@ -163,13 +164,30 @@ static void layernorm(float *y, const float *x, const float *weight, const float
 		y[i] = (x[i] - mean) * by * weight[i] + bias[i];
 }
 
+/* Where a > b, a, else b: NaN in a is passed over. */
+INLINE reg higher(reg a, reg b)
+{
+	mask from_a = a > b;
+	return (reg)(((mask)a & from_a) | ((mask)b & ~from_a));
+}
+
+/* By hand, since not every compiler makes vectors of a highest of floats that may be NaN.
+ */
 static float scale_max(float *s, int64_t n, float scale_by, float top)
 {
-#pragma omp simd reduction(max : top)
-	for (int64_t i = 0; i < n; i++) {
+	reg high = (reg){ 0 } + top;
+	int64_t i = 0;
+	for (; i + VEC_LANES <= n; i += VEC_LANES) {
+		reg v = load(s + i) * scale_by;
+		store(s + i, v);
+		high = higher(v, high);
+	}
+	for (; i < n; i++) {
 		s[i] *= scale_by;
 		top = s[i] > top ? s[i] : top;
 	}
+	for (int lane = 0; lane < VEC_LANES; lane++)
+		top = high[lane] > top ? high[lane] : top;
 	return top;
 }
 
