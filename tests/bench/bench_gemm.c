@@ -1,12 +1,14 @@
 /*
  * How near the cpu backend is to the machine's own ceiling, run by hand:
- *   bench_gemm [--threads N] [--rounds N] [engine ...]     (default: every engine there
- * is)
+ *   bench_gemm [--threads N] [--rounds N] [engine ...]     (default: every engine but
+ * ref)
  *
- * First every product of ViT-B/16 at batch 1 and 8 and keep 1, .9, .7, .5, each engine,
- * then the ops between them, then the sum of one block. Engines and ops take turns in
- * every round and the lowest time of all rounds counts (neighbours only ever add),
- * medians beside it; trust the ratios within one run, not the absolute figures.
+ * At batch 1 and 8 and the tokens of keep 1, .9, .7, .5 of ViT-B/16: every product alone,
+ * the ops between them alone, and the twelve blocks beside a plain loop of their products
+ * (no bias, activation or residual; the same weights, engine and threads), which is the
+ * ceiling. What is compared takes turns in every round; the lowest time of all rounds
+ * counts, since neighbours only ever add. Trust the ratios within one run, not the
+ * absolute figures.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@
 #include "base/str.h"
 #include "kernels/cpu/gemm.h"
 
-enum { D = 768, FF = 3072, HEADS = 12, MAX_ENGINES = 8, MAX_ROUNDS = 1000 };
+enum { D = 768, FF = 3072, HEADS = 12, LAYERS = 12, MAX_ENGINES = 8, MAX_ROUNDS = 1000 };
 
 static const struct {
 	const char *name;
@@ -41,11 +43,13 @@ static const struct {
 };
 enum { SETTINGS = sizeof(settings) / sizeof(*settings) };
 
-/* One engine with its own prepared weights. */
+enum { QKV, PROJ, FC1, FC2 };
+
+/* One engine with what it prepared of the weights, which are the same for all. */
 struct contender {
 	const char *name;
 	void *self;
-	struct linear linear[PRODUCTS];
+	struct linear linear[LAYERS][PRODUCTS];
 };
 
 static const struct backend *cpu;
@@ -53,6 +57,7 @@ static struct contender contender[MAX_ENGINES];
 static int contenders, rounds = 30;
 static struct norm norm;
 static float *input, *wide, *residual;
+static struct linear weights[LAYERS][PRODUCTS];
 
 static float *filled(size_t count, float spread, const char *name)
 {
@@ -89,29 +94,72 @@ static double median_ms(struct timing *t)
 	return (double)t->ns[t->count / 2] * 1e-6;
 }
 
-static void multiply(struct contender *c, int p, int64_t rows)
+/* The buffers of an encoder: x -> ln -> input -> qkv -> wide -> attention -> input -> ...
+ */
+static void multiply(struct contender *c, int layer, int p, int64_t batch, int64_t tokens,
+		     bool plain)
 {
-	struct tensor x = tensor_of(DT_F32, products[p].k == FF ? wide : input,
-				    DIMS(rows, products[p].k));
-	struct tensor y = tensor_of(
-		DT_F32, products[p].k == FF || products[p].n == D ? residual : wide,
-		DIMS(rows, products[p].n));
-	cpu->linear(c->self, y, x, &c->linear[p],
-		    (struct epilogue){ .act = products[p].act,
-				       .accumulate = products[p].accumulate });
+	struct tensor x = tensor_of(DT_F32, p == FC2 ? wide : input,
+				    DIMS(batch, tokens, products[p].k));
+	struct tensor y = tensor_of(DT_F32, p == PROJ || p == FC2 ? residual : wide,
+				    DIMS(batch, tokens, products[p].n));
+	struct linear l = c->linear[layer][p];
+	struct epilogue e = { .act = products[p].act,
+			      .accumulate = products[p].accumulate };
+	if (plain) {
+		l.bias.ndim = 0;
+		e = (struct epilogue){ .act = ACT_NONE };
+	}
+	cpu->linear(c->self, y, x, &l, e);
 }
 
-static void time_products(int64_t batch, int64_t tokens, double block_ms[MAX_ENGINES])
+static void attend(struct contender *c, int64_t batch, int64_t tokens)
+{
+	struct tensor qkv = tensor_of(DT_F32, wide, DIMS(batch, tokens, 3 * D));
+	cpu->attention(c->self, tensor_of(DT_F32, input, DIMS(batch, tokens, D)),
+		       tensor_columns(qkv, 0, D), tensor_columns(qkv, D, D),
+		       tensor_columns(qkv, 2 * D, D),
+		       &(struct attn_opts){ .heads = HEADS, .scale = 0.125f });
+}
+
+static void normalise(struct contender *c, int64_t batch, int64_t tokens)
+{
+	cpu->layernorm(c->self, tensor_of(DT_F32, input, DIMS(batch, tokens, D)),
+		       tensor_of(DT_F32, residual, DIMS(batch, tokens, D)), &norm);
+}
+
+static void encoder(struct contender *c, int64_t batch, int64_t tokens)
+{
+	for (int i = 0; i < LAYERS; i++) {
+		normalise(c, batch, tokens);
+		multiply(c, i, QKV, batch, tokens, false);
+		attend(c, batch, tokens);
+		multiply(c, i, PROJ, batch, tokens, false);
+		normalise(c, batch, tokens);
+		multiply(c, i, FC1, batch, tokens, false);
+		multiply(c, i, FC2, batch, tokens, false);
+	}
+}
+
+static void plain_loop(struct contender *c, int64_t batch, int64_t tokens)
+{
+	for (int i = 0; i < LAYERS; i++)
+		for (int p = 0; p < PRODUCTS; p++)
+			multiply(c, i, p, batch, tokens, true);
+}
+
+static int turns_for(int64_t batch) { return batch > 1 ? (rounds + 4) / 5 : rounds; }
+
+static void time_products(int64_t batch, int64_t tokens)
 {
 	static struct timing t[MAX_ENGINES];
+	int64_t m = batch * tokens;
 	for (int p = 0; p < PRODUCTS; p++) {
 		memset(t, 0, sizeof(t));
-		int64_t m = batch * tokens;
-		int turns = m > 400 ? (rounds + 3) / 4 : rounds;
-		for (int r = -1; r < turns; r++)
+		for (int r = -1; r < turns_for(batch); r++)
 			for (int e = 0; e < contenders; e++) {
 				int64_t begin = clock_now_ns();
-				multiply(&contender[e], p, m);
+				multiply(&contender[e], 0, p, batch, tokens, false);
 				if (r >= 0)
 					t[e].ns[t[e].count++] = clock_now_ns() - begin;
 			}
@@ -119,45 +167,77 @@ static void time_products(int64_t batch, int64_t tokens, double block_ms[MAX_ENG
 			2e-9 * (double)m * (double)products[p].n * (double)products[p].k;
 		printf("  %-5s %5d x %4d x %4d", products[p].name, (int)m,
 		       (int)products[p].n, (int)products[p].k);
-		for (int e = 0; e < contenders; e++) {
-			double ms = lowest_ms(&t[e]), middle = median_ms(&t[e]);
-			block_ms[e] += ms;
+		for (int e = 0; e < contenders; e++)
 			printf(" | %s %7.3f ms %4.0f GFLOP/s (median %4.0f)",
-			       contender[e].name, ms, gflop / ms * 1e3,
-			       gflop / middle * 1e3);
-		}
+			       contender[e].name, lowest_ms(&t[e]),
+			       gflop / lowest_ms(&t[e]) * 1e3,
+			       gflop / median_ms(&t[e]) * 1e3);
 		printf("\n");
 	}
 }
 
-/* What a block does between its products; the sum of their lowest times. */
-static double time_others(int64_t batch, int64_t tokens)
+static void time_others(int64_t batch, int64_t tokens)
 {
 	static struct timing attention, layernorm;
-	void *self = contender[0].self;
-	struct tensor qkv = tensor_of(DT_F32, wide, DIMS(batch, tokens, 3 * D));
-	struct tensor q = tensor_columns(qkv, 0, D), k = tensor_columns(qkv, D, D);
-	struct tensor v = tensor_columns(qkv, 2 * D, D);
-	struct tensor x = tensor_of(DT_F32, residual, DIMS(batch, tokens, D));
-	struct tensor y = tensor_of(DT_F32, input, DIMS(batch, tokens, D));
-	struct attn_opts opts = { .heads = HEADS, .scale = 0.125f };
 	attention.count = layernorm.count = 0;
 	for (int r = -1; r < rounds; r++) {
 		int64_t begin = clock_now_ns();
-		cpu->attention(self, y, q, k, v, &opts);
+		attend(&contender[0], batch, tokens);
 		int64_t middle = clock_now_ns();
-		cpu->layernorm(self, y, x, &norm);
+		normalise(&contender[0], batch, tokens);
 		int64_t end = clock_now_ns();
 		if (r < 0)
 			continue;
 		attention.ns[attention.count++] = middle - begin;
 		layernorm.ns[layernorm.count++] = end - middle;
 	}
-	double a = lowest_ms(&attention), l = lowest_ms(&layernorm);
+	double ms = lowest_ms(&attention);
 	double gflop = 4e-9 * (double)(batch * tokens * tokens) * D;
-	printf("  attention %.3f ms (%.0f GFLOP/s), layernorm %.3f ms\n", a,
-	       gflop / a * 1e3, l);
-	return a + 2 * l;
+	printf("  attention %.3f ms (%.0f GFLOP/s), layernorm %.3f ms\n", ms,
+	       gflop / ms * 1e3, lowest_ms(&layernorm));
+}
+
+/* The blocks beside the plain loop; returns in keep_1[e] or compares with it. */
+static void time_encoder(int64_t batch, int64_t tokens, double keep_1[MAX_ENGINES])
+{
+	static struct timing whole[MAX_ENGINES], plain[MAX_ENGINES];
+	memset(whole, 0, sizeof(whole));
+	memset(plain, 0, sizeof(plain));
+	for (int r = -1; r < turns_for(batch); r++)
+		for (int e = 0; e < contenders; e++) {
+			int64_t begin = clock_now_ns();
+			encoder(&contender[e], batch, tokens);
+			int64_t middle = clock_now_ns();
+			plain_loop(&contender[e], batch, tokens);
+			int64_t end = clock_now_ns();
+			if (r < 0)
+				continue;
+			whole[e].ns[whole[e].count++] = middle - begin;
+			plain[e].ns[plain[e].count++] = end - middle;
+		}
+	for (int e = 0; e < contenders; e++) {
+		double w = lowest_ms(&whole[e]), p = lowest_ms(&plain[e]);
+		if (tokens == settings[0].tokens)
+			keep_1[e] = w;
+		printf("  12 blocks, %-8s %8.2f ms (median %8.2f), plain products %8.2f "
+		       "ms: "
+		       "%.3f of the ceiling; %.3f of keep 1; %.3f of %s\n",
+		       contender[e].name, w, median_ms(&whole[e]), p, p / w,
+		       w / keep_1[e], w / lowest_ms(&whole[0]), contender[0].name);
+	}
+}
+
+static void make_weights(void)
+{
+	for (int i = 0; i < LAYERS; i++)
+		for (int p = 0; p < PRODUCTS; p++) {
+			size_t n = (size_t)products[p].n, k = (size_t)products[p].k;
+			weights[i][p].weight =
+				tensor_of(DT_F32, filled(n * k, 0.05f, "w"),
+					  DIMS(products[p].n, products[p].k));
+			weights[i][p].bias = tensor_of(DT_F32, filled(n, 0.02f, "b"),
+						       DIMS(products[p].n));
+		}
 }
 
 static void open_contender(const char *name, struct pool *pool)
@@ -168,35 +248,16 @@ static void open_contender(const char *name, struct pool *pool)
 		printf("%s: %s\n", name, err_message());
 		return;
 	}
-	for (int p = 0; p < PRODUCTS; p++) {
-		struct linear *l = &c->linear[p];
-		size_t n = (size_t)products[p].n, k = (size_t)products[p].k;
-		l->weight = tensor_of(DT_F32, filled(n * k, 0.05f, "w"),
-				      DIMS(products[p].n, products[p].k));
-		l->bias = tensor_of(DT_F32, filled(n, 0.02f, "b"), DIMS(products[p].n));
-		if (cpu->prepare(c->self, l))
-			abort();
-	}
+	memcpy(c->linear, weights, sizeof(weights));
+	for (int i = 0; i < LAYERS; i++)
+		for (int p = 0; p < PRODUCTS; p++)
+			if (cpu->prepare(c->self, &c->linear[i][p]))
+				abort();
 	struct blas_info info;
 	cpu->describe(c->self, &info);
 	printf("%s: %s %s %s %s\n", name, info.name, info.version, info.core,
 	       info.warning);
 	contenders++;
-}
-
-static void report(int s)
-{
-	double block_ms[MAX_ENGINES] = { 0 };
-	printf("batch %d, keep %g\n", (int)settings[s].batch, settings[s].keep);
-	time_products(settings[s].batch, settings[s].tokens, block_ms);
-	double others = time_others(settings[s].batch, settings[s].tokens);
-	for (int e = 0; e < contenders; e++)
-		printf("  block, %s: products %.2f ms, with the rest %.2f ms; products "
-		       "are %.1f %%; "
-		       "%.2f of the first engine's\n",
-		       contender[e].name, block_ms[e], block_ms[e] + others,
-		       100 * block_ms[e] / (block_ms[e] + others),
-		       block_ms[e] / block_ms[0]);
 }
 
 int main(int argc, char **argv)
@@ -214,6 +275,7 @@ int main(int argc, char **argv)
 		return 1;
 	cpu = backend_by_name("cpu");
 	size_t rows = 8 * 197;
+	make_weights();
 	input = filled(rows * D, 1, "x");
 	wide = filled(rows * FF, 1, "h");
 	residual = filled(rows * D, 1, "r");
@@ -226,7 +288,12 @@ int main(int argc, char **argv)
 		for (int i = 0; gemm_engines[i] && contenders < MAX_ENGINES; i++)
 			if (strcmp(gemm_engines[i]->name, "ref"))
 				open_contender(gemm_engines[i]->name, pool);
-	for (int s = 0; contenders && s < SETTINGS; s++)
-		report(s);
+	double keep_1[MAX_ENGINES] = { 0 };
+	for (int s = 0; contenders && s < SETTINGS; s++) {
+		printf("batch %d, keep %g\n", (int)settings[s].batch, settings[s].keep);
+		time_products(settings[s].batch, settings[s].tokens);
+		time_others(settings[s].batch, settings[s].tokens);
+		time_encoder(settings[s].batch, settings[s].tokens, keep_1);
+	}
 	return 0;
 }

@@ -4,6 +4,7 @@
  * is above it and, of its equals, the first ones that still fit. O(N), no memory, and the
  * tie rule is the walk itself.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "kernels/cpu/cpu.h"
@@ -67,6 +68,7 @@ static void run_select(void *ctx, int thread, int threads)
 
 void cpu_select(void *self, struct tensor kept, struct tensor score)
 {
+	assert(kept.dim[1] <= score.dim[1]);
 	struct selection s = { .kept = kept, .score = score };
 	if (kept.dim[1] > 0)
 		cpu_run(self, 8 * tensor_count(&score), run_select, &s);
