@@ -4,7 +4,8 @@
  * The library chooses its kernels in its constructor, from OPENBLAS_CORETYPE where that
  * is set, and Debian's guesses newer CPUs wrong (base/cpu_isa.h): so the variable is set
  * first and the library opened after. Threads are ours: its own would spin beside the
- * pool.
+ * pool. The first opening changes the process's environment: no other thread may be
+ * reading it then.
  */
 #include <assert.h>
 #include <dlfcn.h>
