@@ -85,7 +85,7 @@ static void attend(float *y, const float *q, struct tensor k, struct tensor v,
 		   int64_t row0, int64_t col, int64_t n, int64_t width, double scale,
 		   double *p)
 {
-	double top = -(double)INFINITY, sum = 0;
+	double top = -HUGE_VAL, sum = 0;
 	for (int64_t j = 0; j < n; j++) {
 		const float *kj = tensor_row(&k, row0 + j) + col;
 		p[j] = 0;
