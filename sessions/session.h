@@ -27,11 +27,13 @@ struct run_row {
 	char uid[UID_SIZE];
 	int64_t started_ns;
 	char model[96], device[16], state[8]; /* state: done, failed */
-	char knobs[256];		      /* canonical */
+	char knobs[384];		      /* canonical */
 	double keep, kept, cosine, p50_ns, min_ns, batch;
 	bool trail;
 	char error[160];
 };
+
+/* Texts that do not fit are cut. */
 
 /* Newest first. `before_ns`/`before_id` of the last row seen; 0, 0 for the first page. */
 enum err session_page(struct store *, int64_t before_ns, int64_t before_id, int max,

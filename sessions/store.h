@@ -35,8 +35,9 @@ enum err store_session(struct store *, const char *name, int64_t *session_id,
 		       char uid[UID_SIZE]) MUST_CHECK;
 
 /*
- * Stores a done or failed run with all samples and layers in one transaction; gives it an id
- * (and a uid where it has none). A run whose uid is already there is left alone: OK.
+ * Stores a done or failed run with all samples and layers in one transaction; gives it an id,
+ * the session's name, and a uid and a start where it has none. A run whose uid is already there
+ * is left alone: OK. So after an error the same run can be put again, and is stored once.
  */
 enum err store_put(struct store *, int64_t session_id, struct run *) MUST_CHECK;
 
