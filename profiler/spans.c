@@ -40,7 +40,9 @@ static int n_active, n_slots;
 static void find_probes(void)
 {
 	char reason[128];
-	for (int i = 0; !n_slots && probes[i]; i++) {
+	if (n_slots)
+		return;
+	for (int i = 0; probes[i]; i++) {
 		const struct probe *p = probes[i];
 		if (p->available && !p->available(reason, sizeof(reason)))
 			continue;

@@ -145,8 +145,6 @@ CREATE TABLE merge_log(
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE file_hash(                  -- of files already hashed; a cache
-  dev INTEGER NOT NULL, inode INTEGER NOT NULL,
-  size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-  sha256 TEXT NOT NULL,
-  PRIMARY KEY(dev, inode)
+  key TEXT PRIMARY KEY NOT NULL,         -- host, device, inode, size, mtime
+  sha256 TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -56,8 +56,11 @@ enum err store_find_cell(struct store *, const char *cell, int64_t session_id, i
 /* Keeps a stop of the slider: no longer part of the trail. */
 enum err store_keep(struct store *, int64_t run_id) MUST_CHECK;
 
-/* The hash of a file already hashed: keyed by device, inode, size and mtime. hex "": unknown. */
-enum err store_file_hash_get(struct store *, const char *path, char hex[65]) MUST_CHECK;
-enum err store_file_hash_put(struct store *, const char *path, const char *hex) MUST_CHECK;
+/*
+ * The hash of a file already hashed. The key tells this content of the file from another and
+ * comes from the worker that sees the file (host, device, inode, size, mtime). hex "": unknown.
+ */
+enum err store_file_hash_get(struct store *, const char *key, char hex[65]) MUST_CHECK;
+enum err store_file_hash_put(struct store *, const char *key, const char *hex) MUST_CHECK;
 
 #endif

@@ -86,7 +86,7 @@ struct app {
 
 	struct store *store; /* NULL: could not be opened; the message said why */
 	int64_t session_id;  /* 0: none */
-	char session_name[96];
+	char session_uid[UID_SIZE];
 	int unstored; /* finished runs that wait for the database or for the model's hash */
 	uint64_t revision; /* grows whenever anything stored changed: lists read again */
 

@@ -1,6 +1,5 @@
 #include "base/pool.h"
 
-#include <errno.h>
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -119,12 +118,18 @@ void pool_share(int64_t count, int64_t grain, int thread, int threads, int64_t *
 		*end = count;
 }
 
+/* The CPUs of the process as it was started: pinning narrows the calling thread's own. */
+static const cpu_set_t *allowed_cpus(void)
+{
+	static cpu_set_t set;
+	if (!CPU_COUNT(&set) && sched_getaffinity(0, sizeof(set), &set))
+		CPU_SET(0, &set);
+	return &set;
+}
+
 int pool_cpus_allowed(void)
 {
-	cpu_set_t set;
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return 1;
-	return CPU_COUNT(&set);
+	return CPU_COUNT(allowed_cpus());
 }
 
 /* Pins `thread` to the index-th CPU of `allowed`; more threads than CPUs stay loose. */
@@ -143,11 +148,9 @@ static void pin(pthread_t thread, const cpu_set_t *allowed, int index)
 
 enum err pool_create(int threads, struct pool **out)
 {
-	cpu_set_t allowed;
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
-		return err_set(ERR_IO, "sched_getaffinity: %s", strerror(errno));
+	const cpu_set_t *allowed = allowed_cpus();
 	if (threads <= 0)
-		threads = CPU_COUNT(&allowed);
+		threads = CPU_COUNT(allowed);
 	void *memory = aligned_alloc(64, sizeof(struct pool));
 	if (!memory)
 		return err_set(ERR_NOMEM, "no memory for the thread pool");
@@ -159,7 +162,7 @@ enum err pool_create(int threads, struct pool **out)
 		abort();
 	memset(p->helpers, 0, bytes);
 	flush_denormals();
-	bool room = threads <= CPU_COUNT(&allowed);
+	bool room = threads <= CPU_COUNT(allowed);
 	for (int i = 0; i + 1 < threads; i++, p->size++) {
 		struct helper *h = &p->helpers[i];
 		h->pool = p;
@@ -171,10 +174,10 @@ enum err pool_create(int threads, struct pool **out)
 				       threads, strerror(e));
 		}
 		if (room)
-			pin(h->thread, &allowed, i + 1);
+			pin(h->thread, allowed, i + 1);
 	}
 	if (room && threads > 1)
-		pin(pthread_self(), &allowed, 0);
+		pin(pthread_self(), allowed, 0);
 	*out = p;
 	return OK;
 }

@@ -35,7 +35,7 @@ void pool_share(int64_t count, int64_t grain, int thread, int threads, int64_t *
 int64_t pool_cpu_ns(const struct pool *);
 void pool_watch(struct pool *, bool on);
 
-/* CPUs this process may run on. */
+/* CPUs this process may run on, as it was started; call it before other threads exist. */
 int pool_cpus_allowed(void);
 
 #endif

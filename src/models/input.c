@@ -118,7 +118,8 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 	} else if (sha256) {
 		struct sha256 s;
 		sha256_start(&s);
-		sha256_add(&s, data, sizeof(float) * item * (size_t)batch);
+		int64_t distinct = batch < list->n ? batch : list->n;
+		sha256_add(&s, data, sizeof(float) * item * (size_t)distinct);
 		sha256_end(&s, sha256);
 	}
 	return e;

@@ -22,7 +22,8 @@ void input_list_release(struct input_list *);
 /*
  * Pixels of `batch` pictures from `first` on, going around when there are fewer; `in->pixels`
  * owns its memory (input_release). `shown`, unless NULL, receives the first preprocessed
- * picture. sha256, unless NULL, is that of the values.
+ * picture. sha256, unless NULL, is that of the values, repetitions not counted: one picture has
+ * one hash, whatever the batch.
  */
 enum err input_load(const struct model *, const struct input_list *, bool exif, int first,
 		    const struct knobs *, struct input *in, struct image *shown,

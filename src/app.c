@@ -1,0 +1,472 @@
+#include "app.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app_private.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#define REST_NS 60000000 /* without another key before a setting is measured */
+
+void app_say(struct app *app, enum app_severity severity, const char *fmt, ...)
+{
+	char text[sizeof(app->message)];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	memcpy(app->message, text, sizeof(text));
+	app->severity = severity;
+	app->message_ns = clock_now_ns();
+}
+
+enum err app_create(const struct app_options *opt, struct app **out)
+{
+	struct app *app = mem_alloc(sizeof(*app));
+	app->private = mem_alloc(sizeof(*app->private));
+	app->opt = *opt;
+	app->knobs = opt->knobs;
+	app->knob = KNOB_KEEP;
+	app->estimate_error = (double)NAN;
+	app->live.p50_ns = app->live.lo_ns = app->live.hi_ns = (double)NAN;
+	app->private->next_id = 1;
+	app->private->undo[0] = app->knobs;
+	app->private->n_undo = 1;
+	enum err e = app_start_worker(app);
+	if (e) {
+		app_free(app);
+		return e;
+	}
+	app_open_store(app);
+	*out = app;
+	return OK;
+}
+
+void app_free(struct app *app)
+{
+	if (!app)
+		return;
+	struct app_private *p = app->private;
+	app_store_retry(app, true);
+	handle_stop(&p->worker, 300);
+	store_close(app->store);
+	run_free(app->estimate);
+	run_free(app->result);
+	run_free(app->base);
+	run_free(app->opened);
+	run_free(p->described);
+	for (int i = 0; i < p->n_queue; i++)
+		run_free(p->queue[i]);
+	free(p->queue);
+	free(p->file_key);
+	for (int i = 0; i < KNOB_COUNT; i++)
+		free(app->model.why_not[i]);
+	free(app->model.picture);
+	free(app->live.samples_ns);
+	free(p);
+	free(app);
+}
+
+/* ---- the loop ---- */
+
+int app_fds(const struct app *app, struct pollfd *fds, int max)
+{
+	return max >= 3 ? handle_fds(&app->private->worker, fds) : 0;
+}
+
+static int ms_until(int64_t ns)
+{
+	int64_t left = ns - clock_now_ns();
+	return left <= 0 ? 0 : (int)(left / 1000000) + 1;
+}
+
+int app_timeout_ms(const struct app *app)
+{
+	const struct app_private *p = app->private;
+	int wait = -1;
+	if (p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE && !p->paused &&
+	    !app->opened && !p->failed_here && !app->result)
+		wait = ms_until(p->due_ns);
+	if (p->retry_ns) {
+		int retry = ms_until(p->retry_ns);
+		wait = wait < 0 || retry < wait ? retry : wait;
+	}
+	if (p->worker.pid && p->worker.from < 0) /* it is ending: ask again soon */
+		wait = wait < 0 || wait > 10 ? 10 : wait;
+	return wait;
+}
+
+bool app_handle(struct app *app)
+{
+	bool changed = app_pump(app);
+	changed = app_store_retry(app, false) || changed;
+	return app_start_due(app) || changed;
+}
+
+/* ---- the setting ---- */
+
+bool app_is_base(const struct app *app, const struct knobs *k)
+{
+	struct knobs mine = *k, base = knobs_base(k);
+	knobs_resolve_method(&mine);
+	return knobs_equal(&mine, &base, app->model.knob_mask);
+}
+
+static void recall_base(struct app *app)
+{
+	struct knobs base = knobs_base(&app->knobs);
+	run_free(app->base);
+	app->base = app_recall(app, &base);
+}
+
+void app_show_setting(struct app *app)
+{
+	struct app_private *p = app->private;
+	struct knobs resolved = app->knobs;
+	knobs_resolve_method(&resolved);
+	app->key_ns = clock_now_ns();
+	p->failed_here = false;
+	p->due_ns = app->key_ns + REST_NS;
+	run_free(app->estimate);
+	run_free(app->result);
+	app->estimate = NULL;
+	app->estimate_error = (double)NAN;
+	app->result = app_recall(app, &app->knobs);
+	app->result_fresh = false;
+	app->result_stored = app->result && app->result->id;
+	recall_base(app);
+	/* What runs may be what is wanted now; the base is wanted in any case. */
+	bool wanted = p->purpose == FOR_SETTING &&
+		      knobs_equal(&p->job_knobs, &app->knobs, app->model.knob_mask);
+	if (!wanted && p->purpose != FOR_LOAD)
+		app_forget_job(app);
+	app_ask_estimate(app);
+}
+
+static void set_knobs(struct app *app, const struct knobs *k)
+{
+	struct app_private *p = app->private;
+	app->knobs = *k;
+	app_close_run(app);
+	if (p->at_undo + 1 == UNDO_DEPTH) {
+		memmove(p->undo, p->undo + 1, sizeof(p->undo[0]) * (UNDO_DEPTH - 1));
+		p->at_undo--;
+	}
+	p->undo[++p->at_undo] = *k;
+	p->n_undo = p->at_undo + 1;
+	app_show_setting(app);
+}
+
+const char *app_knob_why_not(const struct app *app, enum knob_id id)
+{
+	if (!app->has_model)
+		return "no model is loaded yet";
+	if (app->model.knob_mask & KNOB_BIT(id))
+		return NULL;
+	return app->model.why_not[id] ? app->model.why_not[id] : "this model does not have it";
+}
+
+/* Says why and returns false where the model lacks the knob. */
+static bool has_knob(struct app *app, enum knob_id id)
+{
+	const char *why = app_knob_why_not(app, id);
+	if (why)
+		app_say(app, APP_WARNING, "%s: %s", knob_table[id].option, why);
+	return !why;
+}
+
+bool app_knob_set(struct app *app, enum knob_id id, const char *text)
+{
+	struct knobs k = app->knobs;
+	if (!has_knob(app, id))
+		return false;
+	if (knobs_set(&k, id, text)) {
+		app_say(app, APP_WARNING, "%s", err_message());
+		return false;
+	}
+	if (knobs_equal(&k, &app->knobs, KNOB_BIT(id)))
+		return false;
+	set_knobs(app, &k);
+	return true;
+}
+
+static bool set_number(struct app *app, enum knob_id id, double v)
+{
+	char text[32];
+	const struct knob *t = &knob_table[id];
+	v = fmin(t->max, fmax(t->min, v));
+	snprintf(text, sizeof(text), "%.10g", v);
+	return app_knob_set(app, id, text);
+}
+
+/* keep moves by whole tokens, the only steps that change anything. */
+static bool step_keep(struct app *app, int64_t tokens)
+{
+	int64_t n = app->model.tokens;
+	int64_t kept = knob_kept(n, knob_num(&app->knobs, KNOB_KEEP)) + tokens;
+	int64_t least = knob_kept(n, knob_table[KNOB_KEEP].min);
+	kept = kept < least ? least : kept > n ? n : kept;
+	return set_number(app, KNOB_KEEP, knob_keep_for(n, kept));
+}
+
+/* The choice `steps` further on; choices do not go around. */
+static bool step_choice(struct app *app, enum knob_id id, int steps)
+{
+	char all[128], now[KNOB_TEXT_SIZE], *names[16], *rest;
+	int n = 0, at = 0;
+	snprintf(all, sizeof(all), "%s", knob_table[id].choices);
+	knobs_get(&app->knobs, id, now);
+	for (char *c = strtok_r(all, "|", &rest); c && n < 16; c = strtok_r(NULL, "|", &rest)) {
+		if (!strcmp(c, now))
+			at = n;
+		names[n++] = c;
+	}
+	at += steps;
+	at = at < 0 ? 0 : at >= n ? n - 1 : at;
+	return n && app_knob_set(app, id, names[at]);
+}
+
+bool app_knob_step(struct app *app, enum knob_id id, int steps)
+{
+	const struct knob *t = &knob_table[id];
+	if (!has_knob(app, id))
+		return false;
+	if (id == KNOB_KEEP && app->model.tokens > 0)
+		return step_keep(app, steps);
+	if (t->kind == KNOB_CHOICE)
+		return step_choice(app, id, steps);
+	if (t->kind == KNOB_NAME) {
+		app_say(app, APP_INFO, "%s is set by name, such as :set %s %s", t->option,
+			t->option, t->initial);
+		return false;
+	}
+	double now = knob_num(&app->knobs, id);
+	return set_number(app, id, (isnan(now) ? t->min - t->step : now) + steps * t->step);
+}
+
+bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
+{
+	if (id != KNOB_KEEP)
+		return app_knob_step(app, id, 4 * steps);
+	if (!has_knob(app, id))
+		return false;
+	/* To the next multiple of ten per cent. */
+	double now = knob_num(&app->knobs, id) * 10;
+	double to = steps > 0 ? floor(now + 1e-6) + steps : ceil(now - 1e-6) + steps;
+	return set_number(app, id, to / 10);
+}
+
+bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
+{
+	const struct knob *t = &knob_table[id];
+	if (!has_knob(app, id) || (t->kind != KNOB_NUMBER && t->kind != KNOB_INTEGER))
+		return false;
+	at = fmin(1, fmax(0, at));
+	if (id == KNOB_KEEP && app->model.tokens > 0) {
+		int64_t n = app->model.tokens;
+		int64_t kept = (int64_t)llround(at * (double)n);
+		return step_keep(app, kept - knob_kept(n, knob_num(&app->knobs, id)));
+	}
+	double v = t->min + at * (t->max - t->min);
+	return set_number(app, id, t->kind == KNOB_INTEGER ? round(v) : v);
+}
+
+double app_knob_fraction(const struct app *app, enum knob_id id)
+{
+	const struct knob *t = &knob_table[id];
+	double v = knob_num(&app->knobs, id);
+	if (id == KNOB_KEEP)
+		return v;
+	return isnan(v) ? 0 : (v - t->min) / (t->max - t->min);
+}
+
+int app_sliders(const struct app *app, enum knob_id *ids, int max)
+{
+	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE, KNOB_THRESHOLD };
+	(void)app;
+	int n = 0;
+	for (; n < 3 && n < max; n++)
+		ids[n] = sliders[n];
+	return n;
+}
+
+bool app_knob_select(struct app *app, int direction)
+{
+	int id = (int)app->knob;
+	do
+		id = (id + direction + KNOB_COUNT) % KNOB_COUNT;
+	while (id != (int)app->knob && app->has_model &&
+	       !(app->model.knob_mask & KNOB_BIT(id)));
+	bool moved = id != (int)app->knob;
+	app->knob = (enum knob_id)id;
+	return moved;
+}
+
+static bool travel(struct app *app, int direction)
+{
+	struct app_private *p = app->private;
+	int to = p->at_undo + direction;
+	if (to < 0 || to >= p->n_undo)
+		return false;
+	p->at_undo = to;
+	app->knobs = p->undo[to];
+	app_close_run(app);
+	app_show_setting(app);
+	return true;
+}
+
+bool app_undo(struct app *app)
+{
+	return travel(app, -1);
+}
+
+bool app_redo(struct app *app)
+{
+	return travel(app, +1);
+}
+
+/* ---- measuring ---- */
+
+void app_measure_again(struct app *app)
+{
+	struct app_private *p = app->private;
+	app_close_run(app);
+	p->failed_here = false;
+	p->due_ns = 0;
+	if (app->phase == APP_BROKEN) {
+		p->deaths = 0;
+		handle_stop(&p->worker, 200);
+		if (app_start_worker(app))
+			app_say(app, APP_ERROR, "%s", err_message());
+		return;
+	}
+	app_forget_job(app);
+	run_free(app->result);
+	app->result = NULL;
+	if (p->paused)
+		app_pause(app, false);
+}
+
+void app_cancel(struct app *app)
+{
+	app_forget_job(app);
+	app->private->failed_here = true; /* not again by itself */
+	app_say(app, APP_INFO, "cancelled; r measures again");
+}
+
+void app_pause(struct app *app, bool on)
+{
+	app->private->paused = on;
+	if (on)
+		app_forget_job(app);
+	app_say(app, APP_INFO, on ? "paused: settings are estimated, not measured" : "measuring");
+}
+
+bool app_is_paused(const struct app *app)
+{
+	return app->private->paused;
+}
+
+void app_keep_stop(struct app *app)
+{
+	struct run *run = app->opened ? app->opened : app->result;
+	if (!run || !app->store) {
+		app_say(app, APP_WARNING, "nothing measured to keep yet");
+		return;
+	}
+	if (!run->id) {
+		app_say(app, APP_WARNING, "this run is not stored yet");
+		return;
+	}
+	if (store_keep(app->store, run->id)) {
+		app_say(app, APP_ERROR, "%s", err_message());
+		return;
+	}
+	run->trail = false;
+	app->revision++;
+	app_say(app, APP_INFO, "run %lld is kept", (long long)run->id);
+}
+
+void app_open_run(struct app *app, int64_t run_id)
+{
+	struct run *run;
+	if (!app->store)
+		return;
+	if (store_get(app->store, run_id, &run)) {
+		app_say(app, APP_ERROR, "%s", err_message());
+		return;
+	}
+	app_forget_job(app);
+	run_free(app->opened);
+	app->opened = run;
+	app_say(app, APP_INFO, "run %lld of %s: q goes back to the present", (long long)run_id,
+		run->model.name ? run->model.name : "?");
+}
+
+void app_close_run(struct app *app)
+{
+	run_free(app->opened);
+	app->opened = NULL;
+}
+
+const struct run *app_shown(const struct app *app)
+{
+	return app->opened ? app->opened : app->result ? app->result : app->estimate;
+}
+
+static bool comparable(const struct app *app, const struct run *run)
+{
+	char mine[RUN_CELL_SIZE], base[RUN_CELL_SIZE];
+	return app->base && run && run_base_cell(run, mine) && run_cell(app->base, base) &&
+	       !strcmp(mine, base);
+}
+
+double app_speedup(const struct app *app, const struct run *run)
+{
+	return comparable(app, run) ? app->base->wall.p50_ns / run->wall.p50_ns : (double)NAN;
+}
+
+double app_flops_ratio(const struct app *app, const struct run *run)
+{
+	return comparable(app, run) ? app->base->flops.ours / run->flops.ours : (double)NAN;
+}
+
+/* One word of a shell command. */
+static void add_quoted(struct str *s, const char *word)
+{
+	if (word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			      "_-./:,+=@%")] == 0 && *word) {
+		str_add(s, word);
+		return;
+	}
+	str_add(s, "'");
+	for (; *word; word++)
+		if (*word == '\'')
+			str_add(s, "'\\''");
+		else
+			str_add_n(s, word, 1);
+	str_add(s, "'");
+}
+
+char *app_command_line(const struct app *app)
+{
+	struct str s = STR_INIT;
+	const struct run *opened = app->opened;
+	const struct knobs *k = opened ? &opened->knobs : &app->knobs;
+	str_add(&s, "sparsetop run -m ");
+	add_quoted(&s, opened && opened->model.name ? opened->model.name : app->opt.model);
+	if (opened && opened->input.source) {
+		str_add(&s, " -i ");
+		add_quoted(&s, opened->input.source);
+	}
+	for (int i = 0; !opened && i < app->opt.n_images; i++) {
+		str_add(&s, i ? " " : " -i ");
+		add_quoted(&s, app->opt.images[i]);
+	}
+	knobs_command_line(k, app->model.knob_mask, &s);
+	return str_detach(&s);
+}

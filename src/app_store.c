@@ -1,0 +1,174 @@
+/* The controller and the database: nothing here waits, nothing that was measured is lost. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app_private.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#define RETRY_NS 500000000
+
+void app_open_store(struct app *app)
+{
+	const struct store_options o = {
+		.path = app->opt.db,
+		.readonly = app->opt.readonly,
+		.busy_ms = 0,
+	};
+	if (store_open(&o, &app->store)) {
+		app->store = NULL;
+		app_say(app, APP_ERROR, "no database, runs are not stored: %s", err_message());
+		return;
+	}
+	if (store_notice(app->store))
+		app_say(app, APP_WARNING, "%s", store_notice(app->store));
+}
+
+static bool can_store(const struct app *app)
+{
+	return app->store && !app->opt.readonly && !store_is_readonly(app->store);
+}
+
+static enum err put(struct app *app, struct run *run)
+{
+	enum err e = OK;
+	if (!app->session_id)
+		e = store_session(app->store, app->opt.session, &app->session_id,
+				  app->session_uid);
+	if (e)
+		return e;
+	run->session = run_str(run, app->session_uid);
+	return store_put(app->store, app->session_id, run);
+}
+
+/* A stored run may be on the screen: it learns its number. */
+static void mark_stored(struct app *app, const struct run *run)
+{
+	struct run *const shown[] = { app->result, app->base };
+	for (int i = 0; i < 2; i++)
+		if (shown[i] && !strcmp(shown[i]->uid, run->uid))
+			shown[i]->id = run->id;
+	if (app->result && app->result->id)
+		app->result_stored = true;
+}
+
+static void take_first(struct app *app)
+{
+	struct app_private *p = app->private;
+	run_free(p->queue[0]);
+	memmove(p->queue, p->queue + 1, sizeof(*p->queue) * (size_t)(p->n_queue - 1));
+	p->n_queue--;
+	app->unstored = p->n_queue;
+	app->revision++;
+}
+
+static void say_not_stored(struct app *app, enum err e)
+{
+	if (e == ERR_BUSY)
+		app_say(app, APP_WARNING, "the database is busy: %d run(s) wait to be stored",
+			app->private->n_queue);
+	else
+		app_say(app, APP_ERROR, "%d run(s) not stored yet, trying again: %s",
+			app->private->n_queue, err_message());
+}
+
+bool app_store_retry(struct app *app, bool now)
+{
+	struct app_private *p = app->private;
+	bool waited = p->retry_ns != 0, changed = false;
+	if (!p->n_queue || !can_store(app) || (!now && clock_now_ns() < p->retry_ns))
+		return false;
+	p->retry_ns = 0;
+	while (p->n_queue) {
+		enum err e = put(app, p->queue[0]);
+		if (e) {
+			p->retry_ns = clock_now_ns() + RETRY_NS;
+			say_not_stored(app, e);
+			return true;
+		}
+		mark_stored(app, p->queue[0]);
+		take_first(app);
+		changed = true;
+	}
+	if (waited)
+		app_say(app, APP_INFO, "stored");
+	return changed;
+}
+
+void app_store_run(struct app *app, struct run *run)
+{
+	struct app_private *p = app->private;
+	if (!can_store(app)) {
+		run_free(run);
+		return;
+	}
+	p->queue = mem_grow(p->queue, (size_t)p->n_queue + 1, sizeof(*p->queue));
+	p->queue[p->n_queue++] = run;
+	app->unstored = p->n_queue;
+	app_store_retry(app, true);
+}
+
+/* An independent copy, by way of the one encoder and decoder. */
+static struct run *copy_run(const struct run *run)
+{
+	struct run *copy;
+	json_t *json = run_to_json(run);
+	if (run_from_json(json, "run", &copy))
+		copy = NULL;
+	json_decref(json);
+	return copy;
+}
+
+struct run *app_recall(struct app *app, const struct knobs *k)
+{
+	struct app_private *p = app->private;
+	char cell[RUN_CELL_SIZE], queued[RUN_CELL_SIZE];
+	int64_t id = 0;
+	struct run *run = NULL;
+	if (!p->described)
+		return NULL;
+	struct knobs before = p->described->knobs;
+	p->described->knobs = *k;
+	knobs_resolve_method(&p->described->knobs);
+	bool known = run_cell(p->described, cell);
+	p->described->knobs = before;
+	if (!known)
+		return NULL;
+	for (int i = p->n_queue - 1; i >= 0; i--)
+		if (p->queue[i]->state == RUN_DONE && run_cell(p->queue[i], queued) &&
+		    !strcmp(cell, queued))
+			return copy_run(p->queue[i]);
+	if (!app->store || !app->session_id ||
+	    store_find_cell(app->store, cell, app->session_id, &id) || !id ||
+	    store_get(app->store, id, &run))
+		return NULL;
+	return run;
+}
+
+void app_offer_hash(struct app *app)
+{
+	struct app_private *p = app->private;
+	char hex[65];
+	if (!app->store || !p->file_key ||
+	    store_file_hash_get(app->store, p->file_key, hex) || !hex[0])
+		return;
+	p->described->model.sha256 = run_str(p->described, hex);
+	struct command know = { .type = COMMAND_HASH, .id = p->job_id };
+	know.key = str_dup(p->file_key);
+	know.sha256 = str_dup(hex);
+	if (handle_send(&p->worker, &know))
+		app_say(app, APP_ERROR, "%s", err_message());
+	command_release(&know);
+}
+
+void app_remember_hash(struct app *app, const struct run *run)
+{
+	struct app_private *p = app->private;
+	if (!p->described || !run->model.sha256 || p->described->model.sha256)
+		return;
+	p->described->model.sha256 = run_str(p->described, run->model.sha256);
+	/* A cache that cannot be written costs a second next time, and no run. */
+	if (can_store(app) && p->file_key &&
+	    store_file_hash_put(app->store, p->file_key, run->model.sha256))
+		return;
+}

@@ -1,0 +1,389 @@
+/* The controller and its worker: requests, events, deaths. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app_private.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "profiler/stats.h"
+
+#define QUICK_DEATH_NS 10000000000 /* a worker that lives shorter than this died early */
+#define MAX_DEATHS 3
+#define SCREEN_BUDGET_S 4 /* of one measurement: a person waits for it */
+
+static struct spec spec_of(const struct app *app, const struct knobs *k)
+{
+	struct spec view = { .n_images = app->opt.n_images,
+			     .exif = app->opt.exif,
+			     .knobs = *k };
+	struct spec s = view;
+	s.model = str_dup(app->opt.model);
+	s.images = mem_alloc(sizeof(char *) * (size_t)(s.n_images + 1));
+	for (int i = 0; i < s.n_images; i++)
+		s.images[i] = str_dup(app->opt.images[i]);
+	return s;
+}
+
+static void send_command(struct app *app, enum command_type type, int64_t id,
+			 const struct knobs *k)
+{
+	struct command c = { .type = type, .id = id, .measure = measure_defaults() };
+	if (k) {
+		c.n_specs = 1;
+		c.specs = mem_alloc(sizeof(*c.specs));
+		c.specs[0] = spec_of(app, k);
+	}
+	c.measure.budget_s = isnan(app->opt.budget_s) ? SCREEN_BUDGET_S : app->opt.budget_s;
+	if (!isnan(app->opt.noise))
+		c.measure.noise = app->opt.noise;
+	c.measure.samples = app->opt.samples;
+	c.measure.warmup = app->opt.warmup;
+	if (handle_send(&app->private->worker, &c))
+		app_say(app, APP_ERROR, "%s", err_message());
+	command_release(&c);
+}
+
+static void set_progress(struct app *app, const char *what, double done, double total)
+{
+	snprintf(app->progress.what, sizeof(app->progress.what), "%s", what);
+	app->progress.done = done;
+	app->progress.total = total;
+}
+
+static void start_job(struct app *app, enum purpose purpose, const struct knobs *k)
+{
+	struct app_private *p = app->private;
+	p->purpose = purpose;
+	p->job_id = p->next_id++;
+	p->job_knobs = *k;
+	p->job_start_ns = (double)clock_wall_ns();
+	app->measuring_base = purpose == FOR_BASE;
+	app->live.n = 0;
+	app->live.p50_ns = app->live.lo_ns = app->live.hi_ns = (double)NAN;
+	set_progress(app, purpose == FOR_LOAD ? "reading the model" : "starting", 0, 0);
+	send_command(app, purpose == FOR_LOAD ? COMMAND_LOAD : COMMAND_RUN, p->job_id, k);
+}
+
+static void end_job(struct app *app)
+{
+	app->private->purpose = FOR_NOTHING;
+	app->measuring_base = false;
+	set_progress(app, "", 0, 0);
+	if (app->has_model)
+		app->phase = APP_IDLE;
+}
+
+enum err app_start_worker(struct app *app)
+{
+	struct app_private *p = app->private;
+	p->loaded = false;
+	p->worker_start_ns = clock_now_ns();
+	enum err e = handle_start(&p->worker, app->opt.worker);
+	if (e)
+		return e;
+	app->phase = APP_STARTING;
+	start_job(app, FOR_LOAD, &app->knobs);
+	return OK;
+}
+
+void app_ask_estimate(struct app *app)
+{
+	struct app_private *p = app->private;
+	if (!app->has_model || !p->worker.pid)
+		return;
+	p->estimate_id = p->next_id++;
+	send_command(app, COMMAND_ESTIMATE, p->estimate_id, &app->knobs);
+}
+
+void app_forget_job(struct app *app)
+{
+	struct app_private *p = app->private;
+	if (p->purpose != FOR_SETTING && p->purpose != FOR_BASE)
+		return;
+	send_command(app, COMMAND_CANCEL, p->job_id, NULL);
+	p->job_id = 0; /* whatever still comes of it is dropped */
+	end_job(app);
+}
+
+/* ---- events ---- */
+
+static void on_hello(struct app *app, const struct event *ev)
+{
+	struct str s = STR_INIT;
+	for (int i = 0; i < ev->n_devices; i++) {
+		const struct device *d = &ev->devices[i];
+		const char *what = d->available ? d->detail : d->reason;
+		str_addf(&s, "%s%s: %s", i ? "; " : "", d->name ? d->name : "?",
+			 what ? what : d->available ? "available" : "not available");
+	}
+	snprintf(app->worker_devices, sizeof(app->worker_devices), "%s", str_get(&s));
+	str_release(&s);
+	if (ev->protocol != PROTOCOL_VERSION)
+		app_say(app, APP_ERROR, "the worker speaks protocol %d, this program %d",
+			ev->protocol, PROTOCOL_VERSION);
+	if (app->phase == APP_STARTING)
+		app->phase = APP_LOADING;
+}
+
+static void forget_model(struct app_model *m)
+{
+	for (int i = 0; i < KNOB_COUNT; i++)
+		free(m->why_not[i]);
+	free(m->picture);
+	*m = (struct app_model){ 0 };
+}
+
+static void on_loaded(struct app *app, struct event *ev)
+{
+	struct app_private *p = app->private;
+	struct app_model *m = &app->model;
+	const struct run_model *from = &ev->run->model;
+	forget_model(m);
+	snprintf(m->name, sizeof(m->name), "%s", from->name ? from->name : app->opt.model);
+	snprintf(m->family, sizeof(m->family), "%s", from->family ? from->family : "");
+	snprintf(m->format, sizeof(m->format), "%s", from->format ? from->format : "");
+	m->params = from->params;
+	m->bytes = from->bytes;
+	m->random_weights = from->random_weights;
+	m->knob_mask = ev->run->knob_mask;
+	m->tokens = isnan(ev->run->input.tokens) ? 0 : (int64_t)ev->run->input.tokens;
+	memcpy(m->why_not, ev->why_not, sizeof(m->why_not));
+	memset(ev->why_not, 0, sizeof(ev->why_not));
+	m->picture = ev->picture;
+	m->picture_width = ev->picture_width;
+	m->picture_height = ev->picture_height;
+	ev->picture = NULL;
+	run_free(p->described);
+	p->described = ev->run;
+	ev->run = NULL;
+	free(p->file_key);
+	p->file_key = ev->file_key;
+	ev->file_key = NULL;
+	app->has_model = true;
+	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
+	app_offer_hash(app);
+	if (p->purpose == FOR_LOAD)
+		app_show_setting(app);
+}
+
+static void on_sample(struct app *app, const struct measure_sample *s)
+{
+	struct app_live *live = &app->live;
+	if (s->watched || s->variant != 0)
+		return;
+	if (live->n == live->cap) {
+		live->cap = live->cap ? 2 * live->cap : 64;
+		live->samples_ns =
+			mem_grow(live->samples_ns, (size_t)live->cap, sizeof(double));
+	}
+	live->samples_ns[live->n++] = (double)s->wall_ns;
+	struct summary sum = summarize(live->samples_ns, live->n);
+	live->p50_ns = sum.p50;
+	live->lo_ns = sum.ci95_lo;
+	live->hi_ns = sum.ci95_hi;
+}
+
+/* What the database keeps is a copy: the screen goes on showing its own. */
+static void store_copy(struct app *app, const struct run *run)
+{
+	struct run *copy;
+	json_t *json = run_to_json(run);
+	if (!run_from_json(json, "run", &copy)) {
+		copy->trail = run->trail;
+		app_store_run(app, copy);
+	}
+	json_decref(json);
+}
+
+static void on_result(struct app *app, struct event *ev)
+{
+	struct app_private *p = app->private;
+	struct run *run = ev->run;
+	if (ev->variant != 0)
+		return;
+	ev->run = NULL;
+	uid_make(run->uid);
+	run->trail = !app_is_base(app, &run->knobs);
+	app_remember_hash(app, run);
+	store_copy(app, run);
+	if (app_is_base(app, &run->knobs)) {
+		run_free(app->base);
+		app->base = app_recall(app, &run->knobs);
+	}
+	if (p->purpose != FOR_SETTING) {
+		if (!app->base) {
+			app->base = run;
+			return;
+		}
+		run_free(run);
+		return;
+	}
+	if (app->estimate)
+		app->estimate_error = app->estimate->wall.p50_ns / run->wall.p50_ns - 1;
+	run_free(app->result);
+	app->result = run;
+	app->result_fresh = true;
+}
+
+/* A run that failed is stored with its error, so that a crash leaves a trace. */
+static void store_failure(struct app *app, const char *message)
+{
+	struct app_private *p = app->private;
+	if (!p->described || (p->purpose != FOR_SETTING && p->purpose != FOR_BASE))
+		return;
+	struct run *failed;
+	json_t *json = run_to_json(p->described);
+	if (!run_from_json(json, "run", &failed)) {
+		failed->state = RUN_FAILED;
+		failed->error = run_str(failed, message);
+		failed->knobs = p->job_knobs;
+		knobs_resolve_method(&failed->knobs);
+		failed->started_ns = p->job_start_ns;
+		failed->ended_ns = (double)clock_wall_ns();
+		uid_make(failed->uid);
+		app_store_run(app, failed);
+	}
+	json_decref(json);
+}
+
+static void on_error(struct app *app, const struct event *ev)
+{
+	struct app_private *p = app->private;
+	const char *message = ev->message ? ev->message : "the worker failed";
+	if (ev->code == ERR_CANCELLED && p->purpose != FOR_LOAD) {
+		end_job(app);
+		return;
+	}
+	app_say(app, APP_ERROR, "%s", message);
+	if (ev->code != ERR_USAGE)
+		store_failure(app, message);
+	p->failed_here = true;
+	bool was_load = p->purpose == FOR_LOAD;
+	end_job(app);
+	if (was_load)
+		app->phase = APP_BROKEN;
+}
+
+static void on_done(struct app *app)
+{
+	struct app_private *p = app->private;
+	p->loaded = true;
+	p->deaths = 0;
+	end_job(app);
+}
+
+static void on_estimate(struct app *app, struct event *ev)
+{
+	run_free(app->estimate);
+	app->estimate = ev->run;
+	ev->run = NULL;
+	app->estimate_ns = clock_now_ns();
+}
+
+static void on_event(struct app *app, struct event *ev)
+{
+	struct app_private *p = app->private;
+	if (ev->type == EVENT_HELLO) {
+		on_hello(app, ev);
+		return;
+	}
+	if (ev->id == p->estimate_id && ev->type == EVENT_ESTIMATE) {
+		on_estimate(app, ev);
+		return;
+	}
+	if (ev->id != p->job_id || p->purpose == FOR_NOTHING)
+		return; /* of a request that was superseded */
+	switch (ev->type) {
+	case EVENT_LOADED:
+		on_loaded(app, ev);
+		break;
+	case EVENT_PROGRESS:
+		set_progress(app, ev->what ? ev->what : "", ev->done, ev->total);
+		break;
+	case EVENT_SAMPLE:
+		on_sample(app, &ev->sample);
+		break;
+	case EVENT_RESULT:
+		on_result(app, ev);
+		break;
+	case EVENT_ERROR:
+		on_error(app, ev);
+		break;
+	case EVENT_DONE:
+		on_done(app);
+		break;
+	case EVENT_HELLO:
+	case EVENT_ESTIMATE:
+		break;
+	}
+}
+
+static void on_death(struct app *app, const char *why)
+{
+	struct app_private *p = app->private;
+	bool early = clock_now_ns() - p->worker_start_ns < QUICK_DEATH_NS;
+	p->deaths = early ? p->deaths + 1 : 1;
+	store_failure(app, why);
+	p->failed_here = p->purpose == FOR_SETTING || p->purpose == FOR_BASE;
+	end_job(app);
+	p->loaded = false;
+	if (p->deaths >= MAX_DEATHS) {
+		app->phase = APP_BROKEN;
+		app_say(app, APP_ERROR, "%s; that was worker %d in a row: r tries again", why,
+			p->deaths);
+	} else if (app_start_worker(app)) {
+		app->phase = APP_BROKEN;
+		app_say(app, APP_ERROR, "%s; no new worker: %s", why, err_message());
+	} else {
+		app_say(app, APP_ERROR, "%s; a new worker has been started", why);
+	}
+}
+
+bool app_pump(struct app *app)
+{
+	struct app_private *p = app->private;
+	struct event ev;
+	char why[512];
+	bool changed = false;
+	enum err e = handle_pump(&p->worker);
+	while (!e && handle_next(&p->worker, &ev, &e)) {
+		if (!e)
+			on_event(app, &ev);
+		event_release(&ev);
+		changed = true;
+	}
+	if (e) { /* it talks nonsense: it is of no use */
+		app_say(app, APP_ERROR, "%s", err_message());
+		snprintf(why, sizeof(why), "%s", err_message());
+		handle_stop(&p->worker, 0);
+		on_death(app, why);
+		return true;
+	}
+	if (handle_ended(&p->worker, why, sizeof(why))) {
+		on_death(app, why);
+		return true;
+	}
+	return changed;
+}
+
+bool app_start_due(struct app *app)
+{
+	struct app_private *p = app->private;
+	bool free_now = p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE;
+	if (!free_now || p->paused || app->opened || p->failed_here)
+		return false;
+	if (!app->result) {
+		if (clock_now_ns() < p->due_ns)
+			return false;
+		start_job(app, FOR_SETTING, &app->knobs);
+	} else if (!app->base) {
+		struct knobs base = knobs_base(&app->knobs);
+		start_job(app, FOR_BASE, &base);
+	} else {
+		return false;
+	}
+	app->phase = APP_RUNNING;
+	return true;
+}

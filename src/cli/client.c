@@ -1,0 +1,160 @@
+#include "cli/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "sessions/store.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+	interrupted = sig;
+}
+
+static bool progress_wanted(void)
+{
+	return isatty(STDERR_FILENO);
+}
+
+static void clear_progress(void)
+{
+	if (progress_wanted())
+		fprintf(stderr, "\r\033[K");
+}
+
+static void show_progress(const struct event *ev)
+{
+	if (!progress_wanted())
+		return;
+	fprintf(stderr, "\r\033[K%s", ev->what);
+	if (ev->total > 0 && ev->done <= ev->total)
+		fprintf(stderr, " %.0f %%", 100 * ev->done / ev->total);
+	else
+		fprintf(stderr, " %.0f", ev->done);
+	fflush(stderr);
+}
+
+/* Waits until the worker says something, ends, or ^C; OK with *got set when it did. */
+static enum err wait_event(struct client *c, struct event *ev)
+{
+	char why[512];
+	enum err e;
+	for (;;) {
+		if (handle_next(&c->worker, ev, &e))
+			return e;
+		if (handle_ended(&c->worker, why, sizeof(why)))
+			return err_set(ERR_WORKER, "%s", why);
+		struct pollfd fds[3];
+		int n = handle_fds(&c->worker, fds);
+		if (poll(fds, (nfds_t)n, n ? -1 : 20) < 0 && errno != EINTR)
+			return err_set(ERR_IO, "poll: %s", strerror(errno));
+		if (interrupted)
+			return err_set(ERR_CANCELLED, "cancelled");
+		e = handle_pump(&c->worker);
+		if (e)
+			return e;
+	}
+}
+
+enum err client_start(struct client *c, const struct options *o, struct store *store)
+{
+	*c = (struct client){ .store = store, .next_id = 1 };
+	const struct sigaction act = { .sa_handler = on_interrupt };
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	enum err e = handle_start(&c->worker, o->worker);
+	if (!e)
+		e = wait_event(c, &c->hello);
+	if (!e && (c->hello.type != EVENT_HELLO || c->hello.protocol != PROTOCOL_VERSION))
+		e = err_set(ERR_WORKER, "the worker speaks protocol %d, this program %d",
+			    c->hello.protocol, PROTOCOL_VERSION);
+	if (e)
+		client_stop(c);
+	return e;
+}
+
+void client_stop(struct client *c)
+{
+	handle_stop(&c->worker, 1000);
+	event_release(&c->hello);
+	run_free(c->described);
+	c->described = NULL;
+}
+
+/* The hash of the weights, where an earlier run has found it: it takes a second per GB. */
+static void offer_hash(struct client *c, const struct event *loaded)
+{
+	char hex[65];
+	if (!c->store || !loaded->file_key ||
+	    store_file_hash_get(c->store, loaded->file_key, hex) || !hex[0])
+		return;
+	struct command know = { .type = COMMAND_HASH, .id = c->next_id - 1 };
+	know.key = str_dup(loaded->file_key);
+	know.sha256 = str_dup(hex);
+	if (handle_send(&c->worker, &know))
+		know.id = 0; /* the worker is gone: the next read says so */
+	command_release(&know);
+}
+
+/* Remembers the hash for the next time; a database that refuses costs only that. */
+static void remember_hash(struct client *c, const char *key, const struct run *run)
+{
+	if (c->store && key && run->model.sha256 &&
+	    store_file_hash_put(c->store, key, run->model.sha256))
+		clear_progress();
+}
+
+static enum err remote_error(const struct event *ev)
+{
+	return err_set(ev->code, "%s", ev->message ? ev->message : "the worker failed");
+}
+
+enum err client_run(struct client *c, struct command *run, struct run **out)
+{
+	char *key = NULL;
+	run->type = COMMAND_RUN;
+	run->id = c->next_id++;
+	for (int i = 0; i < run->n_specs; i++)
+		out[i] = NULL;
+	enum err e = handle_send(&c->worker, run);
+	for (bool done = false; !e && !done;) {
+		struct event ev = { 0 };
+		e = wait_event(c, &ev);
+		if (e || (ev.id != run->id && ev.type != EVENT_HELLO)) {
+			event_release(&ev);
+			continue;
+		}
+		if (ev.type == EVENT_LOADED) {
+			c->loaded = true;
+			offer_hash(c, &ev);
+			free(key);
+			key = str_dup(ev.file_key);
+			run_free(c->described);
+			c->described = ev.run;
+			ev.run = NULL;
+		} else if (ev.type == EVENT_PROGRESS) {
+			show_progress(&ev);
+		} else if (ev.type == EVENT_RESULT && ev.variant < run->n_specs) {
+			run_free(out[ev.variant]);
+			out[ev.variant] = ev.run;
+			ev.run = NULL;
+		} else if (ev.type == EVENT_ERROR) {
+			e = remote_error(&ev);
+		}
+		done = ev.type == EVENT_DONE;
+		event_release(&ev);
+	}
+	clear_progress();
+	if (!e && out[0])
+		remember_hash(c, key, out[0]);
+	free(key);
+	return e;
+}

@@ -1,0 +1,262 @@
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* Codes of the options that are not knobs; knobs are FIRST_KNOB + id. */
+enum code {
+	CODE_HELP = 1000,
+	CODE_EXIF,
+	CODE_BUDGET,
+	CODE_SAMPLES,
+	CODE_WARMUP,
+	CODE_NOISE,
+	CODE_DB,
+	CODE_SESSION,
+	CODE_NO_STORE,
+	CODE_WORKER,
+	CODE_JSON,
+	CODE_GROUP_BY,
+	CODE_SORT,
+	CODE_LIMIT,
+	CODE_SAVE,
+	CODE_FORMAT,
+	CODE_ASCII,
+	CODE_NO_MOUSE,
+	CODE_PLAIN,
+	CODE_READONLY,
+	FIRST_KNOB = 2000
+};
+
+static const struct {
+	const char *name;
+	int code;
+	unsigned group;
+	const char *argument; /* NULL: a flag */
+	const char *help;
+} table[] = {
+	{ "model", 'm', OPTIONS_MODEL, "MODEL", "preset, folder, file, or owner/name (-m)" },
+	{ "image", 'i', OPTIONS_MODEL, "IMAGE...", "files or folders (-i); none: the demo scene" },
+	{ "exif", CODE_EXIF, OPTIONS_MODEL, NULL, "turn images as their EXIF says" },
+	{ "budget", CODE_BUDGET, OPTIONS_MEASURE, "SECONDS", "upper bound for one measurement" },
+	{ "samples", CODE_SAMPLES, OPTIONS_MEASURE, "N", "exactly N samples, budget permitting" },
+	{ "warmup", CODE_WARMUP, OPTIONS_MEASURE, "N", "exactly N passes before the first sample" },
+	{ "noise", CODE_NOISE, OPTIONS_MEASURE, "PERCENT", "stop when the median is known to this" },
+	{ "db", CODE_DB, OPTIONS_STORE, "FILE", "database of sessions (or SPARSETOP_DB)" },
+	{ "session", CODE_SESSION, OPTIONS_SESSION, "NAME", "store into this session" },
+	{ "no-store", CODE_NO_STORE, OPTIONS_SESSION, NULL, "store nothing" },
+	{ "worker", CODE_WORKER, OPTIONS_WORKER, "COMMAND", "start the worker with this command" },
+	{ "json", CODE_JSON, OPTIONS_JSON, NULL, "compact JSON, one object per line" },
+	{ "group-by", CODE_GROUP_BY, OPTIONS_TABLE, "layer|op|kind", "rows of the table" },
+	{ "sort", CODE_SORT, OPTIONS_TABLE, "KEY", "by this column, largest first" },
+	{ "limit", CODE_LIMIT, OPTIONS_TABLE, "N", "at most N rows" },
+	{ "save-output", CODE_SAVE, OPTIONS_SAVE, "FILE", "outputs as safetensors" },
+	{ "format", CODE_FORMAT, OPTIONS_EXPORT, "FORMAT", "what to write" },
+	{ "output", 'o', OPTIONS_EXPORT, "FILE", "where to (-o); default: stdout" },
+	{ "ascii", CODE_ASCII, OPTIONS_SCREEN, NULL, "no characters beyond ASCII" },
+	{ "no-mouse", CODE_NO_MOUSE, OPTIONS_SCREEN, NULL, "leave the mouse to the terminal" },
+	{ "plain", CODE_PLAIN, OPTIONS_SCREEN, NULL, "no boxes or spinners: for screen readers" },
+	{ "readonly", CODE_READONLY, OPTIONS_SCREEN, NULL, "look only: store nothing" },
+	{ "help", CODE_HELP, 0, NULL, "this text" },
+};
+#define N_TABLE (int)(sizeof(table) / sizeof(table[0]))
+
+static enum err parse_number(const char *option, const char *text, double lo, double hi,
+			     bool whole, double *out)
+{
+	char *end, shown[64];
+	double v = strtod(text, &end);
+	if (end == text || *end || !(v >= lo && v <= hi) || (whole && v != floor(v)))
+		return err_set(ERR_USAGE, "--%s %s: want %s from %g to %g", option,
+			       str_escaped(shown, sizeof(shown), text, strlen(text)),
+			       whole ? "an integer" : "a number", lo, hi);
+	*out = v;
+	return OK;
+}
+
+static void add_image(struct options *o, char *path)
+{
+	o->images = mem_grow(o->images, (size_t)o->n_images + 1, sizeof(char *));
+	o->images[o->n_images++] = path;
+}
+
+static enum err take(struct options *o, int code, char *value)
+{
+	double number = 0;
+	enum err e = OK;
+	switch (code) {
+	case 'm':
+		o->model = value;
+		o->has_model = true;
+		return OK;
+	case 'i':
+		add_image(o, value);
+		return OK;
+	case 'o':
+		o->output = value;
+		return OK;
+	case CODE_HELP:
+		o->help = true;
+		return OK;
+	case CODE_EXIF:
+		o->exif = true;
+		return OK;
+	case CODE_BUDGET:
+		return parse_number("budget", value, 0, 1e6, false, &o->budget_s);
+	case CODE_SAMPLES:
+		return parse_number("samples", value, 1, 1e6, true, &o->samples);
+	case CODE_WARMUP:
+		return parse_number("warmup", value, 0, 1e6, true, &o->warmup);
+	case CODE_NOISE:
+		e = parse_number("noise", value, 0, 100, false, &number);
+		o->noise = number / 100;
+		return e;
+	case CODE_DB:
+		o->db = value;
+		return OK;
+	case CODE_SESSION:
+		o->session = value;
+		return *value ? OK : err_set(ERR_USAGE, "--session: the name is empty");
+	case CODE_NO_STORE:
+		o->no_store = true;
+		return OK;
+	case CODE_WORKER:
+		o->worker = value;
+		return OK;
+	case CODE_JSON:
+		o->json = true;
+		return OK;
+	case CODE_GROUP_BY:
+		o->group_by = value;
+		return OK;
+	case CODE_SORT:
+		o->sort = value;
+		return OK;
+	case CODE_LIMIT:
+		e = parse_number("limit", value, 0, 1e6, true, &number);
+		o->limit = (int)number;
+		return e;
+	case CODE_SAVE:
+		o->save_output = value;
+		return OK;
+	case CODE_FORMAT:
+		o->format = value;
+		return OK;
+	case CODE_ASCII:
+		o->ascii = true;
+		return OK;
+	case CODE_NO_MOUSE:
+		o->no_mouse = true;
+		return OK;
+	case CODE_PLAIN:
+		o->plain = true;
+		return OK;
+	case CODE_READONLY:
+		o->readonly = true;
+		return OK;
+	default:
+		return knobs_set(&o->knobs, (enum knob_id)(code - FIRST_KNOB), value);
+	}
+}
+
+/* getopt's table for the groups: our rows, then the knobs. */
+static struct option *long_options(unsigned groups)
+{
+	struct option *all = mem_alloc(sizeof(*all) * (N_TABLE + KNOB_COUNT + 1));
+	int n = 0;
+	for (int i = 0; i < N_TABLE; i++)
+		if (!table[i].group || (table[i].group & groups))
+			all[n++] = (struct option){ table[i].name,
+						    table[i].argument ? 1 : 0, NULL,
+						    table[i].code };
+	for (int i = 0; (groups & OPTIONS_MODEL) && i < KNOB_COUNT; i++)
+		all[n++] = (struct option){ knob_table[i].option, 1, NULL, FIRST_KNOB + i };
+	return all;
+}
+
+static enum err unknown(const char *command, const char *argument, bool lacks_value)
+{
+	char shown[80];
+	str_escaped(shown, sizeof(shown), argument, strlen(argument));
+	if (lacks_value)
+		return err_set(ERR_USAGE, "%s wants a value", shown);
+	return err_set(ERR_USAGE, "%s is not an option of %s; try --help", shown, command);
+}
+
+/* What follows -i IMAGE without a dash is more images; elsewhere the command's own. */
+static void take_rest(struct options *o, unsigned groups, int argc, char **argv)
+{
+	o->rest = argv + optind;
+	o->n_rest = argc - optind;
+	if (!(groups & OPTIONS_MODEL) || !o->n_images)
+		return;
+	for (int i = 0; i < o->n_rest; i++)
+		add_image(o, o->rest[i]);
+	o->n_rest = 0;
+}
+
+enum err options_parse(struct options *o, unsigned groups, int argc, char **argv)
+{
+	const double nan = (double)NAN;
+	*o = (struct options){ .model = "clip-vit-b16",
+			       .budget_s = nan,
+			       .samples = nan,
+			       .warmup = nan,
+			       .noise = nan,
+			       .limit = -1 };
+	knobs_init(&o->knobs);
+	struct option *all = long_options(groups);
+	const char *letters = groups & OPTIONS_MODEL    ? ":m:i:h"
+			      : groups & OPTIONS_EXPORT ? ":o:h"
+							: ":h";
+	enum err e = OK;
+	int code;
+	opterr = 0;
+	optind = 1;
+	while (!e && (code = getopt_long(argc, argv, letters, all, NULL)) != -1) {
+		if (code == '?' || code == ':')
+			e = unknown(argv[0], argv[optind - 1], code == ':');
+		else
+			e = take(o, code == 'h' ? CODE_HELP : code, optarg);
+	}
+	free(all);
+	if (!e)
+		take_rest(o, groups, argc, argv);
+	if (!e && o->n_rest && (groups & OPTIONS_MODEL))
+		e = unknown(argv[0], o->rest[0], false);
+	if (e)
+		options_release(o);
+	return e;
+}
+
+void options_release(struct options *o)
+{
+	free(o->images);
+	o->images = NULL;
+}
+
+void options_print_help(unsigned groups)
+{
+	for (int i = 0; i < N_TABLE; i++) {
+		char left[64];
+		if (table[i].group && !(table[i].group & groups))
+			continue;
+		snprintf(left, sizeof(left), "--%s %s", table[i].name,
+			 table[i].argument ? table[i].argument : "");
+		printf("  %-26s %s\n", left, table[i].help);
+	}
+	if (!(groups & OPTIONS_MODEL))
+		return;
+	printf("\nknobs:\n");
+	for (int i = 0; i < KNOB_COUNT; i++) {
+		const struct knob *k = &knob_table[i];
+		printf("  --%-16s %-7s %s%s%s%s\n", k->option, k->initial, k->help,
+		       k->choices ? " (" : "", k->choices ? k->choices : "",
+		       k->choices ? ")" : "");
+	}
+}

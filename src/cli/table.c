@@ -1,0 +1,260 @@
+#include "cli/table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+/* Columns of the table: metrics, and two that follow from them. */
+enum { COLUMN_SHARE = METRIC_COUNT, COLUMN_RATE, COLUMN_COUNT };
+
+static const int columns[] = { METRIC_wall_ns,	 COLUMN_SHARE,		METRIC_cpu_ns,
+			       METRIC_flops,	 COLUMN_RATE,		METRIC_bytes_read,
+			       METRIC_bytes_written, METRIC_tokens_out, METRIC_minor_faults,
+			       METRIC_switches };
+#define N_COLUMNS (int)(sizeof(columns) / sizeof(columns[0]))
+
+struct row {
+	char label[96];
+	double v[METRIC_COUNT];
+	int order;
+};
+
+static bool same_word(const char *a, const char *b)
+{
+	return a && !strcmp(a, b);
+}
+
+/* The metric a sort key names; METRIC_COUNT: none. */
+static int find_metric(const char *key)
+{
+	for (int i = 0; i < METRIC_COUNT; i++)
+		if (!strcmp(metric_table[i].name, key) || !strcmp(metric_table[i].label, key))
+			return i;
+	return METRIC_COUNT;
+}
+
+enum err table_check(const char *group_by, const char *sort)
+{
+	char shown[64];
+	if (group_by && !same_word(group_by, "layer") && !same_word(group_by, "op") &&
+	    !same_word(group_by, "kind"))
+		return err_set(ERR_USAGE, "--group-by %s: want layer, op or kind",
+			       str_escaped(shown, sizeof(shown), group_by, strlen(group_by)));
+	if (!sort || find_metric(sort) < METRIC_COUNT)
+		return OK;
+	struct str known = STR_INIT;
+	for (int i = 0; i < METRIC_COUNT; i++)
+		str_addf(&known, "%s%s", i ? ", " : "", metric_table[i].name);
+	enum err e = err_set(ERR_USAGE, "--sort %s: want one of %s",
+			     str_escaped(shown, sizeof(shown), sort, strlen(sort)),
+			     str_get(&known));
+	str_release(&known);
+	return e;
+}
+
+const char *age_text(double since_ns, char *buf, size_t size)
+{
+	double s = ((double)clock_wall_ns() - since_ns) * 1e-9;
+	if (s < 90)
+		snprintf(buf, size, "%.0f s ago", s < 0 ? 0 : s);
+	else if (s < 90 * 60)
+		snprintf(buf, size, "%.0f min ago", s / 60);
+	else if (s < 36 * 3600)
+		snprintf(buf, size, "%.0f h ago", s / 3600);
+	else
+		snprintf(buf, size, "%.0f days ago", s / 86400);
+	return buf;
+}
+
+static void print_speedup(const struct run *run, const struct run *base)
+{
+	char age[32];
+	if (!base || run->id == base->id)
+		return;
+	printf("speed-up   %.2fx over the base (run %lld, %s; not interleaved)", base->wall.p50_ns /
+	       run->wall.p50_ns, (long long)base->id, age_text(base->started_ns, age, sizeof(age)));
+	printf(", FLOPs ratio %.2fx\n", base->flops.ours / run->flops.ours);
+}
+
+static void print_fidelity(const struct run *run)
+{
+	const struct run_fidelity *f = &run->fidelity;
+	if (!f->reference)
+		return;
+	printf("fidelity   cosine %.4f", f->cosine);
+	if (f->images > 1)
+		printf(" (minimum %.4f of %.0f images)", f->cosine_min, f->images);
+	printf(", relative L2 %.4f%s\n", f->rel_l2, run->model.random_weights ? " (random)" : "");
+}
+
+void table_print_headline(const struct run *run, const struct run *base)
+{
+	char a[16], b[16], c[16];
+	struct str knobs = STR_INIT;
+	knobs_canonical(&run->knobs, run->knob_mask, &knobs);
+	if (run->id)
+		printf("run        %lld  %s\n", (long long)run->id, run->uid);
+	printf("model      %s%s  %s\n", run->model.name,
+	       run->model.random_weights ? " (random weights)" : "", str_get(&knobs));
+	str_release(&knobs);
+	if (run->state == RUN_FAILED) {
+		printf("failed     %s\n", run->error);
+		return;
+	}
+	printf("time       %s ms, 95 %% interval %s..%s, %.0f samples (%s), %.1f items/s\n",
+	       metric_text(UNIT_NS, run->wall.p50_ns, a, sizeof(a)),
+	       metric_text(UNIT_NS, run->wall.ci95_lo_ns, b, sizeof(b)),
+	       metric_text(UNIT_NS, run->wall.ci95_hi_ns, c, sizeof(c)), run->wall.n,
+	       run->wall.stopped_by ? run->wall.stopped_by : "--", run->throughput.items_per_s);
+	print_speedup(run, base);
+	printf("work       %s FLOPs, %s GFLOP/s\n",
+	       metric_text(UNIT_FLOPS, run->flops.ours, a, sizeof(a)),
+	       metric_text(UNIT_COUNT, run->flops.ours / run->wall.p50_ns, b, sizeof(b)));
+	print_fidelity(run);
+	printf("memory     %s peak resident, %s weights, %s activations\n",
+	       metric_text(UNIT_BYTES, run->memory.peak_rss_bytes, a, sizeof(a)),
+	       metric_text(UNIT_BYTES, run->memory.model_bytes, b, sizeof(b)),
+	       metric_text(UNIT_BYTES, run->memory.peak_activation_bytes, c, sizeof(c)));
+	printf("layers     sum to %.1f %% of the whole; instruments cost x%.3f\n",
+	       100 * run->whole.layer_sum_ns / run->whole.p50_ns, run->whole.overhead_ratio);
+	printf("machine    %s, %s, %.0f threads, %s %s\n", run->env.cpu, run->env.isa,
+	       run->env.threads, run->env.blas_name ? run->env.blas_name : "",
+	       run->env.blas_core ? run->env.blas_core : "");
+	for (int i = 0; i < run->n_warnings; i++)
+		printf("warning    %s\n", run->warnings[i]);
+}
+
+/* ---- rows ---- */
+
+static int depth_of(const struct run *run, int i)
+{
+	int depth = 0;
+	for (int p = run->layers[i].parent; p >= 0; p = run->layers[p].parent)
+		depth++;
+	return depth;
+}
+
+static void add_values(struct row *to, const struct layer *l)
+{
+	for (int i = 0; i < METRIC_COUNT; i++)
+		if (!isnan(l->v[i]))
+			to->v[i] = l->v[i] + (isnan(to->v[i]) ? 0 : to->v[i]);
+	/* Tokens and shapes do not add up. */
+	for (int i = METRIC_tokens_in; i <= METRIC_k; i++)
+		to->v[i] = (double)NAN;
+}
+
+static struct row *find_row(struct row *rows, int n, const char *label)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(rows[i].label, label))
+			return &rows[i];
+	return NULL;
+}
+
+static struct row new_row(const char *label, int order)
+{
+	struct row r = { .order = order };
+	snprintf(r.label, sizeof(r.label), "%s", label);
+	for (int i = 0; i < METRIC_COUNT; i++)
+		r.v[i] = (double)NAN;
+	return r;
+}
+
+static int tree_rows(const struct run *run, struct row *rows)
+{
+	for (int i = 0; i < run->n_layers; i++) {
+		char label[96], name[64];
+		snprintf(label, sizeof(label), "%*s%s", 2 * depth_of(run, i), "",
+			 str_escaped(name, sizeof(name), run->layers[i].name,
+				     strlen(run->layers[i].name)));
+		rows[i] = new_row(label, i);
+		memcpy(rows[i].v, run->layers[i].v, sizeof(rows[i].v));
+	}
+	return run->n_layers;
+}
+
+/* Leaves added up by name ("attn.qkv" of all blocks) or by kind. */
+static int grouped_rows(const struct run *run, bool by_kind, struct row *rows)
+{
+	int n = 0;
+	for (int i = 0; i < run->n_layers; i++) {
+		const struct layer *l = &run->layers[i];
+		char label[96];
+		const char *key = by_kind ? l->kind : l->name;
+		if (!run_layer_is_leaf(run, i))
+			continue;
+		str_escaped(label, sizeof(label), key, strlen(key));
+		struct row *r = find_row(rows, n, label);
+		if (!r) {
+			r = &rows[n];
+			*r = new_row(label, n++);
+		}
+		add_values(r, l);
+	}
+	return n;
+}
+
+static int sort_metric; /* qsort has no context */
+
+static int by_metric(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	double u = isnan(x->v[sort_metric]) ? -HUGE_VAL : x->v[sort_metric];
+	double v = isnan(y->v[sort_metric]) ? -HUGE_VAL : y->v[sort_metric];
+	return u < v ? 1 : u > v ? -1 : x->order - y->order;
+}
+
+static const char *cell_text(const struct row *r, int column, double total_ns, char *buf,
+			     size_t size)
+{
+	double ns = r->v[METRIC_wall_ns];
+	if (column == COLUMN_SHARE)
+		snprintf(buf, size, isnan(ns) ? "--" : "%.1f", 100 * ns / total_ns);
+	else if (column == COLUMN_RATE)
+		metric_text(UNIT_COUNT, r->v[METRIC_flops] / ns, buf, size);
+	else
+		metric_text(metric_table[column].unit, r->v[column], buf, size);
+	return buf;
+}
+
+static const char *column_label(int column)
+{
+	return column == COLUMN_SHARE  ? "%"
+	       : column == COLUMN_RATE ? "GFLOP/s"
+				       : metric_table[column].label;
+}
+
+enum err table_print_layers(const struct run *run, const char *group_by, const char *sort,
+			    int limit)
+{
+	enum err e = table_check(group_by, sort);
+	if (e || run->state == RUN_FAILED)
+		return e;
+	struct row *rows = mem_alloc(sizeof(*rows) * (size_t)(run->n_layers + 1));
+	bool tree = !group_by || same_word(group_by, "layer");
+	int n = tree ? tree_rows(run, rows)
+		     : grouped_rows(run, same_word(group_by, "kind"), rows);
+	if (sort || !tree) {
+		sort_metric = sort ? find_metric(sort) : METRIC_wall_ns;
+		qsort(rows, (size_t)n, sizeof(*rows), by_metric);
+	}
+	printf("\n%-26s", tree ? "layer" : group_by);
+	for (int c = 0; c < N_COLUMNS; c++)
+		printf(" %8s", column_label(columns[c]));
+	printf("\n");
+	for (int i = 0; i < n && (limit < 0 || i < limit); i++) {
+		char text[16];
+		printf("%-26s", rows[i].label);
+		for (int c = 0; c < N_COLUMNS; c++)
+			printf(" %8s", cell_text(&rows[i], columns[c], run->whole.p50_ns, text,
+						 sizeof(text)));
+		printf("\n");
+	}
+	free(rows);
+	return OK;
+}
