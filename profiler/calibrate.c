@@ -64,7 +64,8 @@ static double product_rate(const struct backend *b, void *self, float *memory)
 	return rate;
 }
 
-void calibrate(const struct backend *b, void *self, double *flops_per_s, double *bytes_per_s)
+void calibrate(const struct backend *b, void *self, double *flops_per_s,
+	       double *bytes_per_s)
 {
 	size_t n = 16u << 20; /* beyond the caches of one core */
 	*flops_per_s = *bytes_per_s = (double)NAN;

@@ -34,7 +34,8 @@ static void describe_os(char *buf, size_t size)
 	if (uname(&u))
 		snprintf(buf, size, "%s", name);
 	else
-		snprintf(buf, size, "%s%s%s %s", name, *name ? ", " : "", u.sysname, u.release);
+		snprintf(buf, size, "%s%s%s %s", name, *name ? ", " : "", u.sysname,
+			 u.release);
 }
 
 static void describe_blas(struct run *run, const struct backend *b, void *self)
@@ -50,8 +51,10 @@ static void describe_blas(struct run *run, const struct backend *b, void *self)
 		run_warn(run, "%s", blas.warning);
 	const char *want = cpu_openblas_core(), *user = getenv("OPENBLAS_CORETYPE");
 	if (blas.core[0] && want && strcasecmp(blas.core, want))
-		run_warn(run, "OpenBLAS runs its %s kernels; this CPU wants %s%s%s", blas.core,
-			 want, user && strcmp(user, want) ? ": OPENBLAS_CORETYPE is set to " : "",
+		run_warn(run, "OpenBLAS runs its %s kernels; this CPU wants %s%s%s",
+			 blas.core, want,
+			 user && strcmp(user, want) ? ": OPENBLAS_CORETYPE is set to "
+						    : "",
 			 user && strcmp(user, want) ? user : "");
 }
 
@@ -66,7 +69,8 @@ void env_describe(struct run *run, const struct backend *b, void *self, int thre
 	env->isa = run_str(run, isa_name(cpu_isa()));
 	env->n_cpu = pool_cpus_allowed();
 	env->threads = threads;
-	first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof(text));
+	first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text,
+		   sizeof(text));
 	env->governor = run_str(run, text[0] ? text : NULL);
 	if (text[0] && strcmp(text, "performance"))
 		run_warn(run, "the CPU frequency governor is %s: times may drift", text);

@@ -17,7 +17,8 @@ void fidelity_release(struct fidelity *);
 void fidelity_add(struct fidelity *, const struct tensor *x, const struct tensor *ref,
 		  int64_t items);
 
-/* Mean, p5 (NaN below 20 items), minimum and relative L2. `reference` is canonical knobs. */
+/* Mean, p5 (NaN below 20 items), minimum and relative L2. `reference` is canonical knobs.
+ */
 void fidelity_report(const struct fidelity *, const char *reference, struct run *);
 
 #endif

@@ -48,7 +48,8 @@ enum err handle_start(struct handle *h, const char *command)
 	if (pipe2(in, O_CLOEXEC))
 		return err_set(ERR_IO, "pipe: %s", strerror(errno));
 	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (h->pid = fork()) < 0) {
-		enum err e = err_set(ERR_IO, "cannot start the worker: %s", strerror(errno));
+		enum err e =
+			err_set(ERR_IO, "cannot start the worker: %s", strerror(errno));
 		int *all[] = { &in[0], &in[1], &out[0], &out[1], &err[0], &err[1] };
 		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 			close_fd(all[i]);
@@ -183,7 +184,8 @@ bool handle_next(struct handle *h, struct event *ev, enum err *e)
 	if (!line)
 		return false;
 	if (event_decode(line, ev))
-		*e = err_set(ERR_WORKER, "the worker broke the protocol: %s", err_message());
+		*e = err_set(ERR_WORKER, "the worker broke the protocol: %s",
+			     err_message());
 	return true;
 }
 
@@ -191,13 +193,14 @@ static void explain(int status, const char *last_words, char *why, size_t size)
 {
 	const char *gap = *last_words ? ": " : "";
 	if (!WIFSIGNALED(status))
-		snprintf(why, size, "the worker ended with status %d%s%s", WEXITSTATUS(status),
-			 gap, last_words);
+		snprintf(why, size, "the worker ended with status %d%s%s",
+			 WEXITSTATUS(status), gap, last_words);
 	else if (WTERMSIG(status) == SIGKILL)
-		snprintf(why, size, "the worker was killed (signal 9): out of memory, or by hand");
+		snprintf(why, size,
+			 "the worker was killed (signal 9): out of memory, or by hand");
 	else
-		snprintf(why, size, "the worker died of signal %d (%s)%s%s", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)), gap, last_words);
+		snprintf(why, size, "the worker died of signal %d (%s)%s%s",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)), gap, last_words);
 }
 
 bool handle_ended(struct handle *h, char *why, size_t size)

@@ -1,6 +1,6 @@
 /*
- * A worker as the front sees it: a child process and its three pipes. Nothing here waits but
- * handle_stop(). A worker that dies is an event like any other.
+ * A worker as the front sees it: a child process and its three pipes. Nothing here waits
+ * but handle_stop(). A worker that dies is an event like any other.
  */
 #ifndef PROFILER_HANDLE_H
 #define PROFILER_HANDLE_H
@@ -12,16 +12,16 @@
 #include "profiler/protocol.h"
 
 struct handle {
-	pid_t pid; /* 0: not running */
+	pid_t pid;         /* 0: not running */
 	int to, from, err; /* pipes; -1: closed */
 	struct line_reader events, errors;
-	struct str queue; /* commands the pipe would not take yet */
+	struct str queue;     /* commands the pipe would not take yet */
 	char last_words[256]; /* the last line it wrote to stderr */
 };
 
 /*
- * Starts `command` (a shell command line) or, with NULL, this program as `sparsetop worker`,
- * in a process group of its own so that keys of the terminal do not reach it.
+ * Starts `command` (a shell command line) or, with NULL, this program as `sparsetop
+ * worker`, in a process group of its own so that keys of the terminal do not reach it.
  */
 enum err handle_start(struct handle *, const char *command) MUST_CHECK;
 
@@ -37,13 +37,14 @@ int handle_fds(const struct handle *, struct pollfd *fds);
 enum err handle_pump(struct handle *) MUST_CHECK;
 
 /*
- * The next event; false: none yet. A line that is not of the protocol is ERR_WORKER in *e.
+ * The next event; false: none yet. A line that is not of the protocol is ERR_WORKER in
+ * *e.
  */
 bool handle_next(struct handle *, struct event *, enum err *e);
 
 /*
- * True once the worker has ended and all it said was read; then reaps it and fills `why` with
- * what happened in words ("killed by signal 9 (Killed): out of memory?").
+ * True once the worker has ended and all it said was read; then reaps it and fills `why`
+ * with what happened in words ("killed by signal 9 (Killed): out of memory?").
  */
 bool handle_ended(struct handle *, char *why, size_t size);
 

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "profiler/stats.h"
 
-#define WARMUP_S 0.5	    /* a warm-up lasts at least this long ... */
+#define WARMUP_S 0.5        /* a warm-up lasts at least this long ... */
 #define WARMUP_SLOW_RUNS 3  /* ... or so many passes of a slow model */
 #define WARMUP_AGREE 0.05   /* two batches whose medians are this close are stable */
 #define WARMUP_SHARE 0.3    /* of the budget at most */
@@ -104,7 +104,8 @@ static enum err warm_up(struct measurement *m, int variant)
 
 static double seconds_ns(struct timeval a, struct timeval b)
 {
-	return ((double)(a.tv_sec - b.tv_sec) * 1e6 + (double)(a.tv_usec - b.tv_usec)) * 1e3;
+	return ((double)(a.tv_sec - b.tv_sec) * 1e6 + (double)(a.tv_usec - b.tv_usec)) *
+	       1e3;
 }
 
 static void add_rusage(struct run_rusage *sum, const struct rusage *after,
@@ -176,7 +177,8 @@ static bool quiet_enough(const struct measurement *m)
 /* Why the measurement should stop after `rounds`; NULL: go on. */
 static const char *reason_to_stop(const struct measurement *m, int rounds)
 {
-	if (rounds >= SAMPLES_MOST || (!isnan(m->opt->samples) && rounds >= m->opt->samples))
+	if (rounds >= SAMPLES_MOST ||
+	    (!isnan(m->opt->samples) && rounds >= m->opt->samples))
 		return "samples";
 	double spent = elapsed_s(m);
 	if (spent >= m->opt->budget_s)

@@ -1,7 +1,7 @@
 /*
- * Measuring one or several settings: warm-up, then rounds. In a round every setting runs once
- * uninstrumented and once instrumented, in turns, so that a machine whose speed drifts treats
- * all of them alike. With ABBA order every second round runs backwards.
+ * Measuring one or several settings: warm-up, then rounds. In a round every setting runs
+ * once uninstrumented and once instrumented, in turns, so that a machine whose speed
+ * drifts treats all of them alike. With ABBA order every second round runs backwards.
  */
 #ifndef PROFILER_MEASURE_H
 #define PROFILER_MEASURE_H
@@ -10,9 +10,10 @@
 
 struct measure_options {
 	double budget_s; /* upper bound, warm-up included; at least one sample is taken */
-	double samples;	 /* NaN: at least 10, then until the noise target; else exactly so many */
-	double warmup;	 /* NaN: until stable; else exactly so many passes */
-	double noise;	 /* target: half the 95 % interval of the median, as a share of it */
+	double samples;  /* NaN: at least 10, then until the noise target; else exactly so
+			    many */
+	double warmup;   /* NaN: until stable; else exactly so many passes */
+	double noise; /* target: half the 95 % interval of the median, as a share of it */
 };
 
 /* Budget 10 s, noise 1 %, the rest NaN. */
@@ -28,16 +29,17 @@ struct measure_sample {
 struct measure_watch {
 	void *ctx;
 	void (*on_sample)(void *ctx, const struct measure_sample *);
-	/* what: "warming up" or "measuring"; done and total in samples (total 0: unknown) */
+	/* what: "warming up" or "measuring"; done and total in samples (total 0: unknown)
+	 */
 	void (*on_progress)(void *ctx, const char *what, double done, double total);
 };
 
 /* Of one setting. */
 struct measured {
 	double *plain_ns, *watched_ns; /* owned */
-	int n;			       /* of each */
+	int n;                         /* of each */
 	int warmup;
-	double first_ns; /* the very first pass */
+	double first_ns;          /* the very first pass */
 	struct run_rusage rusage; /* sums over the plain passes */
 	const char *stopped_by;
 };

@@ -31,10 +31,7 @@ static double proc_kilobytes(const char *path, const char *key)
 	return bytes;
 }
 
-double memory_peak_bytes(void)
-{
-	return proc_kilobytes("/proc/self/status", "VmHWM");
-}
+double memory_peak_bytes(void) { return proc_kilobytes("/proc/self/status", "VmHWM"); }
 
 double memory_available_bytes(void)
 {

@@ -1,11 +1,13 @@
-/* Resident memory of this process, from the kernel's own accounting; NaN where it has none. */
+/* Resident memory of this process, from the kernel's own accounting; NaN where it has
+ * none. */
 #ifndef PROFILER_MEMORY_H
 #define PROFILER_MEMORY_H
 
 #include <stdbool.h>
 
-/* The peak starts anew from what is resident now (ru_maxrss never falls, this does). False
- * where the kernel does not allow it: the peak is then that of the whole process life. */
+/* The peak starts anew from what is resident now (ru_maxrss never falls, this does).
+ * False where the kernel does not allow it: the peak is then that of the whole process
+ * life. */
 bool memory_reset_peak(void);
 double memory_peak_bytes(void);
 /* What could still be had without swapping. */

@@ -24,9 +24,9 @@ struct metric {
 extern const struct metric metric_table[METRIC_COUNT];
 
 /*
- * A value for people, about five characters ("21.4", "1.62k", "0.93G"): ns as milliseconds,
- * bytes in powers of 1024, FLOPs and counts in powers of 1000, ratios with four digits. Not
- * measured (NaN) is "--". Returns buf.
+ * A value for people, about five characters ("21.4", "1.62k", "0.93G"): ns as
+ * milliseconds, bytes in powers of 1024, FLOPs and counts in powers of 1000, ratios with
+ * four digits. Not measured (NaN) is "--". Returns buf.
  */
 const char *metric_text(enum metric_unit, double value, char *buf, size_t size);
 

@@ -16,9 +16,9 @@ enum err output_save(const char *path, const struct outputs *out)
 		wide = mem_alloc(sizeof(*wide) * (size_t)count);
 		for (int64_t i = 0; i < count; i++)
 			wide[i] = kept[i];
-		entries[n++] = (struct safetensors_entry){
-			"kept", tensor_of(DT_I64, wide, 2, out->kept.dim)
-		};
+		entries[n++] =
+			(struct safetensors_entry){ "kept", tensor_of(DT_I64, wide, 2,
+								      out->kept.dim) };
 	}
 	enum err e = safetensors_write(path, entries, n, NULL);
 	free(wide);

@@ -1,6 +1,6 @@
 /*
- * CPU time of the compute threads, each by its own clock: getrusage is too coarse for spans
- * of some hundred microseconds on several threads.
+ * CPU time of the compute threads, each by its own clock: getrusage is too coarse for
+ * spans of some hundred microseconds on several threads.
  */
 #include "profiler/probe.h"
 

@@ -1,4 +1,5 @@
-/* getrusage: faults and context switches are exact, times move in the scheduler's ticks. */
+/* getrusage: faults and context switches are exact, times move in the scheduler's ticks.
+ */
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,16 +22,13 @@ static void rusage_read(const struct pool *pool, int64_t *values)
 	values[4] = u.ru_nvcsw + u.ru_nivcsw;
 }
 
-static double tick_ns(void)
-{
-	return 1e9 / (double)sysconf(_SC_CLK_TCK);
-}
+static double tick_ns(void) { return 1e9 / (double)sysconf(_SC_CLK_TCK); }
 
 const struct probe rusage_probe = {
 	.name = "rusage",
 	.n = 5,
-	.metrics = { METRIC_user_ns, METRIC_sys_ns, METRIC_minor_faults, METRIC_major_faults,
-		     METRIC_switches },
+	.metrics = { METRIC_user_ns, METRIC_sys_ns, METRIC_minor_faults,
+		     METRIC_major_faults, METRIC_switches },
 	.coarse = 3,
 	.resolution_ns = tick_ns,
 	.read = rusage_read,

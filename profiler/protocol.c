@@ -12,14 +12,16 @@
 #define MAX_ID (INT64_C(1) << 52) /* survives a JSON number */
 
 static const char *const command_names[] = {
-	[COMMAND_LOAD] = "load",     [COMMAND_ESTIMATE] = "estimate", [COMMAND_RUN] = "run",
-	[COMMAND_CANCEL] = "cancel", [COMMAND_HASH] = "hash",	      [COMMAND_QUIT] = "quit",
+	[COMMAND_LOAD] = "load", [COMMAND_ESTIMATE] = "estimate",
+	[COMMAND_RUN] = "run",   [COMMAND_CANCEL] = "cancel",
+	[COMMAND_HASH] = "hash", [COMMAND_QUIT] = "quit",
 };
 
 static const char *const event_names[] = {
-	[EVENT_HELLO] = "hello",   [EVENT_LOADED] = "loaded", [EVENT_ESTIMATE] = "estimate",
-	[EVENT_PROGRESS] = "progress", [EVENT_SAMPLE] = "sample", [EVENT_RESULT] = "result",
-	[EVENT_ERROR] = "error",   [EVENT_DONE] = "done",
+	[EVENT_HELLO] = "hello",       [EVENT_LOADED] = "loaded",
+	[EVENT_ESTIMATE] = "estimate", [EVENT_PROGRESS] = "progress",
+	[EVENT_SAMPLE] = "sample",     [EVENT_RESULT] = "result",
+	[EVENT_ERROR] = "error",       [EVENT_DONE] = "done",
 };
 
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
@@ -77,10 +79,12 @@ static enum err knobs_from_json(const struct json_in *in, struct knobs *k)
 	knobs_init(k);
 	if (!in->object)
 		return OK;
-	json_object_foreach ((json_t *)(uintptr_t)in->object, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)in->object, name, value)
+	{
 		enum knob_id id = knob_find(name);
 		if (id == KNOB_COUNT || !json_is_string(value))
-			return err_set(ERR_FORMAT, "%s: not a knob with a text value", in->what);
+			return err_set(ERR_FORMAT, "%s: not a knob with a text value",
+				       in->what);
 		enum err e = knobs_set(k, id, json_string_value(value));
 		if (e)
 			return e;
@@ -100,8 +104,8 @@ static enum err spec_from_json(const json_t *json, const char *what, struct spec
 	const json_t *images = json_in_array(&in, "images");
 	size_t n = json_array_size(images);
 	if (!e && (!s->model || n > MAX_IMAGES))
-		e = err_set(ERR_FORMAT, "%s: a spec without model, or with too many images",
-			    what);
+		e = err_set(ERR_FORMAT,
+			    "%s: a spec without model, or with too many images", what);
 	if (e)
 		return e;
 	s->images = mem_alloc(sizeof(char *) * (n + 1));
@@ -174,8 +178,8 @@ static double option(const struct json_in *in, const char *key, double missing, 
 	if (isnan(v))
 		return missing;
 	if ((v < lo || v > hi) && *in->err == OK)
-		*in->err = err_set(ERR_FORMAT, "%s: %s %g is not in %g..%g", in->what, key, v, lo,
-				   hi);
+		*in->err = err_set(ERR_FORMAT, "%s: %s %g is not in %g..%g", in->what,
+				   key, v, lo, hi);
 	return v;
 }
 
@@ -183,7 +187,8 @@ static enum err decode_command(const struct json_in *in, struct command *c)
 {
 	const struct measure_options d = measure_defaults();
 	const char *order = json_in_str(in, "order");
-	int type = find_name(command_names, COUNT(command_names), json_in_str(in, "type"));
+	int type =
+		find_name(command_names, COUNT(command_names), json_in_str(in, "type"));
 	if (type < 0)
 		return err_set(ERR_FORMAT, "%s: unknown type", in->what);
 	c->type = (enum command_type)type;
@@ -198,35 +203,37 @@ static enum err decode_command(const struct json_in *in, struct command *c)
 	c->sha256 = str_dup(json_in_str(in, "sha256"));
 	const json_t *specs = json_in_array(in, "specs");
 	size_t n = json_array_size(specs);
-	bool wanted = type == COMMAND_LOAD || type == COMMAND_ESTIMATE || type == COMMAND_RUN;
+	bool wanted =
+		type == COMMAND_LOAD || type == COMMAND_ESTIMATE || type == COMMAND_RUN;
 	if (!*in->err && (n > MAX_SPECS || wanted != (n > 0)))
-		return err_set(ERR_FORMAT, "%s: %s with %zu specs", in->what, command_names[type],
-			       n);
+		return err_set(ERR_FORMAT, "%s: %s with %zu specs", in->what,
+			       command_names[type], n);
 	c->specs = mem_alloc(sizeof(*c->specs) * (n + 1));
 	for (size_t i = 0; !*in->err && i < n; i++) {
 		c->n_specs++;
-		*in->err = spec_from_json(json_array_get(specs, i), in->what, &c->specs[i]);
+		*in->err =
+			spec_from_json(json_array_get(specs, i), in->what, &c->specs[i]);
 	}
 	return *in->err;
 }
 
 /* Reads one line as an object and hands it to `decode`. */
-#define DECODE(line, what_, out, decode, release)                                              \
-	do {                                                                                   \
-		json_t *json_;                                                                 \
-		memset(out, 0, sizeof(*(out)));                                                \
-		enum err e_ = json_read(line, strlen(line), what_, &json_);                    \
-		if (e_)                                                                        \
-			return e_;                                                             \
-		const struct json_in in_ = { json_, what_, &e_ };                              \
-		if (!json_is_object(json_))                                                    \
-			e_ = err_set(ERR_FORMAT, "%s: not an object", what_);                  \
-		else                                                                           \
-			e_ = decode(&in_, out);                                                \
-		json_decref(json_);                                                            \
-		if (e_)                                                                        \
-			release(out);                                                          \
-		return e_;                                                                     \
+#define DECODE(line, what_, out, decode, release)                                        \
+	do {                                                                             \
+		json_t *json_;                                                           \
+		memset(out, 0, sizeof(*(out)));                                          \
+		enum err e_ = json_read(line, strlen(line), what_, &json_);              \
+		if (e_)                                                                  \
+			return e_;                                                       \
+		const struct json_in in_ = { json_, what_, &e_ };                        \
+		if (!json_is_object(json_))                                              \
+			e_ = err_set(ERR_FORMAT, "%s: not an object", what_);            \
+		else                                                                     \
+			e_ = decode(&in_, out);                                          \
+		json_decref(json_);                                                      \
+		if (e_)                                                                  \
+			release(out);                                                    \
+		return e_;                                                               \
 	} while (0)
 
 enum err command_decode(const char *line, struct command *out)
@@ -277,7 +284,8 @@ static void encode_loaded(json_t *o, const struct event *ev)
 	json_t *why = json_object();
 	for (int i = 0; i < KNOB_COUNT; i++)
 		if (ev->why_not[i])
-			json_put_str(why, knob_json_name((enum knob_id)i, name), ev->why_not[i]);
+			json_put_str(why, knob_json_name((enum knob_id)i, name),
+				     ev->why_not[i]);
 	json_put(o, "why_not", why);
 	json_put_str(o, "file_key", ev->file_key);
 	if (!ev->picture)
@@ -333,7 +341,8 @@ static void decode_hello(const struct json_in *in, struct event *ev)
 		n = 64;
 	ev->devices = mem_alloc(sizeof(*ev->devices) * (n + 1));
 	for (size_t i = 0; i < n; i++) {
-		const struct json_in d = { json_array_get(devices, i), in->what, in->err };
+		const struct json_in d = { json_array_get(devices, i), in->what,
+					   in->err };
 		struct device *to = &ev->devices[ev->n_devices++];
 		to->name = str_dup(json_in_str(&d, "name"));
 		to->detail = str_dup(json_in_str(&d, "detail"));
@@ -360,17 +369,18 @@ static void decode_loaded(const struct json_in *in, struct event *ev)
 	ev->picture_width = w;
 	ev->picture_height = h;
 	if (!ev->picture && *in->err == OK)
-		*in->err = err_set(ERR_FORMAT, "%s: a picture of another size than it says",
-				   in->what);
+		*in->err =
+			err_set(ERR_FORMAT, "%s: a picture of another size than it says",
+				in->what);
 }
 
 static bool has_flag(const struct json_in *in, const char *flag)
 {
 	const json_t *flags = json_in_array(in, "flags"), *f;
 	size_t i;
-	json_array_foreach ((json_t *)(uintptr_t)flags, i, f)
-		if (json_is_string(f) && !strcmp(json_string_value(f), flag))
-			return true;
+	json_array_foreach((json_t *)(uintptr_t)flags, i,
+			   f) if (json_is_string(f) &&
+				  !strcmp(json_string_value(f), flag)) return true;
 	return false;
 }
 
@@ -385,7 +395,8 @@ static enum err decode_event(const struct json_in *in, struct event *ev)
 	const json_t *result = json_object_get(in->object, "result");
 	if (result && !json_is_null(result))
 		*in->err = run_from_json(result, in->what, &ev->run);
-	bool wanted = type == EVENT_LOADED || type == EVENT_ESTIMATE || type == EVENT_RESULT;
+	bool wanted =
+		type == EVENT_LOADED || type == EVENT_ESTIMATE || type == EVENT_RESULT;
 	if (!*in->err && wanted && !ev->run)
 		return err_set(ERR_FORMAT, "%s: %s without a result", in->what,
 			       event_names[type]);

@@ -1,13 +1,14 @@
 /*
- * The protocol between front and worker: one JSON object per line, over the worker's stdin and
- * stdout. One encoder and one decoder for each direction; both ends treat what they read as
- * untrusted.
+ * The protocol between front and worker: one JSON object per line, over the worker's
+ * stdin and stdout. One encoder and one decoder for each direction; both ends treat what
+ * they read as untrusted.
  *
  *   front -> worker   load estimate run cancel hash quit
  *   worker -> front   hello loaded estimate progress sample result error done
  *
- * Every message but hello and quit carries the id of the request it belongs to. Ids grow; a
- * request with a newer id supersedes older loads and runs, and `cancel` ends all up to its id.
+ * Every message but hello and quit carries the id of the request it belongs to. Ids grow;
+ * a request with a newer id supersedes older loads and runs, and `cancel` ends all up to
+ * its id.
  */
 #ifndef PROFILER_PROTOCOL_H
 #define PROFILER_PROTOCOL_H
@@ -30,11 +31,11 @@ void spec_release(struct spec *);
 struct spec spec_copy(const struct spec *);
 
 enum command_type {
-	COMMAND_LOAD,	  /* specs[0]: model and input */
+	COMMAND_LOAD,     /* specs[0]: model and input */
 	COMMAND_ESTIMATE, /* specs[0] */
-	COMMAND_RUN,	  /* specs[n], interleaved by `abba` */
-	COMMAND_CANCEL,	  /* all loads and runs up to id */
-	COMMAND_HASH,	  /* sha256 of the weights is known: `sha256` of file `key` */
+	COMMAND_RUN,      /* specs[n], interleaved by `abba` */
+	COMMAND_CANCEL,   /* all loads and runs up to id */
+	COMMAND_HASH,     /* sha256 of the weights is known: `sha256` of file `key` */
 	COMMAND_QUIT
 };
 
@@ -61,7 +62,7 @@ enum event_type {
 	EVENT_SAMPLE,
 	EVENT_RESULT, /* run: done, of `variant` */
 	EVENT_ERROR,  /* the request failed */
-	EVENT_DONE    /* the request is complete: all results were sent, weights are ready */
+	EVENT_DONE /* the request is complete: all results were sent, weights are ready */
 };
 
 struct device {
@@ -80,10 +81,10 @@ struct event {
 	struct device *devices;
 	int n_devices;
 
-	struct run *run; /* loaded: model, input, knob_mask; estimate; result */
+	struct run *run;           /* loaded: model, input, knob_mask; estimate; result */
 	char *why_not[KNOB_COUNT]; /* loaded */
-	char *file_key;		   /* loaded: identifies the weights file; NULL: no file */
-	uint8_t *picture;	   /* loaded: RGB8 */
+	char *file_key;   /* loaded: identifies the weights file; NULL: no file */
+	uint8_t *picture; /* loaded: RGB8 */
 	int picture_width, picture_height;
 
 	char *what; /* progress */

@@ -136,8 +136,8 @@ void rates_estimate(const struct rates *r, struct run *run)
 		struct layer *l = &run->layers[i];
 		if (run_layer_is_leaf(run, i)) {
 			const struct op_rate *op = find(r, l->path);
-			l->v[METRIC_wall_ns] = op ? interpolate(op, work_of(l))
-						  : calibrated(r, l);
+			l->v[METRIC_wall_ns] =
+				op ? interpolate(op, work_of(l)) : calibrated(r, l);
 			guessed += !op;
 			leaves++;
 		}
@@ -152,6 +152,8 @@ void rates_estimate(const struct rates *r, struct run *run)
 	run->wall.p50_ns = run->whole.layer_sum_ns = total;
 	run->throughput.items_per_s = run->input.batch / total * 1e9;
 	if (guessed)
-		run_warn(run, "%d of %d ops were never measured: their time is estimated from "
-			 "calibrated rates of this machine", guessed, leaves);
+		run_warn(run,
+			 "%d of %d ops were never measured: their time is estimated from "
+			 "calibrated rates of this machine",
+			 guessed, leaves);
 }

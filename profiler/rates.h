@@ -1,7 +1,7 @@
 /*
- * Rates: what the ops of a model took when they were last measured, to turn a dry pass into an
- * estimate of time. An op is estimated from its own measurement nearest in size; where it has
- * none, from rates that a short calibration found on this machine.
+ * Rates: what the ops of a model took when they were last measured, to turn a dry pass
+ * into an estimate of time. An op is estimated from its own measurement nearest in size;
+ * where it has none, from rates that a short calibration found on this machine.
  */
 #ifndef PROFILER_RATES_H
 #define PROFILER_RATES_H
@@ -20,8 +20,9 @@ void rates_calibrate(struct rates *, double flops_per_s, double bytes_per_s);
 /* Learns from a measured run. */
 void rates_learn(struct rates *, const struct run *);
 
-/* Fills wall_ns of the layers of a predicted run, wall.p50_ns, throughput; says in a warning
- * when calibration, not measurement, stands behind it. Without any rate: stays NaN. */
+/* Fills wall_ns of the layers of a predicted run, wall.p50_ns, throughput; says in a
+ * warning when calibration, not measurement, stands behind it. Without any rate: stays
+ * NaN. */
 void rates_estimate(const struct rates *, struct run *);
 
 #endif

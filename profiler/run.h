@@ -1,10 +1,11 @@
 /*
- * A run: what was asked and what came of it. The one value that flows through everything: the
- * worker fills it, the protocol carries it, the store keeps it, exporters and views show it.
+ * A run: what was asked and what came of it. The one value that flows through everything:
+ * the worker fills it, the protocol carries it, the store keeps it, exporters and views
+ * show it.
  *
- * Every number is a double; not measured is NaN, never 0. Strings that are not known are NULL.
- * Times are nanoseconds, sizes bytes. Strings and arrays live in the run's own memory (`mem`)
- * and die with it.
+ * Every number is a double; not measured is NaN, never 0. Strings that are not known are
+ * NULL. Times are nanoseconds, sizes bytes. Strings and arrays live in the run's own
+ * memory (`mem`) and die with it.
  */
 #ifndef PROFILER_RUN_H
 #define PROFILER_RUN_H
@@ -25,10 +26,10 @@
 enum run_state { RUN_DONE, RUN_FAILED, RUN_ESTIMATE };
 
 struct layer {
-	const char *path; /* "blocks.3.attn.qkv"; no two layers of a run share one */
-	const char *name; /* what it adds to its parent's path: "attn.qkv" */
-	int parent;	  /* index of an earlier layer; -1: top */
-	const char *kind; /* "linear", "attention", ..., "group" */
+	const char *path;   /* "blocks.3.attn.qkv"; no two layers of a run share one */
+	const char *name;   /* what it adds to its parent's path: "attn.qkv" */
+	int parent;         /* index of an earlier layer; -1: top */
+	const char *kind;   /* "linear", "attention", ..., "group" */
 	const char *engine; /* of its matrix product, or NULL */
 	double v[METRIC_COUNT];
 };
@@ -50,12 +51,12 @@ struct run_input {
 struct run_wall {
 	double n, warmup, min_ns, p50_ns, mean_ns, sd_ns, ci95_lo_ns, ci95_hi_ns, max_ns;
 	const char *stopped_by; /* "noise", "samples", "budget" */
-	double *samples_ns;	/* [n_samples], in the order they ran */
+	double *samples_ns;     /* [n_samples], in the order they ran */
 	int n_samples;
 };
 
 struct run_whole {
-	double p50_ns;	       /* median of the uninstrumented passes */
+	double p50_ns;         /* median of the uninstrumented passes */
 	double layer_sum_ns;   /* sum of wall_ns over leaves */
 	double overhead_ratio; /* instrumented median / uninstrumented median */
 };
@@ -89,28 +90,28 @@ struct run_fidelity {
 struct run_tokens {
 	double *per_layer; /* [n_layers]: tokens of an item that enter each block */
 	int n_layers;
-	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was dropped
-			 or it is not known which */
+	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was
+			 dropped or it is not known which */
 	int n_kept;   /* patches of item 0 that stay to the end; 0: not known */
 };
 
 struct run_env {
-	const char *host, *cpu, *isa, *governor, *blas_name, *blas_core, *blas_version, *os,
-		*version, *gpu, *driver;
+	const char *host, *cpu, *isa, *governor, *blas_name, *blas_core, *blas_version,
+		*os, *version, *gpu, *driver;
 	double n_cpu, threads;
 };
 
 struct run {
 	struct scratch mem;
 
-	int64_t id;	    /* row in the store; 0: not stored. Not part of the result object */
+	int64_t id; /* row in the store; 0: not stored. Not part of the result object */
 	char uid[UID_SIZE]; /* "": not given yet */
 	const char *session;
 	double started_ns; /* since 1970 */
 	double ended_ns;   /* not part of the object */
 	enum run_state state;
 	const char *error; /* of a failed run */
-	bool trail;	   /* a stop of the slider that nobody kept; not part of the object */
+	bool trail; /* a stop of the slider that nobody kept; not part of the object */
 
 	struct run_model model;
 	struct run_input input;
@@ -161,8 +162,8 @@ bool run_cell(const struct run *, char cell[RUN_CELL_SIZE]);
 bool run_base_cell(const struct run *, char cell[RUN_CELL_SIZE]);
 
 /*
- * What a run holds outside its layers, knobs and warnings, one row a field, by its name in
- * the result object. The encoder, the decoder and the store iterate this table.
+ * What a run holds outside its layers, knobs and warnings, one row a field, by its name
+ * in the result object. The encoder, the decoder and the store iterate this table.
  */
 enum run_field_kind {
 	FIELD_NUM,   /* double */
@@ -196,8 +197,8 @@ static inline const void *run_field_const(const struct run *r, const struct run_
 
 /* The result object of the contract, version 1: one encoder, one decoder. */
 json_t *run_to_json(const struct run *);
-/* Untrusted input: wrong types, versions, parents that do not precede or absurd counts are
- * ERR_FORMAT, the message begins with `what`. */
+/* Untrusted input: wrong types, versions, parents that do not precede or absurd counts
+ * are ERR_FORMAT, the message begins with `what`. */
 enum err run_from_json(const json_t *, const char *what, struct run **out) MUST_CHECK;
 
 #endif

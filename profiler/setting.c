@@ -2,9 +2,10 @@
 
 #include "base/clock.h"
 
-/* A forward pass of the same model code without arithmetic, on an arena without memory. */
-static enum err dry_pass(const struct model *m, const struct knobs *k, struct spans *spans,
-			 struct outputs *out, size_t *peak)
+/* A forward pass of the same model code without arithmetic, on an arena without memory.
+ */
+static enum err dry_pass(const struct model *m, const struct knobs *k,
+			 struct spans *spans, struct outputs *out, size_t *peak)
 {
 	struct arena arena;
 	arena_init_dry(&arena);
@@ -40,14 +41,15 @@ enum err setting_predict(const struct model *m, const struct knobs *k, struct ru
 	return e;
 }
 
-enum err setting_init(struct setting *s, const struct model *m, const struct backend *backend,
-		      void *backend_self, const struct pool *pool, const struct input *in,
-		      const struct knobs *k)
+enum err setting_init(struct setting *s, const struct model *m,
+		      const struct backend *backend, void *backend_self,
+		      struct pool *pool, const struct input *in, const struct knobs *k)
 {
 	*s = (struct setting){
 		.model = m,
 		.backend = backend,
 		.backend_self = backend_self,
+		.pool = pool,
 		.input = in,
 		.knobs = *k,
 	};
@@ -76,6 +78,7 @@ enum err setting_pass(struct setting *s, bool watched, int64_t *wall_ns)
 		.still_ctx = s->ctx,
 	};
 	arena_reset(&s->arena, 0);
+	pool_watch(s->pool, watched);
 	if (watched)
 		spans_begin(&s->spans);
 	int64_t start = clock_now_ns();

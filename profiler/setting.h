@@ -1,6 +1,6 @@
 /*
- * A setting: a model, an input and knobs, ready to run forward passes on a backend. Its arena
- * has exactly the size that a dry pass of the same code predicts.
+ * A setting: a model, an input and knobs, ready to run forward passes on a backend. Its
+ * arena has exactly the size that a dry pass of the same code predicts.
  */
 #ifndef PROFILER_SETTING_H
 #define PROFILER_SETTING_H
@@ -12,6 +12,7 @@ struct setting {
 	const struct model *model;
 	const struct backend *backend;
 	void *backend_self;
+	struct pool *pool;
 	const struct input *input;
 	struct knobs knobs;
 	bool (*still_wanted)(void *ctx);
@@ -22,9 +23,10 @@ struct setting {
 	struct outputs out; /* of the last pass; in the arena */
 };
 
-/* Borrows model, backend and input. Takes the memory: ERR_NOMEM says how much was wanted. */
+/* Borrows model, backend, pool and input. Takes the memory: ERR_NOMEM says how much was
+ * wanted. */
 enum err setting_init(struct setting *, const struct model *, const struct backend *,
-		      void *backend_self, const struct pool *, const struct input *,
+		      void *backend_self, struct pool *, const struct input *,
 		      const struct knobs *) MUST_CHECK;
 void setting_release(struct setting *);
 
@@ -32,9 +34,10 @@ void setting_release(struct setting *);
 enum err setting_pass(struct setting *, bool watched, int64_t *wall_ns) MUST_CHECK;
 
 /*
- * A dry pass: fills layers, FLOPs, bytes, tokens and peak_activation_bytes of `run` without
- * computing. Needs a model that is configured and bound, not prepared.
+ * A dry pass: fills layers, FLOPs, bytes, tokens and peak_activation_bytes of `run`
+ * without computing. Needs a model that is configured and bound, not prepared.
  */
-enum err setting_predict(const struct model *, const struct knobs *, struct run *) MUST_CHECK;
+enum err setting_predict(const struct model *, const struct knobs *,
+			 struct run *) MUST_CHECK;
 
 #endif

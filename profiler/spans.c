@@ -30,7 +30,8 @@ struct span_pass {
 	int64_t start_ns, wall_ns;
 };
 
-/* The probes that work here, where their values lie in a reading, and how many there are. */
+/* The probes that work here, where their values lie in a reading, and how many there are.
+ */
 static struct {
 	const struct probe *probe;
 	int slot;
@@ -122,7 +123,9 @@ void spans_init(struct spans *s, const struct pool *pool)
 {
 	if (pool)
 		find_probes();
-	*s = (struct spans){ .tracer = { on_open, on_close }, .pool = pool, .current = -1 };
+	*s = (struct spans){ .tracer = { on_open, on_close },
+			     .pool = pool,
+			     .current = -1 };
 }
 
 void spans_restart(struct spans *s)
@@ -222,10 +225,7 @@ static void report_times(const struct spans *s, const struct span_pass *pass, in
 	}
 }
 
-static double or_nan(int64_t v)
-{
-	return v ? (double)v : (double)NAN;
-}
+static double or_nan(int64_t v) { return v ? (double)v : (double)NAN; }
 
 static void report_counts(const struct span *span, struct run *run, struct layer *l)
 {
@@ -280,7 +280,8 @@ static void report_tokens(struct run *run)
 	double *tokens = mem_alloc(sizeof(double) * (size_t)(run->n_layers + 1));
 	int n = 0;
 	for (int i = 0; i < run->n_layers; i++)
-		if (run->layers[i].parent < 0 && !strncmp(run->layers[i].path, "blocks.", 7))
+		if (run->layers[i].parent < 0 &&
+		    !strncmp(run->layers[i].path, "blocks.", 7))
 			tokens[n++] = run->layers[i].v[METRIC_tokens_in];
 	run->tokens.per_layer = run_doubles(run, tokens, n);
 	run->tokens.n_layers = n;

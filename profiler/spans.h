@@ -1,10 +1,11 @@
 /*
- * Spans: the tracer behind the layer tree. It learns the tree in its first pass and records
- * every later one into the same rows; a pass that takes another path is an error of ours.
+ * Spans: the tracer behind the layer tree. It learns the tree in its first pass and
+ * records every later one into the same rows; a pass that takes another path is an error
+ * of ours.
  *
- * In a *counting* tracer (dry passes) no clock is read. Otherwise every edge of a span reads
- * the clock, the CPU clocks of the pool's threads and getrusage: about a microsecond, whose
- * sum is reported as the overhead ratio.
+ * In a *counting* tracer (dry passes) no clock is read. Otherwise every edge of a span
+ * reads the clock, the CPU clocks of the pool's threads and getrusage: about a
+ * microsecond, whose sum is reported as the overhead ratio.
  */
 #ifndef PROFILER_SPANS_H
 #define PROFILER_SPANS_H
@@ -27,7 +28,8 @@ struct spans {
 void spans_init(struct spans *, const struct pool *);
 void spans_release(struct spans *);
 
-/* Around each pass; end returns false (and forgets the pass) when it broke off or strayed. */
+/* Around each pass; end returns false (and forgets the pass) when it broke off or
+ * strayed. */
 void spans_begin(struct spans *);
 bool spans_end(struct spans *, bool complete);
 /* Wall time of the last complete pass: the sum over top-level spans is less than this. */
@@ -37,9 +39,9 @@ double spans_last_ns(const struct spans *);
 void spans_restart(struct spans *);
 
 /*
- * Fills the run's layers, FLOPs, bytes and tokens per layer. Timed rows are means over the
- * passes in the middle half by total time, so that the tree adds up: a parent is its children
- * plus its own. A counting tracer leaves times not measured.
+ * Fills the run's layers, FLOPs, bytes and tokens per layer. Timed rows are means over
+ * the passes in the middle half by total time, so that the tree adds up: a parent is its
+ * children plus its own. A counting tracer leaves times not measured.
  */
 void spans_report(const struct spans *, struct run *);
 

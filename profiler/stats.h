@@ -14,8 +14,8 @@ struct summary summarize(const double *samples, int n);
 double median_of(const double *samples, int n); /* NaN for n = 0 */
 
 /*
- * The p-th percentile (nearest rank), NaN where n is too small to have one sample beyond it:
- * p5 and p95 need 20.
+ * The p-th percentile (nearest rank), NaN where n is too small to have one sample beyond
+ * it: p5 and p95 need 20.
  */
 double percentile_of(const double *samples, int n, double p);
 

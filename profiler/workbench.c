@@ -1,6 +1,7 @@
 /*
- * Two threads look in: the worker's main thread does everything, its reader thread asks for
- * estimates. What the reader needs (model, its hash, rates) changes under `guard` only.
+ * Two threads look in: the worker's main thread does everything, its reader thread asks
+ * for estimates. What the reader needs (model, its hash, rates) changes under `guard`
+ * only.
  */
 #include "profiler/workbench.h"
 
@@ -27,7 +28,7 @@ struct workbench {
 	struct guard *guard;
 	struct model *model;
 	struct rates *rates;
-	char *key;		/* of the weights file; NULL: a preset */
+	char *key;               /* of the weights file; NULL: a preset */
 	char sha256[SHA256_HEX]; /* of the weights; "": not known */
 	char *known_key, *known_sha256;
 
@@ -120,7 +121,8 @@ static bool same_model(const struct model *m, const struct spec *s)
 	       (!m->random_weights || m->seed == seed_of(&s->knobs));
 }
 
-/* Identifies a file as it is now, on this machine: its content was hashed under this key. */
+/* Identifies a file as it is now, on this machine: its content was hashed under this key.
+ */
 static char *file_key(const char *path)
 {
 	char host[256] = "";
@@ -129,9 +131,9 @@ static char *file_key(const char *path)
 		return NULL;
 	gethostname(host, sizeof(host) - 1);
 	struct str key = STR_INIT;
-	str_addf(&key, "%s:%llx:%llx:%lld:%lld.%09ld", host, (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino, (long long)st.st_size,
-		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	str_addf(&key, "%s:%llx:%llx:%lld:%lld.%09ld", host,
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+		 (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 	return str_detach(&key);
 }
 
@@ -274,8 +276,10 @@ static enum err check_memory(const struct model *m)
 {
 	double need = model_bytes(m), have = memory_available_bytes();
 	if (need > have)
-		return err_set(ERR_NOMEM, "%s needs %.0f MiB for its weights, %.0f MiB are "
-			       "available", m->name, need / 0x1p20, have / 0x1p20);
+		return err_set(ERR_NOMEM,
+			       "%s needs %.0f MiB for its weights, %.0f MiB are "
+			       "available",
+			       m->name, need / 0x1p20, have / 0x1p20);
 	return OK;
 }
 
@@ -352,7 +356,8 @@ enum err workbench_prepare(struct workbench *w, const struct knobs *k,
 /* ---- describing and estimating ---- */
 
 /* Model, input, knobs: what every result says of what ran. */
-static void describe_setting(const struct workbench *w, const struct knobs *k, struct run *run)
+static void describe_setting(const struct workbench *w, const struct knobs *k,
+			     struct run *run)
 {
 	const struct model *m = w->model;
 	run->model.name = run_str(run, m->name);
@@ -440,8 +445,9 @@ static void watch_setting(struct setting *s, const struct work_watch *watch)
 }
 
 /*
- * Fidelity over all pictures of the source, batch by batch, outside of any timing: base and
- * technique on the same pixels. The last batch may go around; only new pictures count.
+ * Fidelity over all pictures of the source, batch by batch, outside of any timing: base
+ * and technique on the same pixels. The last batch may go around; only new pictures
+ * count.
  */
 static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 				  const struct work_watch *watch, struct run *run)
@@ -451,10 +457,10 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 	struct fidelity fidelity = { 0 };
 	struct input in = w->input;
 	int64_t batch = w->input.pixels.dim[0];
-	enum err e = setting_init(&base, w->model, w->backend, w->backend_self, w->pool, &in,
-				  &base_knobs);
-	enum err e2 = setting_init(&technique, w->model, w->backend, w->backend_self, w->pool,
-				   &in, k);
+	enum err e = setting_init(&base, w->model, w->backend, w->backend_self, w->pool,
+				  &in, &base_knobs);
+	enum err e2 = setting_init(&technique, w->model, w->backend, w->backend_self,
+				   w->pool, &in, k);
 	e = e ? e : e2;
 	watch_setting(&base, watch);
 	watch_setting(&technique, watch);
@@ -462,8 +468,8 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 		watch->on_progress(watch->ctx, "comparing with the base", (double)first,
 				   (double)w->list.n);
 		if (first)
-			e = input_load(w->model, &w->list, w->source.exif, (int)first, k, &in,
-				       NULL, NULL);
+			e = input_load(w->model, &w->list, w->source.exif, (int)first, k,
+				       &in, NULL, NULL);
 		if (!e)
 			e = setting_pass(&base, false, NULL);
 		if (!e)
@@ -471,7 +477,8 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 		if (!e)
 			fidelity_add(&fidelity, &technique.out.image_embeds,
 				     &base.out.image_embeds,
-				     batch < w->list.n - first ? batch : w->list.n - first);
+				     batch < w->list.n - first ? batch
+							       : w->list.n - first);
 		if (first)
 			input_release(&in);
 	}
@@ -532,9 +539,11 @@ static void report_doubts(const struct run *from, const struct measure_options *
 			  struct run *run)
 {
 	double sum = from->whole.layer_sum_ns / from->whole.p50_ns - 1;
-	double half = (from->wall.ci95_hi_ns - from->wall.ci95_lo_ns) / 2 / from->wall.p50_ns;
+	double half =
+		(from->wall.ci95_hi_ns - from->wall.ci95_lo_ns) / 2 / from->wall.p50_ns;
 	if (from->model.random_weights)
-		run_warn(run, "random weights: fidelity figures mean nothing for a trained model");
+		run_warn(run, "random weights: fidelity figures mean nothing for a "
+			      "trained model");
 	if (isnan(half))
 		run_warn(run, "%g samples: too few for an interval", from->wall.n);
 	else if (half > opt->noise)
@@ -545,8 +554,8 @@ static void report_doubts(const struct run *from, const struct measure_options *
 
 /* Everything that one setting's measurement says. */
 static enum err report(struct workbench *w, struct setting *s, const struct measured *m,
-		       const struct command *c, const struct work_watch *watch, double peak_rss,
-		       struct run *run)
+		       const struct command *c, const struct work_watch *watch,
+		       double peak_rss, struct run *run)
 {
 	guard_enter(w->guard);
 	describe_setting(w, &s->knobs, run);
@@ -562,7 +571,8 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	report_kept(&s->out, run);
 	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
 	report_doubts(run, &c->measure, run);
-	enum err e = tensors_error(w->model->tensors); /* the file may have shrunk meanwhile */
+	enum err e =
+		tensors_error(w->model->tensors); /* the file may have shrunk meanwhile */
 	if (!e && has_technique(w->model, &s->knobs))
 		e = compare_with_base(w, &s->knobs, watch, run);
 	return e;
@@ -582,13 +592,14 @@ static enum err plan_settings(struct workbench *w, const struct command *c,
 		struct knobs k = c->specs[i].knobs;
 		if (!same_model(w->model, &c->specs[i]) ||
 		    !same_pictures(&w->source, &c->specs[i]))
-			return err_set(ERR_USAGE, "interleaved settings must share model, "
+			return err_set(ERR_USAGE,
+				       "interleaved settings must share model, "
 				       "images and batch");
 		enum err e = model_check_knobs(w->model, &k);
 		if (e)
 			return e;
-		e = setting_init(&plan->settings[i], w->model, w->backend, w->backend_self,
-				 w->pool, &w->input, &k);
+		e = setting_init(&plan->settings[i], w->model, w->backend,
+				 w->backend_self, w->pool, &w->input, &k);
 		plan->n++;
 		if (e)
 			return e;
@@ -602,12 +613,12 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 			     const struct work_watch *watch, struct run_plan *plan,
 			     struct run **out)
 {
-	const struct measure_watch mw = { watch->ctx, watch->on_sample, watch->on_progress };
+	const struct measure_watch mw = { watch->ctx, watch->on_sample,
+					  watch->on_progress };
 	double started = (double)clock_wall_ns();
 	bool reset = memory_reset_peak();
-	pool_watch(w->pool, true);
-	enum err e = measure(plan->order, plan->n, c->abba, &c->measure, &mw, plan->measured);
-	pool_watch(w->pool, false);
+	enum err e =
+		measure(plan->order, plan->n, c->abba, &c->measure, &mw, plan->measured);
 	double peak_rss = reset ? memory_peak_bytes() : (double)NAN;
 	double ended = (double)clock_wall_ns();
 	if (!e && c->save_output)
@@ -616,7 +627,8 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 		out[i] = run_create();
 		out[i]->started_ns = started;
 		out[i]->ended_ns = ended;
-		e = report(w, &plan->settings[i], &plan->measured[i], c, watch, peak_rss, out[i]);
+		e = report(w, &plan->settings[i], &plan->measured[i], c, watch, peak_rss,
+			   out[i]);
 		if (e)
 			continue;
 		guard_enter(w->guard);

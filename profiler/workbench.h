@@ -1,6 +1,7 @@
 /*
- * The workbench: what a worker has loaded and how it turns a spec into results. Model, input,
- * threads and backend stay between requests, so that moving a slider only measures.
+ * The workbench: what a worker has loaded and how it turns a spec into results. Model,
+ * input, threads and backend stay between requests, so that moving a slider only
+ * measures.
  */
 #ifndef PROFILER_WORKBENCH_H
 #define PROFILER_WORKBENCH_H
@@ -22,13 +23,14 @@ struct workbench *workbench_create(void);
 void workbench_free(struct workbench *);
 
 /* Model and input of the spec: configuration, mapped weights, preprocessed pictures. Does
- * nothing when they are there already; *changed says whether. After an error what was loaded
- * before stays. */
-enum err workbench_open(struct workbench *, const struct spec *, bool *changed) MUST_CHECK;
+ * nothing when they are there already; *changed says whether. After an error what was
+ * loaded before stays. */
+enum err workbench_open(struct workbench *, const struct spec *,
+			bool *changed) MUST_CHECK;
 
 /* Threads, backend, weights; the hash of the weights unless it is known. */
-enum err workbench_prepare(struct workbench *, const struct knobs *, const struct work_watch *)
-	MUST_CHECK;
+enum err workbench_prepare(struct workbench *, const struct knobs *,
+			   const struct work_watch *) MUST_CHECK;
 
 /* The hash of the file with this key, known from an earlier time. Any thread. */
 void workbench_know_hash(struct workbench *, const char *key, const char *sha256);
@@ -37,14 +39,14 @@ void workbench_know_hash(struct workbench *, const char *key, const char *sha256
 void workbench_describe(struct workbench *, struct event *loaded);
 
 /*
- * A dry pass for a spec of the loaded model, with estimated times. Any thread. ERR_NOTFOUND
- * when another model is loaded, or none.
+ * A dry pass for a spec of the loaded model, with estimated times. Any thread.
+ * ERR_NOTFOUND when another model is loaded, or none.
  */
-enum err workbench_estimate(struct workbench *, const struct spec *, struct run **out)
-	MUST_CHECK;
+enum err workbench_estimate(struct workbench *, const struct spec *,
+			    struct run **out) MUST_CHECK;
 
 /* Measures what was opened and prepared; out[n] are the caller's, NULL after an error. */
-enum err workbench_run(struct workbench *, const struct command *, const struct work_watch *,
-		       struct run **out) MUST_CHECK;
+enum err workbench_run(struct workbench *, const struct command *,
+		       const struct work_watch *, struct run **out) MUST_CHECK;
 
 #endif

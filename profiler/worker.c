@@ -1,8 +1,8 @@
 /*
- * Two threads. The reader parses commands, answers `estimate` itself (an op can take 70 ms,
- * the answer may not) and puts `load` and `run` into a one-slot mailbox. The main thread
- * computes. Between two ops it looks at `cancelled_up_to`: requests carry growing ids, so one
- * number says which of them nobody waits for any more.
+ * Two threads. The reader parses commands, answers `estimate` itself (an op can take 70
+ * ms, the answer may not) and puts `load` and `run` into a one-slot mailbox. The main
+ * thread computes. Between two ops it looks at `cancelled_up_to`: requests carry growing
+ * ids, so one number says which of them nobody waits for any more.
  */
 #include "profiler/worker.h"
 
@@ -30,7 +30,7 @@ struct worker {
 	struct mailbox *jobs;
 	struct workbench *bench;
 	atomic_llong cancelled_up_to;
-	int64_t job_id;	     /* of the main thread */
+	int64_t job_id;      /* of the main thread */
 	int64_t progress_ns; /* when progress was last told */
 };
 
@@ -46,7 +46,9 @@ static void send(struct worker *w, const struct event *ev)
 static void send_error(struct worker *w, int64_t id, enum err code)
 {
 	char *message = str_dup(err_message());
-	send(w, &(struct event){ .type = EVENT_ERROR, .id = id, .code = code, .message = message });
+	send(w,
+	     &(struct event){
+		     .type = EVENT_ERROR, .id = id, .code = code, .message = message });
 	free(message);
 }
 
@@ -119,7 +121,8 @@ static void *reader_main(void *arg)
 			else if (!obey(w, &c))
 				_exit(0);
 		}
-		/* No orderly end: an op may be computing, and all memory is ours alone. */
+		/* No orderly end: an op may be computing, and all memory is ours alone.
+		 */
 		if (w->in.eof || line_reader_fill(&w->in))
 			_exit(0);
 	}
@@ -130,7 +133,8 @@ static void *reader_main(void *arg)
 static bool still_wanted(void *ctx)
 {
 	const struct worker *w = ctx;
-	return atomic_load_explicit(&w->cancelled_up_to, memory_order_relaxed) < w->job_id;
+	return atomic_load_explicit(&w->cancelled_up_to, memory_order_relaxed) <
+	       w->job_id;
 }
 
 static void on_progress(void *ctx, const char *what, double done, double total)
@@ -140,10 +144,9 @@ static void on_progress(void *ctx, const char *what, double done, double total)
 	if (now - w->progress_ns < PROGRESS_NS && done < total)
 		return;
 	w->progress_ns = now;
-	struct event ev = { .type = EVENT_PROGRESS,
-			    .id = w->job_id,
-			    .done = done,
-			    .total = total };
+	struct event ev = {
+		.type = EVENT_PROGRESS, .id = w->job_id, .done = done, .total = total
+	};
 	ev.what = str_dup(what);
 	send(w, &ev);
 	free(ev.what);
@@ -158,7 +161,8 @@ static void on_sample(void *ctx, const struct measure_sample *s)
 				 .sample = *s });
 }
 
-/* Model and input of specs[0], announced when they changed or when a load asks for them. */
+/* Model and input of specs[0], announced when they changed or when a load asks for them.
+ */
 static enum err open_spec(struct worker *w, const struct command *c,
 			  const struct work_watch *watch)
 {
@@ -226,7 +230,8 @@ static void say_hello(struct worker *w)
 				 .n_devices = 2 });
 }
 
-/* fd 1 is the protocol's alone: it is moved away, and what prints to it reaches stderr. */
+/* fd 1 is the protocol's alone: it is moved away, and what prints to it reaches stderr.
+ */
 static int take_stdout(void)
 {
 	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);

@@ -1,6 +1,7 @@
 /*
  * The worker process: reads commands from stdin, computes, writes events to stdout, until
- * stdin ends or `quit` comes. It owns all heavy memory and never touches terminal or database.
+ * stdin ends or `quit` comes. It owns all heavy memory and never touches terminal or
+ * database.
  */
 #ifndef PROFILER_WORKER_H
 #define PROFILER_WORKER_H

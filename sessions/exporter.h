@@ -17,7 +17,7 @@ struct exporter {
 	enum err (*write)(const struct run_set *, FILE *);
 };
 
-extern const struct exporter *const exporters[]; /* NULL-terminated */
+extern const struct exporter *const exporters[];           /* NULL-terminated */
 const struct exporter *exporter_by_name(const char *name); /* NULL: none */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Hashing a large checkpoint takes seconds: a file that has not changed is hashed once. Its
- * key comes from the worker that can see the file, which may be another machine's.
+ * Hashing a large checkpoint takes seconds: a file that has not changed is hashed once.
+ * Its key comes from the worker that can see the file, which may be another machine's.
  */
 #include "sessions/store.h"
 

@@ -1,6 +1,7 @@
 /*
- * Sessions as a reader sees them: rows of lists. Lists are paged by key, never by offset, so
- * that a million runs cost what fifty do: pass the last row's key to get the next page.
+ * Sessions as a reader sees them: rows of lists. Lists are paged by key, never by offset,
+ * so that a million runs cost what fifty do: pass the last row's key to get the next
+ * page.
  */
 #ifndef SESSIONS_SESSION_H
 #define SESSIONS_SESSION_H
@@ -18,8 +19,8 @@ struct session_row {
 	char uid[UID_SIZE];
 	char name[96];
 	int64_t created_ns, last_ns; /* last_ns: start of its latest run; 0: none */
-	int64_t runs, trail;	     /* runs in it; of these stops of the slider not kept */
-	char model[96];		     /* of its latest run; "" */
+	int64_t runs, trail; /* runs in it; of these stops of the slider not kept */
+	char model[96];      /* of its latest run; "" */
 };
 
 struct run_row {
@@ -27,7 +28,7 @@ struct run_row {
 	char uid[UID_SIZE];
 	int64_t started_ns;
 	char model[96], device[16], state[8]; /* state: done, failed */
-	char knobs[384];		      /* canonical */
+	char knobs[384];                      /* canonical */
 	double keep, kept, cosine, p50_ns, min_ns, batch;
 	bool trail;
 	char error[160];
@@ -38,8 +39,10 @@ struct run_row {
 /* Newest first. `before_ns`/`before_id` of the last row seen; 0, 0 for the first page. */
 enum err session_page(struct store *, int64_t before_ns, int64_t before_id, int max,
 		      struct session_row *rows, int *n) MUST_CHECK;
-/* Runs of one session (0: of all), newest first; `trail` false leaves slider stops out. */
-enum err session_run_page(struct store *, int64_t session_id, bool trail, int64_t before_ns,
-			  int64_t before_id, int max, struct run_row *rows, int *n) MUST_CHECK;
+/* Runs of one session (0: of all), newest first; `trail` false leaves slider stops out.
+ */
+enum err session_run_page(struct store *, int64_t session_id, bool trail,
+			  int64_t before_ns, int64_t before_id, int max,
+			  struct run_row *rows, int *n) MUST_CHECK;
 
 #endif

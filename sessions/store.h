@@ -1,10 +1,11 @@
 /*
- * The store: one SQLite file that keeps every run. The front owns it; a worker never sees it.
+ * The store: one SQLite file that keeps every run. The front owns it; a worker never sees
+ * it.
  *
- * journal_mode TRUNCATE and synchronous FULL: a run that was committed survives a power cut. A
- * run is one transaction. Every function can fail with ERR_BUSY (another process is writing),
- * ERR_FULL, ERR_READONLY, ERR_IO, ERR_FORMAT (not our file, or corrupt) or ERR_NOMEM; the
- * message names the file, and nothing that was stored before is touched.
+ * journal_mode TRUNCATE and synchronous FULL: a run that was committed survives a power
+ * cut. A run is one transaction. Every function can fail with ERR_BUSY (another process
+ * is writing), ERR_FULL, ERR_READONLY, ERR_IO, ERR_FORMAT (not our file, or corrupt) or
+ * ERR_NOMEM; the message names the file, and nothing that was stored before is touched.
  */
 #ifndef SESSIONS_STORE_H
 #define SESSIONS_STORE_H
@@ -15,7 +16,8 @@
 struct store;
 
 struct store_options {
-	const char *path; /* NULL: SPARSETOP_DB, else XDG_DATA_HOME/sparsetop/sessions.db */
+	const char
+		*path; /* NULL: SPARSETOP_DB, else XDG_DATA_HOME/sparsetop/sessions.db */
 	bool readonly;
 	int busy_ms; /* how long a command waits for another writer: 10000; the TUI: 0 */
 };
@@ -35,9 +37,10 @@ enum err store_session(struct store *, const char *name, int64_t *session_id,
 		       char uid[UID_SIZE]) MUST_CHECK;
 
 /*
- * Stores a done or failed run with all samples and layers in one transaction; gives it an id,
- * the session's name, and a uid and a start where it has none. A run whose uid is already there
- * is left alone: OK. So after an error the same run can be put again, and is stored once.
+ * Stores a done or failed run with all samples and layers in one transaction; gives it an
+ * id, the session's name, and a uid and a start where it has none. A run whose uid is
+ * already there is left alone: OK. So after an error the same run can be put again, and
+ * is stored once.
  */
 enum err store_put(struct store *, int64_t session_id, struct run *) MUST_CHECK;
 
@@ -50,15 +53,16 @@ enum err store_find_run(struct store *, const char *selector, int64_t *id) MUST_
 enum err store_find_session(struct store *, const char *selector, int64_t *id) MUST_CHECK;
 
 /* The latest done run of a cell, in a session (0: in any); *id 0 when there is none. */
-enum err store_find_cell(struct store *, const char *cell, int64_t session_id, int64_t *id)
-	MUST_CHECK;
+enum err store_find_cell(struct store *, const char *cell, int64_t session_id,
+			 int64_t *id) MUST_CHECK;
 
 /* Keeps a stop of the slider: no longer part of the trail. */
 enum err store_keep(struct store *, int64_t run_id) MUST_CHECK;
 
 /*
- * The hash of a file already hashed. The key tells this content of the file from another and
- * comes from the worker that sees the file (host, device, inode, size, mtime). hex "": unknown.
+ * The hash of a file already hashed. The key tells this content of the file from another
+ * and comes from the worker that sees the file (host, device, inode, size, mtime). hex
+ * "": unknown.
  */
 enum err store_file_hash_get(struct store *, const char *key, char hex[65]) MUST_CHECK;
 enum err store_file_hash_put(struct store *, const char *key, const char *hex) MUST_CHECK;

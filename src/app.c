@@ -88,8 +88,8 @@ int app_timeout_ms(const struct app *app)
 {
 	const struct app_private *p = app->private;
 	int wait = -1;
-	if (p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE && !p->paused &&
-	    !app->opened && !p->failed_here && !app->result)
+	if (p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE &&
+	    !p->paused && !app->opened && !p->failed_here && !app->result)
 		wait = ms_until(p->due_ns);
 	if (p->retry_ns) {
 		int retry = ms_until(p->retry_ns);
@@ -167,7 +167,8 @@ const char *app_knob_why_not(const struct app *app, enum knob_id id)
 		return "no model is loaded yet";
 	if (app->model.knob_mask & KNOB_BIT(id))
 		return NULL;
-	return app->model.why_not[id] ? app->model.why_not[id] : "this model does not have it";
+	return app->model.why_not[id] ? app->model.why_not[id]
+				      : "this model does not have it";
 }
 
 /* Says why and returns false where the model lacks the knob. */
@@ -220,7 +221,8 @@ static bool step_choice(struct app *app, enum knob_id id, int steps)
 	int n = 0, at = 0;
 	snprintf(all, sizeof(all), "%s", knob_table[id].choices);
 	knobs_get(&app->knobs, id, now);
-	for (char *c = strtok_r(all, "|", &rest); c && n < 16; c = strtok_r(NULL, "|", &rest)) {
+	for (char *c = strtok_r(all, "|", &rest); c && n < 16;
+	     c = strtok_r(NULL, "|", &rest)) {
 		if (!strcmp(c, now))
 			at = n;
 		names[n++] = c;
@@ -245,7 +247,8 @@ bool app_knob_step(struct app *app, enum knob_id id, int steps)
 		return false;
 	}
 	double now = knob_num(&app->knobs, id);
-	return set_number(app, id, (isnan(now) ? t->min - t->step : now) + steps * t->step);
+	return set_number(app, id,
+			  (isnan(now) ? t->min - t->step : now) + steps * t->step);
 }
 
 bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
@@ -286,7 +289,8 @@ double app_knob_fraction(const struct app *app, enum knob_id id)
 
 int app_sliders(const struct app *app, enum knob_id *ids, int max)
 {
-	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE, KNOB_THRESHOLD };
+	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE,
+						KNOB_THRESHOLD };
 	(void)app;
 	int n = 0;
 	for (; n < 3 && n < max; n++)
@@ -319,15 +323,9 @@ static bool travel(struct app *app, int direction)
 	return true;
 }
 
-bool app_undo(struct app *app)
-{
-	return travel(app, -1);
-}
+bool app_undo(struct app *app) { return travel(app, -1); }
 
-bool app_redo(struct app *app)
-{
-	return travel(app, +1);
-}
+bool app_redo(struct app *app) { return travel(app, +1); }
 
 /* ---- measuring ---- */
 
@@ -363,13 +361,11 @@ void app_pause(struct app *app, bool on)
 	app->private->paused = on;
 	if (on)
 		app_forget_job(app);
-	app_say(app, APP_INFO, on ? "paused: settings are estimated, not measured" : "measuring");
+	app_say(app, APP_INFO,
+		on ? "paused: settings are estimated, not measured" : "measuring");
 }
 
-bool app_is_paused(const struct app *app)
-{
-	return app->private->paused;
-}
+bool app_is_paused(const struct app *app) { return app->private->paused; }
 
 void app_keep_stop(struct app *app)
 {
@@ -403,8 +399,8 @@ void app_open_run(struct app *app, int64_t run_id)
 	app_forget_job(app);
 	run_free(app->opened);
 	app->opened = run;
-	app_say(app, APP_INFO, "run %lld of %s: q goes back to the present", (long long)run_id,
-		run->model.name ? run->model.name : "?");
+	app_say(app, APP_INFO, "run %lld of %s: q goes back to the present",
+		(long long)run_id, run->model.name ? run->model.name : "?");
 }
 
 void app_close_run(struct app *app)
@@ -421,25 +417,29 @@ const struct run *app_shown(const struct app *app)
 static bool comparable(const struct app *app, const struct run *run)
 {
 	char mine[RUN_CELL_SIZE], base[RUN_CELL_SIZE];
-	return app->base && run && run_base_cell(run, mine) && run_cell(app->base, base) &&
-	       !strcmp(mine, base);
+	return app->base && run && run_base_cell(run, mine) &&
+	       run_cell(app->base, base) && !strcmp(mine, base);
 }
 
 double app_speedup(const struct app *app, const struct run *run)
 {
-	return comparable(app, run) ? app->base->wall.p50_ns / run->wall.p50_ns : (double)NAN;
+	return comparable(app, run) ? app->base->wall.p50_ns / run->wall.p50_ns
+				    : (double)NAN;
 }
 
 double app_flops_ratio(const struct app *app, const struct run *run)
 {
-	return comparable(app, run) ? app->base->flops.ours / run->flops.ours : (double)NAN;
+	return comparable(app, run) ? app->base->flops.ours / run->flops.ours
+				    : (double)NAN;
 }
 
 /* One word of a shell command. */
 static void add_quoted(struct str *s, const char *word)
 {
-	if (word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			      "_-./:,+=@%")] == 0 && *word) {
+	if (word[strspn(word,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			"_-./:,+=@%")] == 0 &&
+	    *word) {
 		str_add(s, word);
 		return;
 	}
@@ -458,7 +458,8 @@ char *app_command_line(const struct app *app)
 	const struct run *opened = app->opened;
 	const struct knobs *k = opened ? &opened->knobs : &app->knobs;
 	str_add(&s, "sparsetop run -m ");
-	add_quoted(&s, opened && opened->model.name ? opened->model.name : app->opt.model);
+	add_quoted(&s,
+		   opened && opened->model.name ? opened->model.name : app->opt.model);
 	if (opened && opened->input.source) {
 		str_add(&s, " -i ");
 		add_quoted(&s, opened->input.source);

@@ -1,8 +1,9 @@
 /*
  * The controller: what the front knows and does, without a screen. It owns the knobs, the
- * worker and the open session; views read the fields of struct app and ask for changes through
- * the functions below. Single-threaded, and nothing in it waits: the owner of the event loop
- * polls app_fds() and calls app_handle() when something is ready or app_timeout_ms() is over.
+ * worker and the open session; views read the fields of struct app and ask for changes
+ * through the functions below. Single-threaded, and nothing in it waits: the owner of the
+ * event loop polls app_fds() and calls app_handle() when something is ready or
+ * app_timeout_ms() is over.
  */
 #ifndef APP_H
 #define APP_H
@@ -18,12 +19,12 @@ struct app_options {
 	int n_images;
 	bool exif;
 	struct knobs knobs;
-	const char *db;		  /* NULL: the default */
-	const char *session;	  /* name to append to; NULL: a new session */
-	const char *worker;	  /* command that starts a worker; NULL: this program */
-	double budget_s, noise;	  /* NaN: defaults */
-	double samples, warmup;	  /* NaN: defaults */
-	bool readonly;		  /* store nothing */
+	const char *db;         /* NULL: the default */
+	const char *session;    /* name to append to; NULL: a new session */
+	const char *worker;     /* command that starts a worker; NULL: this program */
+	double budget_s, noise; /* NaN: defaults */
+	double samples, warmup; /* NaN: defaults */
+	bool readonly;          /* store nothing */
 };
 
 enum app_phase {
@@ -47,7 +48,7 @@ struct app_model {
 	bool random_weights;
 	uint64_t knob_mask;
 	char *why_not[KNOB_COUNT]; /* for knobs outside the mask: why, in words */
-	int64_t tokens;		   /* prunable tokens of an item at keep 1 (CLS not counted) */
+	int64_t tokens; /* prunable tokens of an item at keep 1 (CLS not counted) */
 	/* The preprocessed picture, RGB8; NULL while there is none. */
 	uint8_t *picture;
 	int picture_width, picture_height;
@@ -72,22 +73,24 @@ struct app {
 	struct knobs knobs; /* as the sliders stand */
 	enum knob_id knob;  /* the slider that [ and ] move */
 
-	/* For the knobs as they stand; either may be NULL. A view shows `result` if it is there
-	 * and `estimate`, dimmed, if not. */
+	/* For the knobs as they stand; either may be NULL. A view shows `result` if it is
+	 * there and `estimate`, dimmed, if not. */
 	struct run *estimate, *result;
 	bool result_fresh; /* measured just now; else from the store, its age matters */
 	bool result_stored;
 	struct app_live live;
 	bool measuring_base; /* what runs now is the base, not the knobs as they stand */
 
-	struct run *base;  /* the latest base run of this workload; NULL: none yet */
-	struct run *opened; /* an old run the user looks at instead; NULL: none */
-	double estimate_error; /* estimated / measured time of the current setting - 1; NaN */
+	struct run *base;      /* the latest base run of this workload; NULL: none yet */
+	struct run *opened;    /* an old run the user looks at instead; NULL: none */
+	double estimate_error; /* estimated / measured time of the current setting - 1;
+				  NaN */
 
 	struct store *store; /* NULL: could not be opened; the message said why */
 	int64_t session_id;  /* 0: none */
 	char session_uid[UID_SIZE];
-	int unstored; /* finished runs that wait for the database or for the model's hash */
+	int unstored; /* finished runs that wait for the database or for the model's hash
+		       */
 	uint64_t revision; /* grows whenever anything stored changed: lists read again */
 
 	char message[512]; /* the last thing to tell the user; "" */
@@ -95,26 +98,31 @@ struct app {
 	int64_t message_ns;
 
 	char worker_devices[256]; /* what `hello` said, for people */
-	int64_t key_ns, estimate_ns; /* of the last knob change and its estimate: latency */
+	int64_t key_ns,
+		estimate_ns; /* of the last knob change and its estimate: latency */
 
 	struct app_private *private;
 };
 
 /* Starts the worker and begins to load the model; returns at once. */
 enum err app_create(const struct app_options *, struct app **out) MUST_CHECK;
-void app_free(struct app *); /* ends the worker; what could not be stored is tried once more */
+void app_free(
+	struct app *); /* ends the worker; what could not be stored is tried once more */
 
-int app_fds(const struct app *, struct pollfd *fds, int max); /* fills; returns how many */
-int app_timeout_ms(const struct app *); /* until app_handle wants to be called; -1: never */
+int app_fds(const struct app *, struct pollfd *fds,
+	    int max); /* fills; returns how many */
+int app_timeout_ms(
+	const struct app *); /* until app_handle wants to be called; -1: never */
 /* Reads what is there and does what is due; true when something visible changed. */
 bool app_handle(struct app *);
 
-/* Knobs. A step that leaves the range stops at its end. Each returns false when it changes
- * nothing; a knob the model lacks sets the message to the reason. */
-bool app_knob_select(struct app *, int direction); /* +1 next, -1 previous */
+/* Knobs. A step that leaves the range stops at its end. Each returns false when it
+ * changes nothing; a knob the model lacks sets the message to the reason. */
+bool app_knob_select(struct app *, int direction);         /* +1 next, -1 previous */
 bool app_knob_step(struct app *, enum knob_id, int steps); /* keep: one token a step */
 bool app_knob_step_large(struct app *, enum knob_id, int steps); /* keep: 10 % */
-bool app_knob_set_fraction(struct app *, enum knob_id, double at); /* mouse: 0..1 of the slider */
+bool app_knob_set_fraction(struct app *, enum knob_id,
+			   double at); /* mouse: 0..1 of the slider */
 bool app_knob_set(struct app *, enum knob_id, const char *text);
 bool app_undo(struct app *);
 bool app_redo(struct app *);
@@ -126,11 +134,11 @@ const char *app_knob_why_not(const struct app *, enum knob_id);
 /* Where the slider stands, 0..1; and its value for people ("0.65", "off"). */
 double app_knob_fraction(const struct app *, enum knob_id);
 
-void app_measure_again(struct app *); /* r */
-void app_cancel(struct app *);	      /* stops what runs; nothing is stored */
+void app_measure_again(struct app *);  /* r */
+void app_cancel(struct app *);         /* stops what runs; nothing is stored */
 void app_pause(struct app *, bool on); /* no new measurements start */
 bool app_is_paused(const struct app *);
-void app_keep_stop(struct app *);     /* m: the shown run leaves the trail */
+void app_keep_stop(struct app *); /* m: the shown run leaves the trail */
 
 /* Old runs. Opening one shows it and sets the knobs to its own without measuring. */
 void app_open_run(struct app *, int64_t run_id);
@@ -139,7 +147,8 @@ void app_close_run(struct app *); /* back to the present */
 /* The run the screen is about: opened, else result, else estimate; NULL: nothing yet. */
 const struct run *app_shown(const struct app *);
 
-/* Speed-up of a run over the base (>1 is faster), FLOPs ratio base / run; NaN: unknown. */
+/* Speed-up of a run over the base (>1 is faster), FLOPs ratio base / run; NaN: unknown.
+ */
 double app_speedup(const struct app *, const struct run *);
 double app_flops_ratio(const struct app *, const struct run *);
 

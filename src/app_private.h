@@ -19,8 +19,8 @@ struct app_private {
 	enum purpose purpose;
 	struct knobs job_knobs; /* what the running request measures */
 	double job_start_ns;
-	bool loaded;		/* weights are ready: runs may start */
-	bool failed_here;	/* the knobs as they stand failed: not again by itself */
+	bool loaded;      /* weights are ready: runs may start */
+	bool failed_here; /* the knobs as they stand failed: not again by itself */
 	bool paused;
 	int64_t due_ns; /* when a changed setting is measured; 0: nothing is due */
 
@@ -39,14 +39,15 @@ struct app_private {
 enum err app_start_worker(struct app *) MUST_CHECK;
 void app_ask_estimate(struct app *);
 void app_forget_job(struct app *); /* tells the worker that nobody waits any more */
-bool app_pump(struct app *);	   /* reads the worker; true: something visible changed */
+bool app_pump(struct app *);       /* reads the worker; true: something visible changed */
 bool app_start_due(struct app *);  /* starts what is due */
 
 /* app_store.c */
 void app_open_store(struct app *);
 void app_store_run(struct app *, struct run *); /* takes it */
 bool app_store_retry(struct app *, bool now);
-/* A stored or queued result of these knobs in this session; the caller frees. NULL: none. */
+/* A stored or queued result of these knobs in this session; the caller frees. NULL: none.
+ */
 struct run *app_recall(struct app *, const struct knobs *);
 void app_offer_hash(struct app *);
 void app_remember_hash(struct app *, const struct run *);

@@ -1,4 +1,5 @@
-/* The controller and the database: nothing here waits, nothing that was measured is lost. */
+/* The controller and the database: nothing here waits, nothing that was measured is lost.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ void app_open_store(struct app *app)
 	};
 	if (store_open(&o, &app->store)) {
 		app->store = NULL;
-		app_say(app, APP_ERROR, "no database, runs are not stored: %s", err_message());
+		app_say(app, APP_ERROR, "no database, runs are not stored: %s",
+			err_message());
 		return;
 	}
 	if (store_notice(app->store))
@@ -65,7 +67,8 @@ static void take_first(struct app *app)
 static void say_not_stored(struct app *app, enum err e)
 {
 	if (e == ERR_BUSY)
-		app_say(app, APP_WARNING, "the database is busy: %d run(s) wait to be stored",
+		app_say(app, APP_WARNING,
+			"the database is busy: %d run(s) wait to be stored",
 			app->private->n_queue);
 	else
 		app_say(app, APP_ERROR, "%d run(s) not stored yet, trying again: %s",

@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "profiler/stats.h"
 
-#define QUICK_DEATH_NS 10000000000 /* a worker that lives shorter than this died early */
+#define QUICK_DEATH_NS 10000000000 /* a worker that lives shorter than this died early   \
+				    */
 #define MAX_DEATHS 3
 #define SCREEN_BUDGET_S 4 /* of one measurement: a person waits for it */
 
@@ -35,7 +36,8 @@ static void send_command(struct app *app, enum command_type type, int64_t id,
 		c.specs = mem_alloc(sizeof(*c.specs));
 		c.specs[0] = spec_of(app, k);
 	}
-	c.measure.budget_s = isnan(app->opt.budget_s) ? SCREEN_BUDGET_S : app->opt.budget_s;
+	c.measure.budget_s =
+		isnan(app->opt.budget_s) ? SCREEN_BUDGET_S : app->opt.budget_s;
 	if (!isnan(app->opt.noise))
 		c.measure.noise = app->opt.noise;
 	c.measure.samples = app->opt.samples;
@@ -116,7 +118,9 @@ static void on_hello(struct app *app, const struct event *ev)
 		const struct device *d = &ev->devices[i];
 		const char *what = d->available ? d->detail : d->reason;
 		str_addf(&s, "%s%s: %s", i ? "; " : "", d->name ? d->name : "?",
-			 what ? what : d->available ? "available" : "not available");
+			 what           ? what
+			 : d->available ? "available"
+					: "not available");
 	}
 	snprintf(app->worker_devices, sizeof(app->worker_devices), "%s", str_get(&s));
 	str_release(&s);
@@ -141,7 +145,8 @@ static void on_loaded(struct app *app, struct event *ev)
 	struct app_model *m = &app->model;
 	const struct run_model *from = &ev->run->model;
 	forget_model(m);
-	snprintf(m->name, sizeof(m->name), "%s", from->name ? from->name : app->opt.model);
+	snprintf(m->name, sizeof(m->name), "%s",
+		 from->name ? from->name : app->opt.model);
 	snprintf(m->family, sizeof(m->family), "%s", from->family ? from->family : "");
 	snprintf(m->format, sizeof(m->format), "%s", from->format ? from->format : "");
 	m->params = from->params;
@@ -331,8 +336,8 @@ static void on_death(struct app *app, const char *why)
 	p->loaded = false;
 	if (p->deaths >= MAX_DEATHS) {
 		app->phase = APP_BROKEN;
-		app_say(app, APP_ERROR, "%s; that was worker %d in a row: r tries again", why,
-			p->deaths);
+		app_say(app, APP_ERROR, "%s; that was worker %d in a row: r tries again",
+			why, p->deaths);
 	} else if (app_start_worker(app)) {
 		app->phase = APP_BROKEN;
 		app_say(app, APP_ERROR, "%s; no new worker: %s", why, err_message());

@@ -1,5 +1,5 @@
-/* argv -> subcommand; without one, the screen. The only place that turns errors into text and
- * an exit status. */
+/* argv -> subcommand; without one, the screen. The only place that turns errors into text
+ * and an exit status. */
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +20,10 @@ static void print_help(void)
 	for (int i = 0; command_lines[i]; i++)
 		printf("       sparsetop %-42s %s\n", command_lines[i]->synopsis,
 		       command_lines[i]->help);
-	printf("\nMODEL is a preset (sparsetop models), a folder with config.json, a checkpoint\n"
-	       "file, or owner/name in the local hub cache. COMMAND --help tells the rest.\n");
+	printf("\nMODEL is a preset (sparsetop models), a folder with config.json, a "
+	       "checkpoint\n"
+	       "file, or owner/name in the local hub cache. COMMAND --help tells the "
+	       "rest.\n");
 }
 
 static enum err dispatch(int argc, char **argv)

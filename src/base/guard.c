@@ -24,12 +24,6 @@ void guard_free(struct guard *g)
 	free(g);
 }
 
-void guard_enter(struct guard *g)
-{
-	pthread_mutex_lock(&g->lock);
-}
+void guard_enter(struct guard *g) { pthread_mutex_lock(&g->lock); }
 
-void guard_leave(struct guard *g)
-{
-	pthread_mutex_unlock(&g->lock);
-}
+void guard_leave(struct guard *g) { pthread_mutex_unlock(&g->lock); }

@@ -1,4 +1,5 @@
-/* A lock around something two threads look at; held for microseconds, never while computing. */
+/* A lock around something two threads look at; held for microseconds, never while
+ * computing. */
 #ifndef BASE_GUARD_H
 #define BASE_GUARD_H
 

@@ -127,10 +127,7 @@ static const cpu_set_t *allowed_cpus(void)
 	return &set;
 }
 
-int pool_cpus_allowed(void)
-{
-	return CPU_COUNT(allowed_cpus());
-}
+int pool_cpus_allowed(void) { return CPU_COUNT(allowed_cpus()); }
 
 /* Pins `thread` to the index-th CPU of `allowed`; more threads than CPUs stay loose. */
 static void pin(pthread_t thread, const cpu_set_t *allowed, int index)

@@ -13,15 +13,9 @@
 
 static volatile sig_atomic_t interrupted;
 
-static void on_interrupt(int sig)
-{
-	interrupted = sig;
-}
+static void on_interrupt(int sig) { interrupted = sig; }
 
-static bool progress_wanted(void)
-{
-	return isatty(STDERR_FILENO);
-}
+static bool progress_wanted(void) { return isatty(STDERR_FILENO); }
 
 static void clear_progress(void)
 {
@@ -89,7 +83,8 @@ void client_stop(struct client *c)
 	c->described = NULL;
 }
 
-/* The hash of the weights, where an earlier run has found it: it takes a second per GB. */
+/* The hash of the weights, where an earlier run has found it: it takes a second per GB.
+ */
 static void offer_hash(struct client *c, const struct event *loaded)
 {
 	char hex[65];

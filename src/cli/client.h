@@ -1,6 +1,6 @@
 /*
- * A worker for a command: one request at a time, waited for, with progress on stderr when that
- * is a terminal. ^C cancels.
+ * A worker for a command: one request at a time, waited for, with progress on stderr when
+ * that is a terminal. ^C cancels.
  */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
@@ -14,14 +14,15 @@ struct client {
 	struct event hello;  /* what the worker said first */
 	int64_t next_id;
 	bool loaded; /* the request got as far as a loaded model */
-	struct run *described; /* model and input as loaded; for a run that failed later */
+	struct run
+		*described; /* model and input as loaded; for a run that failed later */
 };
 
 enum err client_start(struct client *, const struct options *, struct store *) MUST_CHECK;
 void client_stop(struct client *);
 
-/* Sends the run and waits; out[n_specs] are the caller's. The worker's own errors come back
- * as they are, ERR_WORKER when it died. */
+/* Sends the run and waits; out[n_specs] are the caller's. The worker's own errors come
+ * back as they are, ERR_WORKER when it died. */
 enum err client_run(struct client *, struct command *, struct run **out) MUST_CHECK;
 
 #endif

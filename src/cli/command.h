@@ -6,8 +6,8 @@
 
 struct command_line {
 	const char *name, *synopsis, *help;
-	/* argv[0] is the command's name. What it returns decides the exit status; its message
-	 * is printed by main. */
+	/* argv[0] is the command's name. What it returns decides the exit status; its
+	 * message is printed by main. */
 	enum err (*run)(int argc, char **argv);
 };
 

@@ -39,8 +39,10 @@ static void check_cpu(struct report *r)
 {
 	char cpu[64], text[160];
 	cpu_model_name(cpu, sizeof(cpu));
-	snprintf(text, sizeof(text), "%s, %s, %d CPUs for this process, %.1f GiB available", cpu,
-		 isa_name(cpu_isa()), pool_cpus_allowed(), memory_available_bytes() / 0x1p30);
+	snprintf(text, sizeof(text),
+		 "%s, %s, %d CPUs for this process, %.1f GiB available", cpu,
+		 isa_name(cpu_isa()), pool_cpus_allowed(),
+		 memory_available_bytes() / 0x1p30);
 	say(r, cpu_isa() >= ISA_AVX2, "cpu", text);
 }
 
@@ -63,7 +65,8 @@ static void check_blas(struct report *r)
 			 run->env.blas_name ? run->env.blas_name : "none",
 			 run->env.blas_version ? run->env.blas_version : "",
 			 run->env.blas_core ? run->env.blas_core : "no",
-			 run->n_warnings ? ": " : "", run->n_warnings ? run->warnings[0] : "");
+			 run->n_warnings ? ": " : "",
+			 run->n_warnings ? run->warnings[0] : "");
 		say(r, run->env.blas_core && !run->n_warnings, "blas", text);
 		cpu->close(self);
 	}
@@ -86,7 +89,8 @@ static void check_worker(struct report *r, const struct options *o)
 		const struct device *d = &c.hello.devices[i];
 		snprintf(text, sizeof(text), "%s: %s", d->name,
 			 d->available ? d->detail ? d->detail : "available"
-				      : d->reason ? d->reason : "not available");
+			 : d->reason  ? d->reason
+				      : "not available");
 		/* A machine without a GPU is a healthy machine. */
 		say(r, d->available || strcmp(d->name, "cpu"), "device", text);
 	}

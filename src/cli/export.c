@@ -44,7 +44,8 @@ static enum err add_session(struct store *store, int64_t session, struct runs *r
 			at_id = rows[n - 1].id;
 		}
 	} while (!e && n == PAGE);
-	for (int a = first, b = runs->n - 1; a < b; a++, b--) { /* pages are newest first */
+	for (int a = first, b = runs->n - 1; a < b;
+	     a++, b--) { /* pages are newest first */
 		struct run *swap = runs->all[a];
 		runs->all[a] = runs->all[b];
 		runs->all[b] = swap;
@@ -74,7 +75,8 @@ static enum err find_exporter(const char *name, const struct exporter **out)
 	*out = name ? exporter_by_name(name) : NULL;
 	enum err e = OK;
 	if (!name)
-		e = err_set(ERR_USAGE, "export: --format is missing: %s", str_get(&known));
+		e = err_set(ERR_USAGE, "export: --format is missing: %s",
+			    str_get(&known));
 	else if (!*out)
 		e = err_set(ERR_USAGE, "--format %s: this version has %s",
 			    str_escaped(shown, sizeof(shown), name, strlen(name)),
@@ -83,7 +85,8 @@ static enum err find_exporter(const char *name, const struct exporter **out)
 	return e;
 }
 
-static enum err write_out(const struct exporter *x, const struct runs *runs, const char *path)
+static enum err write_out(const struct exporter *x, const struct runs *runs,
+			  const char *path)
 {
 	const struct run_set set = { runs->all, runs->n };
 	FILE *f = path ? fopen(path, "we") : stdout;
@@ -104,7 +107,8 @@ static enum err export_runs(const struct options *o)
 	const struct exporter *x;
 	enum err e = find_exporter(o->format, &x);
 	if (!e && !o->n_rest)
-		e = err_set(ERR_USAGE, "export: which run? A number, a uid, last, or SESSION");
+		e = err_set(ERR_USAGE,
+			    "export: which run? A number, a uid, last, or SESSION");
 	if (!e)
 		e = store_open(&(struct store_options){ .path = o->db, .busy_ms = 10000 },
 			       &store);
@@ -126,7 +130,8 @@ static enum err export_command(int argc, char **argv)
 	if (e)
 		return e;
 	if (o.help) {
-		printf("usage: sparsetop export RUN...|SESSION --format FORMAT [-o FILE]\n\n");
+		printf("usage: sparsetop export RUN...|SESSION --format FORMAT [-o "
+		       "FILE]\n\n");
 		for (int i = 0; exporters[i]; i++)
 			printf("  %-8s %s\n", exporters[i]->name, exporters[i]->help);
 	} else {

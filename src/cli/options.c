@@ -40,27 +40,38 @@ static const struct {
 	const char *argument; /* NULL: a flag */
 	const char *help;
 } table[] = {
-	{ "model", 'm', OPTIONS_MODEL, "MODEL", "preset, folder, file, or owner/name (-m)" },
-	{ "image", 'i', OPTIONS_MODEL, "IMAGE...", "files or folders (-i); none: the demo scene" },
+	{ "model", 'm', OPTIONS_MODEL, "MODEL",
+	  "preset, folder, file, or owner/name (-m)" },
+	{ "image", 'i', OPTIONS_MODEL, "IMAGE...",
+	  "files or folders (-i); none: the demo scene" },
 	{ "exif", CODE_EXIF, OPTIONS_MODEL, NULL, "turn images as their EXIF says" },
-	{ "budget", CODE_BUDGET, OPTIONS_MEASURE, "SECONDS", "upper bound for one measurement" },
-	{ "samples", CODE_SAMPLES, OPTIONS_MEASURE, "N", "exactly N samples, budget permitting" },
-	{ "warmup", CODE_WARMUP, OPTIONS_MEASURE, "N", "exactly N passes before the first sample" },
-	{ "noise", CODE_NOISE, OPTIONS_MEASURE, "PERCENT", "stop when the median is known to this" },
-	{ "db", CODE_DB, OPTIONS_STORE, "FILE", "database of sessions (or SPARSETOP_DB)" },
+	{ "budget", CODE_BUDGET, OPTIONS_MEASURE, "SECONDS",
+	  "upper bound for one measurement" },
+	{ "samples", CODE_SAMPLES, OPTIONS_MEASURE, "N",
+	  "exactly N samples, budget permitting" },
+	{ "warmup", CODE_WARMUP, OPTIONS_MEASURE, "N",
+	  "exactly N passes before the first sample" },
+	{ "noise", CODE_NOISE, OPTIONS_MEASURE, "PERCENT",
+	  "stop when the median is known to this" },
+	{ "db", CODE_DB, OPTIONS_STORE, "FILE",
+	  "database of sessions (or SPARSETOP_DB)" },
 	{ "session", CODE_SESSION, OPTIONS_SESSION, "NAME", "store into this session" },
 	{ "no-store", CODE_NO_STORE, OPTIONS_SESSION, NULL, "store nothing" },
-	{ "worker", CODE_WORKER, OPTIONS_WORKER, "COMMAND", "start the worker with this command" },
+	{ "worker", CODE_WORKER, OPTIONS_WORKER, "COMMAND",
+	  "start the worker with this command" },
 	{ "json", CODE_JSON, OPTIONS_JSON, NULL, "compact JSON, one object per line" },
-	{ "group-by", CODE_GROUP_BY, OPTIONS_TABLE, "layer|op|kind", "rows of the table" },
+	{ "group-by", CODE_GROUP_BY, OPTIONS_TABLE, "layer|op|kind",
+	  "rows of the table" },
 	{ "sort", CODE_SORT, OPTIONS_TABLE, "KEY", "by this column, largest first" },
 	{ "limit", CODE_LIMIT, OPTIONS_TABLE, "N", "at most N rows" },
 	{ "save-output", CODE_SAVE, OPTIONS_SAVE, "FILE", "outputs as safetensors" },
 	{ "format", CODE_FORMAT, OPTIONS_EXPORT, "FORMAT", "what to write" },
 	{ "output", 'o', OPTIONS_EXPORT, "FILE", "where to (-o); default: stdout" },
 	{ "ascii", CODE_ASCII, OPTIONS_SCREEN, NULL, "no characters beyond ASCII" },
-	{ "no-mouse", CODE_NO_MOUSE, OPTIONS_SCREEN, NULL, "leave the mouse to the terminal" },
-	{ "plain", CODE_PLAIN, OPTIONS_SCREEN, NULL, "no boxes or spinners: for screen readers" },
+	{ "no-mouse", CODE_NO_MOUSE, OPTIONS_SCREEN, NULL,
+	  "leave the mouse to the terminal" },
+	{ "plain", CODE_PLAIN, OPTIONS_SCREEN, NULL,
+	  "no boxes or spinners: for screen readers" },
 	{ "readonly", CODE_READONLY, OPTIONS_SCREEN, NULL, "look only: store nothing" },
 	{ "help", CODE_HELP, 0, NULL, "this text" },
 };
@@ -171,11 +182,12 @@ static struct option *long_options(unsigned groups)
 	int n = 0;
 	for (int i = 0; i < N_TABLE; i++)
 		if (!table[i].group || (table[i].group & groups))
-			all[n++] = (struct option){ table[i].name,
-						    table[i].argument ? 1 : 0, NULL,
-						    table[i].code };
+			all[n++] =
+				(struct option){ table[i].name, table[i].argument ? 1 : 0,
+						 NULL, table[i].code };
 	for (int i = 0; (groups & OPTIONS_MODEL) && i < KNOB_COUNT; i++)
-		all[n++] = (struct option){ knob_table[i].option, 1, NULL, FIRST_KNOB + i };
+		all[n++] =
+			(struct option){ knob_table[i].option, 1, NULL, FIRST_KNOB + i };
 	return all;
 }
 
@@ -185,7 +197,8 @@ static enum err unknown(const char *command, const char *argument, bool lacks_va
 	str_escaped(shown, sizeof(shown), argument, strlen(argument));
 	if (lacks_value)
 		return err_set(ERR_USAGE, "%s wants a value", shown);
-	return err_set(ERR_USAGE, "%s is not an option of %s; try --help", shown, command);
+	return err_set(ERR_USAGE, "%s is not an option of %s; try --help", shown,
+		       command);
 }
 
 /* What follows -i IMAGE without a dash is more images; elsewhere the command's own. */

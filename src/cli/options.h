@@ -1,6 +1,6 @@
 /*
- * Options of all subcommands, parsed one way. A command names the groups it takes; whatever
- * else is given is a usage error that says so.
+ * Options of all subcommands, parsed one way. A command names the groups it takes;
+ * whatever else is given is a usage error that says so.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -10,14 +10,14 @@
 #include "cli/command.h"
 
 enum option_group {
-	OPTIONS_MODEL = 1 << 0,	  /* -m, -i, --exif and the knobs */
+	OPTIONS_MODEL = 1 << 0,   /* -m, -i, --exif and the knobs */
 	OPTIONS_MEASURE = 1 << 1, /* --budget --samples --warmup --noise */
-	OPTIONS_STORE = 1 << 2,	  /* --db */
+	OPTIONS_STORE = 1 << 2,   /* --db */
 	OPTIONS_SESSION = 1 << 3, /* --session --no-store */
 	OPTIONS_WORKER = 1 << 4,  /* --worker */
-	OPTIONS_JSON = 1 << 5,	  /* --json */
-	OPTIONS_TABLE = 1 << 6,	  /* --group-by --sort --limit */
-	OPTIONS_SAVE = 1 << 7,	  /* --save-output */
+	OPTIONS_JSON = 1 << 5,    /* --json */
+	OPTIONS_TABLE = 1 << 6,   /* --group-by --sort --limit */
+	OPTIONS_SAVE = 1 << 7,    /* --save-output */
 	OPTIONS_EXPORT = 1 << 8,  /* --format -o */
 	OPTIONS_SCREEN = 1 << 9,  /* --ascii --no-mouse --plain --readonly */
 };
@@ -32,13 +32,14 @@ struct options {
 	const char *db, *session, *worker;
 	bool no_store, json, ascii, no_mouse, plain, readonly, help;
 	const char *group_by, *sort, *save_output, *format, *output;
-	int limit; /* -1: not given */
+	int limit;   /* -1: not given */
 	char **rest; /* what is left: the command's own arguments */
 	int n_rest;
 };
 
 /* ERR_USAGE. `groups` is a set of enum option_group. */
-enum err options_parse(struct options *, unsigned groups, int argc, char **argv) MUST_CHECK;
+enum err options_parse(struct options *, unsigned groups, int argc,
+		       char **argv) MUST_CHECK;
 void options_release(struct options *);
 void options_print_help(unsigned groups);
 

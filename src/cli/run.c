@@ -10,9 +10,9 @@
 #include "cli/table.h"
 #include "sessions/store.h"
 
-#define GROUPS                                                                                 \
-	(OPTIONS_MODEL | OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_SESSION | OPTIONS_WORKER |  \
-	 OPTIONS_JSON | OPTIONS_TABLE | OPTIONS_SAVE)
+#define GROUPS                                                                           \
+	(OPTIONS_MODEL | OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_SESSION |             \
+	 OPTIONS_WORKER | OPTIONS_JSON | OPTIONS_TABLE | OPTIONS_SAVE)
 
 struct target {
 	struct store *store; /* NULL: --no-store */
@@ -25,7 +25,8 @@ static enum err open_target(struct target *t, const struct options *o)
 	*t = (struct target){ 0 };
 	if (o->no_store)
 		return OK;
-	return store_open(&(struct store_options){ .path = o->db, .busy_ms = 10000 }, &t->store);
+	return store_open(&(struct store_options){ .path = o->db, .busy_ms = 10000 },
+			  &t->store);
 }
 
 static enum err put(struct target *t, const struct options *o, struct run *run)
@@ -77,11 +78,13 @@ static void put_failure(struct target *t, const struct options *o, struct client
 	failed->started_ns = started_ns;
 	failed->ended_ns = (double)clock_wall_ns();
 	if (put(t, o, failed))
-		fprintf(stderr, "sparsetop: the failed run is not stored: %s\n", err_message());
+		fprintf(stderr, "sparsetop: the failed run is not stored: %s\n",
+			err_message());
 	run_free(failed);
 }
 
-static enum err measure_and_store(struct target *t, const struct options *o, struct run **out)
+static enum err measure_and_store(struct target *t, const struct options *o,
+				  struct run **out)
 {
 	struct client client;
 	struct command c = make_command(o);
@@ -92,7 +95,8 @@ static enum err measure_and_store(struct target *t, const struct options *o, str
 	e = client_run(&client, &c, out);
 	if (!e && t->store)
 		e = put(t, o, *out);
-	else if (e && e != ERR_CANCELLED && e != ERR_USAGE && t->store && client.described) {
+	else if (e && e != ERR_CANCELLED && e != ERR_USAGE && t->store &&
+		 client.described) {
 		char message[1024];
 		snprintf(message, sizeof(message), "%s", err_message());
 		put_failure(t, o, &client, started_ns);
@@ -110,8 +114,9 @@ static struct run *find_base(struct target *t, const struct run *run)
 	char cell[RUN_CELL_SIZE];
 	int64_t id;
 	struct run *base = NULL;
-	if (!t->store || !run_base_cell(run, cell) || store_find_cell(t->store, cell, 0, &id) ||
-	    !id || store_get(t->store, id, &base))
+	if (!t->store || !run_base_cell(run, cell) ||
+	    store_find_cell(t->store, cell, 0, &id) || !id ||
+	    store_get(t->store, id, &base))
 		return NULL;
 	return base;
 }
@@ -141,7 +146,8 @@ static enum err run_command(int argc, char **argv)
 	if (e)
 		return e;
 	if (o.help) {
-		printf("usage: sparsetop run -m MODEL [-i IMAGE...] [knobs] [--json]\n\n");
+		printf("usage: sparsetop run -m MODEL [-i IMAGE...] [knobs] "
+		       "[--json]\n\n");
 		options_print_help(GROUPS);
 		goto done;
 	}

@@ -26,7 +26,8 @@ static const char *time_text(int64_t ns, char *buf, size_t size)
 {
 	time_t t = (time_t)(ns / 1000000000);
 	struct tm tm;
-	if (!ns || !localtime_r(&t, &tm) || !strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm))
+	if (!ns || !localtime_r(&t, &tm) ||
+	    !strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm))
 		snprintf(buf, size, "--");
 	return buf;
 }
@@ -38,7 +39,8 @@ static void print_session(const struct session_row *s, bool json)
 		printf("%-24s %6lld %6lld  %s  %s\n",
 		       str_escaped(name, sizeof(name), s->name, strlen(s->name)),
 		       (long long)s->runs, (long long)s->trail,
-		       time_text(s->last_ns ? s->last_ns : s->created_ns, when, sizeof(when)),
+		       time_text(s->last_ns ? s->last_ns : s->created_ns, when,
+				 sizeof(when)),
 		       s->model);
 		return;
 	}
@@ -59,10 +61,11 @@ static enum err list_sessions(struct store *store, const struct options *o)
 	int64_t at_ns = 0, at_id = 0;
 	int n, left = o->limit < 0 ? INT32_MAX : o->limit;
 	if (!o->json)
-		printf("%-24s %6s %6s  %-19s  %s\n", "session", "runs", "trail", "last run",
-		       "model");
+		printf("%-24s %6s %6s  %-19s  %s\n", "session", "runs", "trail",
+		       "last run", "model");
 	do {
-		enum err e = session_page(store, at_ns, at_id, left < PAGE ? left : PAGE, rows, &n);
+		enum err e = session_page(store, at_ns, at_id, left < PAGE ? left : PAGE,
+					  rows, &n);
 		if (e)
 			return e;
 		for (int i = 0; i < n; i++)
@@ -82,7 +85,8 @@ static void print_run(const struct run_row *r, bool json)
 	if (!json) {
 		printf("%6lld  %-6s %s  %8s ms  %s  %s\n", (long long)r->id, r->state,
 		       time_text(r->started_ns, when, sizeof(when)),
-		       metric_text(UNIT_NS, r->p50_ns, ms, sizeof(ms)), r->model, r->knobs);
+		       metric_text(UNIT_NS, r->p50_ns, ms, sizeof(ms)), r->model,
+		       r->knobs);
 		return;
 	}
 	json_t *o = json_object();
@@ -147,8 +151,11 @@ static enum err show(struct store *store, const char *what, const struct options
 	if (e == ERR_NOTFOUND && !store_find_session(store, what, &id))
 		return show_session(store, id, o);
 	char shown[80];
-	return err_set(e, "%s: no run or session of that name; `sparsetop sessions list` shows "
-		       "what there is", str_escaped(shown, sizeof(shown), what, strlen(what)));
+	return err_set(
+		e,
+		"%s: no run or session of that name; `sparsetop sessions list` shows "
+		"what there is",
+		str_escaped(shown, sizeof(shown), what, strlen(what)));
 }
 
 static enum err dispatch(struct store *store, const struct options *o)
@@ -160,7 +167,8 @@ static enum err dispatch(struct store *store, const struct options *o)
 	if (!strcmp(verb, "list") && o->n_rest <= 1)
 		return list_sessions(store, o);
 	if (strcmp(verb, "show") || o->n_rest < 2)
-		return err_set(ERR_USAGE, "sessions: want `list` or `show RUN|SESSION...`");
+		return err_set(ERR_USAGE,
+			       "sessions: want `list` or `show RUN|SESSION...`");
 	for (int i = 1; !e && i < o->n_rest; i++)
 		e = show(store, o->rest[i], o);
 	return e;
@@ -174,11 +182,13 @@ static enum err sessions_command(int argc, char **argv)
 	if (e)
 		return e;
 	if (o.help) {
-		printf("usage: sparsetop sessions list | show RUN|SESSION...\n\nRUN is a number, "
+		printf("usage: sparsetop sessions list | show RUN|SESSION...\n\nRUN is a "
+		       "number, "
 		       "a uid or its unique prefix, last, or SESSION/N.\n\n");
 		options_print_help(GROUPS);
 	} else {
-		e = store_open(&(struct store_options){ .path = o.db, .busy_ms = 10000 }, &store);
+		e = store_open(&(struct store_options){ .path = o.db, .busy_ms = 10000 },
+			       &store);
 		if (!e && store_notice(store))
 			fprintf(stderr, "sparsetop: %s\n", store_notice(store));
 		if (!e)

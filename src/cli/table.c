@@ -11,10 +11,11 @@
 /* Columns of the table: metrics, and two that follow from them. */
 enum { COLUMN_SHARE = METRIC_COUNT, COLUMN_RATE, COLUMN_COUNT };
 
-static const int columns[] = { METRIC_wall_ns,	 COLUMN_SHARE,		METRIC_cpu_ns,
-			       METRIC_flops,	 COLUMN_RATE,		METRIC_bytes_read,
-			       METRIC_bytes_written, METRIC_tokens_out, METRIC_minor_faults,
-			       METRIC_switches };
+static const int columns[] = { METRIC_wall_ns,       COLUMN_SHARE,
+			       METRIC_cpu_ns,        METRIC_flops,
+			       COLUMN_RATE,          METRIC_bytes_read,
+			       METRIC_bytes_written, METRIC_tokens_out,
+			       METRIC_minor_faults,  METRIC_switches };
 #define N_COLUMNS (int)(sizeof(columns) / sizeof(columns[0]))
 
 struct row {
@@ -23,16 +24,14 @@ struct row {
 	int order;
 };
 
-static bool same_word(const char *a, const char *b)
-{
-	return a && !strcmp(a, b);
-}
+static bool same_word(const char *a, const char *b) { return a && !strcmp(a, b); }
 
 /* The metric a sort key names; METRIC_COUNT: none. */
 static int find_metric(const char *key)
 {
 	for (int i = 0; i < METRIC_COUNT; i++)
-		if (!strcmp(metric_table[i].name, key) || !strcmp(metric_table[i].label, key))
+		if (!strcmp(metric_table[i].name, key) ||
+		    !strcmp(metric_table[i].label, key))
 			return i;
 	return METRIC_COUNT;
 }
@@ -42,8 +41,9 @@ enum err table_check(const char *group_by, const char *sort)
 	char shown[64];
 	if (group_by && !same_word(group_by, "layer") && !same_word(group_by, "op") &&
 	    !same_word(group_by, "kind"))
-		return err_set(ERR_USAGE, "--group-by %s: want layer, op or kind",
-			       str_escaped(shown, sizeof(shown), group_by, strlen(group_by)));
+		return err_set(
+			ERR_USAGE, "--group-by %s: want layer, op or kind",
+			str_escaped(shown, sizeof(shown), group_by, strlen(group_by)));
 	if (!sort || find_metric(sort) < METRIC_COUNT)
 		return OK;
 	struct str known = STR_INIT;
@@ -75,8 +75,9 @@ static void print_speedup(const struct run *run, const struct run *base)
 	char age[32];
 	if (!base || run->id == base->id)
 		return;
-	printf("speed-up   %.2fx over the base (run %lld, %s; not interleaved)", base->wall.p50_ns /
-	       run->wall.p50_ns, (long long)base->id, age_text(base->started_ns, age, sizeof(age)));
+	printf("speed-up   %.2fx over the base (run %lld, %s; not interleaved)",
+	       base->wall.p50_ns / run->wall.p50_ns, (long long)base->id,
+	       age_text(base->started_ns, age, sizeof(age)));
 	printf(", FLOPs ratio %.2fx\n", base->flops.ours / run->flops.ours);
 }
 
@@ -88,7 +89,8 @@ static void print_fidelity(const struct run *run)
 	printf("fidelity   cosine %.4f", f->cosine);
 	if (f->images > 1)
 		printf(" (minimum %.4f of %.0f images)", f->cosine_min, f->images);
-	printf(", relative L2 %.4f%s\n", f->rel_l2, run->model.random_weights ? " (random)" : "");
+	printf(", relative L2 %.4f%s\n", f->rel_l2,
+	       run->model.random_weights ? " (random)" : "");
 }
 
 void table_print_headline(const struct run *run, const struct run *base)
@@ -105,11 +107,13 @@ void table_print_headline(const struct run *run, const struct run *base)
 		printf("failed     %s\n", run->error);
 		return;
 	}
-	printf("time       %s ms, 95 %% interval %s..%s, %.0f samples (%s), %.1f items/s\n",
+	printf("time       %s ms, 95 %% interval %s..%s, %.0f samples (%s), %.1f "
+	       "items/s\n",
 	       metric_text(UNIT_NS, run->wall.p50_ns, a, sizeof(a)),
 	       metric_text(UNIT_NS, run->wall.ci95_lo_ns, b, sizeof(b)),
 	       metric_text(UNIT_NS, run->wall.ci95_hi_ns, c, sizeof(c)), run->wall.n,
-	       run->wall.stopped_by ? run->wall.stopped_by : "--", run->throughput.items_per_s);
+	       run->wall.stopped_by ? run->wall.stopped_by : "--",
+	       run->throughput.items_per_s);
 	print_speedup(run, base);
 	printf("work       %s FLOPs, %s GFLOP/s\n",
 	       metric_text(UNIT_FLOPS, run->flops.ours, a, sizeof(a)),
@@ -120,7 +124,8 @@ void table_print_headline(const struct run *run, const struct run *base)
 	       metric_text(UNIT_BYTES, run->memory.model_bytes, b, sizeof(b)),
 	       metric_text(UNIT_BYTES, run->memory.peak_activation_bytes, c, sizeof(c)));
 	printf("layers     sum to %.1f %% of the whole; instruments cost x%.3f\n",
-	       100 * run->whole.layer_sum_ns / run->whole.p50_ns, run->whole.overhead_ratio);
+	       100 * run->whole.layer_sum_ns / run->whole.p50_ns,
+	       run->whole.overhead_ratio);
 	printf("machine    %s, %s, %.0f threads, %s %s\n", run->env.cpu, run->env.isa,
 	       run->env.threads, run->env.blas_name ? run->env.blas_name : "",
 	       run->env.blas_core ? run->env.blas_core : "");
@@ -251,8 +256,8 @@ enum err table_print_layers(const struct run *run, const char *group_by, const c
 		char text[16];
 		printf("%-26s", rows[i].label);
 		for (int c = 0; c < N_COLUMNS; c++)
-			printf(" %8s", cell_text(&rows[i], columns[c], run->whole.p50_ns, text,
-						 sizeof(text)));
+			printf(" %8s", cell_text(&rows[i], columns[c], run->whole.p50_ns,
+						 text, sizeof(text)));
 		printf("\n");
 	}
 	free(rows);

@@ -49,8 +49,8 @@ struct backend_opts {
 
 /* What multiplies matrices, for the environment of a run; "" where it is not known. */
 struct blas_info {
-	char name[32];     /* the library, or our engine */
-	char core[32];     /* the kernels that are in use, as the library calls them */
+	char name[32]; /* the library, or our engine */
+	char core[32]; /* the kernels that are in use, as the library calls them */
 	char version[32];
 	char warning[256]; /* why this is not what it should be; "" */
 };

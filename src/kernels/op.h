@@ -43,7 +43,7 @@ struct pass {
 	const struct backend *backend;
 	void *self; /* the backend's */
 	struct arena *arena;
-	struct tracer *tracer;     /* or NULL */
+	struct tracer *tracer; /* or NULL */
 	/* Asked between two ops; false cancels the pass. NULL: never cancelled. */
 	bool (*still_wanted)(void *ctx);
 	void *still_ctx;

@@ -30,15 +30,12 @@ struct clip_vit {
 	float eps;
 	enum act act;
 	struct linear patch_embed, head; /* without bias */
-	struct tensor cls, pos;		 /* [D], [1 + N, D] */
+	struct tensor cls, pos;          /* [D], [1 + N, D] */
 	struct norm pre, post;
 	struct block *blocks;
 };
 
-static const struct clip_vit *clip_of(const struct model *m)
-{
-	return m->state;
-}
+static const struct clip_vit *clip_of(const struct model *m) { return m->state; }
 
 static enum err read_act(const struct hfconfig *vision, enum act *act)
 {
@@ -49,8 +46,10 @@ static enum err read_act(const struct hfconfig *vision, enum act *act)
 	else if (!strcmp(name, "gelu"))
 		*act = ACT_GELU;
 	else
-		return err_set(ERR_UNSUPPORTED, "%s: hidden_act \"%s\": this version has "
-			       "quick_gelu and gelu", hfconfig_label(vision),
+		return err_set(ERR_UNSUPPORTED,
+			       "%s: hidden_act \"%s\": this version has "
+			       "quick_gelu and gelu",
+			       hfconfig_label(vision),
 			       str_escaped(shown, sizeof(shown), name, strlen(name)));
 	return OK;
 }
@@ -65,8 +64,10 @@ static enum err check_depth(const struct model *m, const struct clip_vit *c)
 	snprintf(name, sizeof(name), "vision_model.encoder.layers.%d.layer_norm1.weight",
 		 (int)c->depth);
 	if (tensors_find(m->tensors, name, &stored))
-		return err_set(ERR_FORMAT, "%s: num_hidden_layers is %d, but the weights hold "
-			       "%s too", hfconfig_label(m->config), (int)c->depth, name);
+		return err_set(ERR_FORMAT,
+			       "%s: num_hidden_layers is %d, but the weights hold "
+			       "%s too",
+			       hfconfig_label(m->config), (int)c->depth, name);
 	return OK;
 }
 
@@ -76,7 +77,8 @@ static enum err clip_configure(struct model *m, const struct hfconfig *config)
 	m->state = c;
 	/* CLIPModel nests the tower's configuration, CLIPVisionModel is it. */
 	bool nested = !strcmp(hfconfig_str(config, "model_type", ""), "clip");
-	const struct hfconfig *vision = nested ? hfconfig_sub(config, "vision_config") : config;
+	const struct hfconfig *vision =
+		nested ? hfconfig_sub(config, "vision_config") : config;
 	c->width = hfconfig_int(vision, "hidden_size", 768, 1, 65536);
 	c->mlp = hfconfig_int(vision, "intermediate_size", 3072, 1, 262144);
 	c->depth = hfconfig_int(vision, "num_hidden_layers", 12, 1, 1024);
@@ -84,7 +86,8 @@ static enum err clip_configure(struct model *m, const struct hfconfig *config)
 	c->patch = hfconfig_int(vision, "patch_size", 32, 1, 1024);
 	c->image = hfconfig_int(vision, "image_size", 224, 1, 8192);
 	c->eps = (float)hfconfig_num(vision, "layer_norm_eps", 1e-5, 0, 1);
-	c->projection = hfconfig_int(nested ? config : vision, "projection_dim", 512, 1, 65536);
+	c->projection =
+		hfconfig_int(nested ? config : vision, "projection_dim", 512, 1, 65536);
 	enum err e = hfconfig_error(config);
 	if (!e)
 		e = read_act(vision, &c->act);
@@ -94,19 +97,21 @@ static enum err clip_configure(struct model *m, const struct hfconfig *config)
 	if (hfconfig_int(vision, "num_channels", 3, 1, 64) != 3)
 		return err_set(ERR_UNSUPPORTED, "%s: num_channels is not 3", what);
 	if (c->width % c->heads)
-		return err_set(ERR_FORMAT, "%s: hidden_size %d is not a multiple of "
-			       "num_attention_heads %d", what, (int)c->width, (int)c->heads);
+		return err_set(ERR_FORMAT,
+			       "%s: hidden_size %d is not a multiple of "
+			       "num_attention_heads %d",
+			       what, (int)c->width, (int)c->heads);
 	if (c->image < c->patch)
-		return err_set(ERR_FORMAT, "%s: image_size %d is less than patch_size %d", what,
-			       (int)c->image, (int)c->patch);
+		return err_set(ERR_FORMAT, "%s: image_size %d is less than patch_size %d",
+			       what, (int)c->image, (int)c->patch);
 	c->tokens = (c->image / c->patch) * (c->image / c->patch);
 	m->tokens = c->tokens;
 	m->image_size = c->image;
 	return check_depth(m, c);
 }
 
-static struct linear bind_linear(struct tensors *t, const char *prefix, int64_t in, int64_t out,
-				 bool bias)
+static struct linear bind_linear(struct tensors *t, const char *prefix, int64_t in,
+				 int64_t out, bool bias)
 {
 	char name[128];
 	struct linear l = { 0 };
@@ -119,7 +124,8 @@ static struct linear bind_linear(struct tensors *t, const char *prefix, int64_t 
 	return l;
 }
 
-static struct norm bind_norm(struct tensors *t, const char *prefix, int64_t width, float eps)
+static struct norm bind_norm(struct tensors *t, const char *prefix, int64_t width,
+			     float eps)
 {
 	char name[128];
 	struct norm n = { .eps = eps };
@@ -147,7 +153,8 @@ static struct linear bind_qkv(struct tensors *t, const char *prefix, int64_t wid
 	return (struct linear){ .weight = part[0], .bias = part[1] };
 }
 
-static void bind_block(struct tensors *t, const struct clip_vit *c, int i, struct block *b)
+static void bind_block(struct tensors *t, const struct clip_vit *c, int i,
+		       struct block *b)
 {
 	char at[64], name[96];
 	snprintf(at, sizeof(at), "vision_model.encoder.layers.%d", i);
@@ -171,7 +178,8 @@ static void clip_bind(struct model *m)
 	/* The convolution as a matrix: its kernels lie row by row already. */
 	c->patch_embed.weight = tensor_of(DT_F32, c->patch_embed.weight.data,
 					  DIMS(c->width, 3 * c->patch * c->patch));
-	c->cls = tensors_get(t, "vision_model.embeddings.class_embedding", DIMS(c->width));
+	c->cls =
+		tensors_get(t, "vision_model.embeddings.class_embedding", DIMS(c->width));
 	c->pos = tensors_get(t, "vision_model.embeddings.position_embedding.weight",
 			     DIMS(1 + c->tokens, c->width));
 	c->pre = bind_norm(t, "vision_model.pre_layrnorm", c->width, c->eps); /* sic */
@@ -213,8 +221,10 @@ static enum err clip_check(const struct model *m, const struct knobs *k)
 		return err_set(ERR_USAGE, "--method %s: this version has %s", name,
 			       method_names());
 	if (!method->score && knob_num(k, KNOB_KEEP) < 1)
-		return err_set(ERR_USAGE, "--keep %.4g needs a method that drops tokens; "
-			       "--method %s drops none", knob_num(k, KNOB_KEEP), name);
+		return err_set(ERR_USAGE,
+			       "--keep %.4g needs a method that drops tokens; "
+			       "--method %s drops none",
+			       knob_num(k, KNOB_KEEP), name);
 	if (strcmp(knob_text(k, KNOB_PRUNE_AT), "embed"))
 		return err_set(ERR_USAGE, "--prune-at %s: %s prunes at embed only",
 			       knob_text(k, KNOB_PRUNE_AT), m->name);
@@ -225,14 +235,16 @@ static struct input clip_shape(const struct model *m, const struct knobs *k)
 {
 	int64_t side = clip_of(m)->image;
 	return (struct input){
-		.pixels = tensor_of(DT_F32, NULL,
-				    DIMS((int64_t)knob_num(k, KNOB_BATCH), 3, side, side)),
+		.pixels =
+			tensor_of(DT_F32, NULL,
+				  DIMS((int64_t)knob_num(k, KNOB_BATCH), 3, side, side)),
 	};
 }
 
 /* [B, 3, S, S] -> [B, 1 + K, D]; the temporaries lie below the result, as arenas go. */
-static struct tensor embed(struct pass *p, const struct clip_vit *c, const struct input *in,
-			   const struct knobs *k, struct token_set *set)
+static struct tensor embed(struct pass *p, const struct clip_vit *c,
+			   const struct input *in, const struct knobs *k,
+			   struct token_set *set)
 {
 	span_open(p, "embeddings", -1);
 	struct tensor patches = op_patches(p, "unfold", in->pixels, (int)c->patch);
@@ -255,7 +267,8 @@ static void forward_block(struct pass *p, const struct clip_vit *c, const struct
 	};
 	size_t mark = pass_mark(p);
 	struct tensor h = op_layernorm(p, "ln1", x, &b->ln1);
-	struct tensor qkv = op_linear(p, "attn.qkv", h, &b->qkv, ACT_NONE); /* [B, T, 3D] */
+	struct tensor qkv =
+		op_linear(p, "attn.qkv", h, &b->qkv, ACT_NONE); /* [B, T, 3D] */
 	h = op_attention(p, "attn.sdpa", tensor_columns(qkv, 0, c->width),
 			 tensor_columns(qkv, c->width, c->width),
 			 tensor_columns(qkv, 2 * c->width, c->width), &attn);
@@ -304,7 +317,8 @@ static const char *clip_why_not(enum knob_id id)
 	case KNOB_THRESHOLD:
 	case KNOB_THRESHOLD_SCALE:
 	case KNOB_LAYOUT:
-		return "no saliency threshold here: this tower prunes once, by keep ratio";
+		return "no saliency threshold here: this tower prunes once, by keep "
+		       "ratio";
 	case KNOB_SEQ:
 		return "its sequence is the image's patches";
 	default:

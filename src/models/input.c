@@ -83,19 +83,20 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 		return e;
 	preprocess_size(&m->preprocess, image.width, image.height, &width, &height);
 	if (width != side || height != side)
-		e = err_set(ERR_FORMAT, "%s: preprocessing gives %lld x %lld pixels, the model "
-			    "takes %lld x %lld", path ? path : "built-in scene",
-			    (long long)width, (long long)height, (long long)side,
-			    (long long)side);
+		e = err_set(ERR_FORMAT,
+			    "%s: preprocessing gives %lld x %lld pixels, the model "
+			    "takes %lld x %lld",
+			    path ? path : "built-in scene", (long long)width,
+			    (long long)height, (long long)side, (long long)side);
 	else
 		e = preprocess_run(&m->preprocess, &image, to, shown);
 	image_release(&image);
 	return e;
 }
 
-enum err input_load(const struct model *m, const struct input_list *list, bool exif, int first,
-		    const struct knobs *k, struct input *in, struct image *shown,
-		    char sha256[SHA256_HEX])
+enum err input_load(const struct model *m, const struct input_list *list, bool exif,
+		    int first, const struct knobs *k, struct input *in,
+		    struct image *shown, char sha256[SHA256_HEX])
 {
 	*in = m->family->shape(m, k);
 	int64_t batch = in->pixels.dim[0], side = in->pixels.dim[2];
@@ -110,8 +111,8 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 		if (b >= list->n) /* fewer pictures than items: they come again */
 			memcpy(to, to - (size_t)list->n * item, sizeof(float) * item);
 		else
-			e = load_one(m, list->paths[(first + b) % list->n], exif, side, to,
-				     b ? NULL : shown);
+			e = load_one(m, list->paths[(first + b) % list->n], exif, side,
+				     to, b ? NULL : shown);
 	}
 	if (e) {
 		input_release(in);

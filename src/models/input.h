@@ -1,4 +1,5 @@
-/* Inputs of vision models: pictures, preprocessed as the model's own configuration says. */
+/* Inputs of vision models: pictures, preprocessed as the model's own configuration says.
+ */
 #ifndef MODELS_INPUT_H
 #define MODELS_INPUT_H
 
@@ -20,10 +21,10 @@ enum err input_list_make(const struct input_source *, struct input_list *) MUST_
 void input_list_release(struct input_list *);
 
 /*
- * Pixels of `batch` pictures from `first` on, going around when there are fewer; `in->pixels`
- * owns its memory (input_release). `shown`, unless NULL, receives the first preprocessed
- * picture. sha256, unless NULL, is that of the values, repetitions not counted: one picture has
- * one hash, whatever the batch.
+ * Pixels of `batch` pictures from `first` on, going around when there are fewer;
+ * `in->pixels` owns its memory (input_release). `shown`, unless NULL, receives the first
+ * preprocessed picture. sha256, unless NULL, is that of the values, repetitions not
+ * counted: one picture has one hash, whatever the batch.
  */
 enum err input_load(const struct model *, const struct input_list *, bool exif, int first,
 		    const struct knobs *, struct input *in, struct image *shown,

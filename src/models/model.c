@@ -146,15 +146,9 @@ void model_unprepare(struct model *m, const struct backend *backend, void *self)
 		abort(); /* unprepare_one cannot fail */
 }
 
-double model_params(const struct model *m)
-{
-	return (double)tensors_params(m->tensors);
-}
+double model_params(const struct model *m) { return (double)tensors_params(m->tensors); }
 
-double model_bytes(const struct model *m)
-{
-	return (double)tensors_bytes(m->tensors);
-}
+double model_bytes(const struct model *m) { return (double)tensors_bytes(m->tensors); }
 
 /* "clip_vit, mamba": families that have a knob; empty when none does. */
 static void families_with(enum knob_id id, struct str *out)
@@ -171,7 +165,8 @@ void model_why_not(const struct family *f, enum knob_id id, char *buf, size_t si
 	families_with(id, &others);
 	if (!others.len)
 		str_add(&others, "no model of this version");
-	snprintf(buf, size, "%s%s%s has it", why ? why : "", why ? "; " : "", str_get(&others));
+	snprintf(buf, size, "%s%s%s has it", why ? why : "", why ? "; " : "",
+		 str_get(&others));
 	str_release(&others);
 }
 
@@ -180,7 +175,8 @@ enum err model_check_knobs(const struct model *m, struct knobs *k)
 	char why[256];
 	knobs_resolve_method(k);
 	for (int i = 0; i < KNOB_COUNT; i++) {
-		if ((m->family->knobs & KNOB_BIT(i)) || knobs_is_default(k, (enum knob_id)i))
+		if ((m->family->knobs & KNOB_BIT(i)) ||
+		    knobs_is_default(k, (enum knob_id)i))
 			continue;
 		model_why_not(m->family, (enum knob_id)i, why, sizeof(why));
 		return err_set(ERR_USAGE, "--%s: %s does not have this knob: %s",

@@ -13,30 +13,31 @@
 
 struct model {
 	const struct family *family;
-	char *name;   /* as asked for */
-	char *source; /* folder or file; "built in" for a preset */
-	char *format; /* "safetensors", "preset" */
+	char *name;         /* as asked for */
+	char *source;       /* folder or file; "built in" for a preset */
+	char *format;       /* "safetensors", "preset" */
 	char *weights_path; /* NULL for a preset */
 	bool random_weights;
-	uint64_t seed;	    /* of random weights */
+	uint64_t seed; /* of random weights */
 	struct hfconfig *config;
 	struct preprocess_config preprocess;
 	struct tensors *tensors;
-	int64_t tokens;	    /* of an item, CLS not counted; set by configure */
+	int64_t tokens;     /* of an item, CLS not counted; set by configure */
 	int64_t image_size; /* set by configure */
-	void *state;	    /* the family's */
+	void *state;        /* the family's */
 };
 
 /*
- * `name`: a preset, a folder with config.json, a checkpoint file, or owner/name in the local
- * hub cache. `seed` is used by presets. ERR_NOTFOUND, ERR_FORMAT, ERR_UNSUPPORTED, ERR_IO,
- * ERR_USAGE; the message names the file and the fact.
+ * `name`: a preset, a folder with config.json, a checkpoint file, or owner/name in the
+ * local hub cache. `seed` is used by presets. ERR_NOTFOUND, ERR_FORMAT, ERR_UNSUPPORTED,
+ * ERR_IO, ERR_USAGE; the message names the file and the fact.
  */
 enum err model_open(const char *name, uint64_t seed, struct model **out) MUST_CHECK;
 void model_free(struct model *);
 
 /* Has the backend pack the weights; tensors_prepare() comes first. ERR_NOMEM. */
-enum err model_prepare(struct model *, const struct backend *, void *backend_self) MUST_CHECK;
+enum err model_prepare(struct model *, const struct backend *,
+		       void *backend_self) MUST_CHECK;
 /* Gives back what the backend prepared, all or half of it; before the backend closes. */
 void model_unprepare(struct model *, const struct backend *, void *backend_self);
 

@@ -3,11 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Facts of the published checkpoints: width, MLP, layers, heads, patch, image, projection. */
-#define CLIP_VISION(d, f, l, h, p, s, proj)                                                    \
-	"{\"model_type\":\"clip\",\"projection_dim\":" #proj ",\"vision_config\":{"            \
-	"\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l        \
-	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s             \
+/* Facts of the published checkpoints: width, MLP, layers, heads, patch, image,
+ * projection. */
+#define CLIP_VISION(d, f, l, h, p, s, proj)                                              \
+	"{\"model_type\":\"clip\",\"projection_dim\":" #proj ",\"vision_config\":{"      \
+	"\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l  \
+	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s       \
 	",\"hidden_act\":\"quick_gelu\",\"layer_norm_eps\":1e-5}}"
 
 const struct preset presets[] = {

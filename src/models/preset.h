@@ -1,6 +1,7 @@
 /*
- * Presets: a name, a configuration in the form of a config.json, and seeded random weights in
- * the model's true shapes. What they compute means nothing; what they cost is real.
+ * Presets: a name, a configuration in the form of a config.json, and seeded random
+ * weights in the model's true shapes. What they compute means nothing; what they cost is
+ * real.
  */
 #ifndef MODELS_PRESET_H
 #define MODELS_PRESET_H
@@ -11,7 +12,7 @@ struct preset {
 	const char *help;
 };
 
-extern const struct preset presets[]; /* ends with a NULL name */
+extern const struct preset presets[];                  /* ends with a NULL name */
 const struct preset *preset_by_name(const char *name); /* NULL: none */
 
 #endif

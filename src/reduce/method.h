@@ -1,7 +1,7 @@
 /*
- * A reduction method: how the tokens that stay are chosen. One file per method, one word in
- * meson.build. Which tokens are kept, in which order and with which positions is the business
- * of struct token_set; a method only scores.
+ * A reduction method: how the tokens that stay are chosen. One file per method, one word
+ * in meson.build. Which tokens are kept, in which order and with which positions is the
+ * business of struct token_set; a method only scores.
  */
 #ifndef REDUCE_METHOD_H
 #define REDUCE_METHOD_H

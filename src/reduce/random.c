@@ -4,7 +4,8 @@
 
 static struct tensor random_score(struct pass *p, const struct site *site)
 {
-	return op_random_scores(p, "score", site->tokens, rng_key(site->seed, "reduce/random"));
+	return op_random_scores(p, "score", site->tokens,
+				rng_key(site->seed, "reduce/random"));
 }
 
 const struct method random_method = {

@@ -18,8 +18,8 @@ const char *method_names(void)
 	static char text[256];
 	size_t at = 0;
 	for (int i = 0; methods[i] && at < sizeof(text); i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", i ? ", " : "",
-				       methods[i]->name);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s",
+				       i ? ", " : "", methods[i]->name);
 	return text;
 }
 
