@@ -146,7 +146,7 @@ static void attend(const struct attention *a, const struct room *room, int64_t r
 static void run_tiles(void *ctx, int thread, int threads)
 {
 	const struct attention *a = ctx;
-	struct room room = room_in(a, a->cpu->scratch[thread]);
+	struct room room = room_in(a, cpu_scratch(a->cpu, thread));
 	int64_t begin, end, packed = -1;
 	pool_share(a->q.dim[0] * a->heads * a->tiles, 1, thread, threads, &begin, &end);
 	for (int64_t i = begin; i < end; i++) {

@@ -11,9 +11,8 @@
 #include "base/rng.h"
 #include "base/str.h"
 
-#define WORTH_WAKING                                                                     \
-	16384 /* elements: about what one thread does while another wakes                \
-	       */
+#define SCRATCH_ALIGN 64
+#define WORTH_WAKING 16384 /* elements: one thread's work while another wakes */
 
 static enum err cpu_open(const struct backend_opts *opts, void **self)
 {
@@ -70,11 +69,15 @@ void cpu_reserve(struct cpu *c, size_t bytes)
 	bytes = (bytes + 4095) / 4096 * 4096;
 	for (int i = 0; i < c->threads; i++) {
 		free(c->scratch[i]);
-		c->scratch[i] = aligned_alloc(64, bytes);
-		if (!c->scratch[i])
-			abort();
+		c->scratch[i] = mem_alloc(bytes + SCRATCH_ALIGN);
 	}
 	c->scratch_size = bytes;
+}
+
+void *cpu_scratch(const struct cpu *c, int thread)
+{
+	uintptr_t at = (uintptr_t)c->scratch[thread];
+	return (char *)c->scratch[thread] + (SCRATCH_ALIGN - at % SCRATCH_ALIGN);
 }
 
 void cpu_run(struct cpu *c, int64_t work, cpu_job fn, void *ctx)

@@ -15,7 +15,7 @@ struct cpu {
 	const struct gemm_engine *engine;
 	void *engine_self;
 	char warning[256]; /* why `auto` is not the first engine, "" */
-	void **scratch;    /* [threads], each of scratch_size bytes, 64-aligned */
+	void **scratch;    /* [threads], see cpu_scratch */
 	size_t scratch_size;
 };
 
@@ -31,6 +31,7 @@ void cpu_run(struct cpu *, int64_t work, cpu_job fn, void *ctx);
  * Aborts without memory: what is asked for is of the size of a few rows of activations.
  */
 void cpu_reserve(struct cpu *, size_t bytes);
+void *cpu_scratch(const struct cpu *, int thread); /* aligned to 64 bytes */
 
 /* Entries of struct backend; self is a struct cpu. */
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *,

@@ -54,7 +54,8 @@ static void run_part(void *ctx, int thread, int threads)
 	pool_share(p->gemm.m, engine->m_grain, thread / across, down, &part.m_begin,
 		   &part.m_end);
 	if (part.m_begin < part.m_end && part.n_begin < part.n_end)
-		engine->run(p->cpu->engine_self, &p->gemm, part, p->cpu->scratch[thread]);
+		engine->run(p->cpu->engine_self, &p->gemm, part,
+			    cpu_scratch(p->cpu, thread));
 }
 
 static void run_gemv(void *ctx, int thread, int threads)
