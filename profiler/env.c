@@ -49,13 +49,6 @@ static void describe_blas(struct run *run, const struct backend *b, void *self)
 	run->env.blas_version = run_str(run, blas.version[0] ? blas.version : NULL);
 	if (blas.warning[0])
 		run_warn(run, "%s", blas.warning);
-	const char *want = cpu_openblas_core(), *user = getenv("OPENBLAS_CORETYPE");
-	if (blas.core[0] && want && strcasecmp(blas.core, want))
-		run_warn(run, "OpenBLAS runs its %s kernels; this CPU wants %s%s%s",
-			 blas.core, want,
-			 user && strcmp(user, want) ? ": OPENBLAS_CORETYPE is set to "
-						    : "",
-			 user && strcmp(user, want) ? user : "");
 }
 
 void env_describe(struct run *run, const struct backend *b, void *self, int threads)

@@ -91,9 +91,11 @@ int app_timeout_ms(const struct app *app)
 	if (p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE &&
 	    !p->paused && !app->opened && !p->failed_here && !app->result)
 		wait = ms_until(p->due_ns);
-	if (p->retry_ns) {
-		int retry = ms_until(p->retry_ns);
-		wait = wait < 0 || retry < wait ? retry : wait;
+	const int64_t retries[] = { p->retry_ns, p->open_ns };
+	for (int i = 0; i < 2; i++) {
+		int retry = retries[i] ? ms_until(retries[i]) : -1;
+		if (retry >= 0 && (wait < 0 || retry < wait))
+			wait = retry;
 	}
 	if (p->worker.pid && p->worker.from < 0) /* it is ending: ask again soon */
 		wait = wait < 0 || wait > 10 ? 10 : wait;
@@ -378,13 +380,20 @@ void app_keep_stop(struct app *app)
 		app_say(app, APP_WARNING, "this run is not stored yet");
 		return;
 	}
-	if (store_keep(app->store, run->id)) {
+	run->trail = false;
+	app_keep_run(app, run->id);
+}
+
+void app_keep_run(struct app *app, int64_t run_id)
+{
+	if (!app->store)
+		return;
+	if (store_keep(app->store, run_id)) {
 		app_say(app, APP_ERROR, "%s", err_message());
 		return;
 	}
-	run->trail = false;
 	app->revision++;
-	app_say(app, APP_INFO, "run %lld is kept", (long long)run->id);
+	app_say(app, APP_INFO, "run %lld is kept", (long long)run_id);
 }
 
 void app_open_run(struct app *app, int64_t run_id)

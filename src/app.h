@@ -89,6 +89,7 @@ struct app {
 	struct store *store; /* NULL: could not be opened; the message said why */
 	int64_t session_id;  /* 0: none */
 	char session_uid[UID_SIZE];
+	char session_name[96]; /* "": no run is stored yet */
 	int unstored; /* finished runs that wait for the database or for the model's hash
 		       */
 	uint64_t revision; /* grows whenever anything stored changed: lists read again */
@@ -139,6 +140,8 @@ void app_cancel(struct app *);         /* stops what runs; nothing is stored */
 void app_pause(struct app *, bool on); /* no new measurements start */
 bool app_is_paused(const struct app *);
 void app_keep_stop(struct app *); /* m: the shown run leaves the trail */
+
+void app_keep_run(struct app *, int64_t run_id); /* the same for a stored run of a list */
 
 /* Old runs. Opening one shows it and sets the knobs to its own without measuring. */
 void app_open_run(struct app *, int64_t run_id);

@@ -30,6 +30,7 @@ struct app_private {
 	struct run **queue; /* finished runs the database did not take yet */
 	int n_queue;
 	int64_t retry_ns; /* when to try again; 0: not waiting */
+	int64_t open_ns;  /* when to try again to open a busy database; 0: not waiting */
 
 	struct knobs undo[UNDO_DEPTH];
 	int n_undo, at_undo; /* undo[at_undo] is the present */

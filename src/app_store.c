@@ -1,5 +1,6 @@
 /* The controller and the database: nothing here waits, nothing that was measured is lost.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,12 @@ static bool can_store(const struct app *app)
 	return app->store && !app->opt.readonly && !store_is_readonly(app->store);
 }
 
+/* It can, or it will once the database is free. */
+static bool will_store(const struct app *app)
+{
+	return can_store(app) || (app->private->open_ns && !app->opt.readonly);
+}
+
 static enum err put(struct app *app, struct run *run)
 {
 	enum err e = OK;
@@ -39,8 +46,11 @@ static enum err put(struct app *app, struct run *run)
 				  app->session_uid);
 	if (e)
 		return e;
-	run->session = run_str(run, app->session_uid);
-	return store_put(app->store, app->session_id, run);
+	e = store_put(app->store, app->session_id, run);
+	if (!e && run->session)
+		snprintf(app->session_name, sizeof(app->session_name), "%s",
+			 run->session);
+	return e;
 }
 
 /* A stored run may be on the screen: it learns its number. */
@@ -79,6 +89,8 @@ bool app_store_retry(struct app *app, bool now)
 {
 	struct app_private *p = app->private;
 	bool waited = p->retry_ns != 0, changed = false;
+	if (p->open_ns && (now || clock_now_ns() >= p->open_ns))
+		app_open_store(app);
 	if (!p->n_queue || !can_store(app) || (!now && clock_now_ns() < p->retry_ns))
 		return false;
 	p->retry_ns = 0;
@@ -101,7 +113,7 @@ bool app_store_retry(struct app *app, bool now)
 void app_store_run(struct app *app, struct run *run)
 {
 	struct app_private *p = app->private;
-	if (!can_store(app)) {
+	if (!will_store(app)) {
 		run_free(run);
 		return;
 	}

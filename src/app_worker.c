@@ -9,8 +9,9 @@
 #include "base/str.h"
 #include "profiler/stats.h"
 
-#define QUICK_DEATH_NS 10000000000 /* a worker that lives shorter than this died early   \
-				    */
+#define QUICK_DEATH_NS                                                                   \
+	10000000000 /* a worker that lives shorter than this died early                  \
+		     */
 #define MAX_DEATHS 3
 #define SCREEN_BUDGET_S 4 /* of one measurement: a person waits for it */
 

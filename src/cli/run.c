@@ -34,11 +34,7 @@ static enum err put(struct target *t, const struct options *o, struct run *run)
 	enum err e = OK;
 	if (!t->session_id)
 		e = store_session(t->store, o->session, &t->session_id, t->session_uid);
-	if (!e) {
-		run->session = run_str(run, t->session_uid);
-		e = store_put(t->store, t->session_id, run);
-	}
-	return e;
+	return e ? e : store_put(t->store, t->session_id, run);
 }
 
 static struct command make_command(const struct options *o)
