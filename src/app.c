@@ -353,6 +353,12 @@ void app_measure_again(struct app *app)
 
 void app_cancel(struct app *app)
 {
+	if (app->private->purpose == FOR_LOAD) {
+		app_cancel_load(app);
+		return;
+	}
+	if (app->private->purpose == FOR_NOTHING)
+		return;
 	app_forget_job(app);
 	app->private->failed_here = true; /* not again by itself */
 	app_say(app, APP_INFO, "cancelled; r measures again");

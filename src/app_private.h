@@ -39,9 +39,10 @@ struct app_private {
 /* app_worker.c */
 enum err app_start_worker(struct app *) MUST_CHECK;
 void app_ask_estimate(struct app *);
-void app_forget_job(struct app *); /* tells the worker that nobody waits any more */
-bool app_pump(struct app *);       /* reads the worker; true: something visible changed */
-bool app_start_due(struct app *);  /* starts what is due */
+void app_cancel_load(struct app *); /* its answer is an error, after the op at work */
+void app_forget_job(struct app *);  /* tells the worker that nobody waits any more */
+bool app_pump(struct app *);      /* reads the worker; true: something visible changed */
+bool app_start_due(struct app *); /* starts what is due */
 
 /* app_store.c */
 void app_open_store(struct app *);

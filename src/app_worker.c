@@ -100,6 +100,11 @@ void app_ask_estimate(struct app *app)
 	send_command(app, COMMAND_ESTIMATE, p->estimate_id, &app->knobs);
 }
 
+void app_cancel_load(struct app *app)
+{
+	send_command(app, COMMAND_CANCEL, app->private->job_id, NULL);
+}
+
 void app_forget_job(struct app *app)
 {
 	struct app_private *p = app->private;
@@ -262,11 +267,14 @@ static void on_error(struct app *app, const struct event *ev)
 		end_job(app);
 		return;
 	}
-	app_say(app, APP_ERROR, "%s", message);
+	bool was_load = p->purpose == FOR_LOAD;
+	if (ev->code == ERR_CANCELLED)
+		app_say(app, APP_INFO, "loading was cancelled; r loads again");
+	else
+		app_say(app, APP_ERROR, "%s", message);
 	if (ev->code != ERR_USAGE)
 		store_failure(app, message);
 	p->failed_here = true;
-	bool was_load = p->purpose == FOR_LOAD;
 	end_job(app);
 	if (was_load)
 		app->phase = APP_BROKEN;
@@ -275,9 +283,12 @@ static void on_error(struct app *app, const struct event *ev)
 static void on_done(struct app *app)
 {
 	struct app_private *p = app->private;
+	bool calibrated = p->purpose == FOR_LOAD;
 	p->loaded = true;
 	p->deaths = 0;
 	end_job(app);
+	if (calibrated && !app->result) /* an earlier estimate had no rates to stand on */
+		app_ask_estimate(app);
 }
 
 static void on_estimate(struct app *app, struct event *ev)

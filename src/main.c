@@ -1,10 +1,24 @@
-/* argv -> subcommand; without one, the screen. The only place that turns errors into text
- * and an exit status. */
+/*
+ * argv -> subcommand; without one, the screen. The only place that turns errors into text
+ * and an exit status.
+ */
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "app.h"
+#include "base/str.h"
 #include "cli/command.h"
+#include "cli/options.h"
+#include "models/input.h"
+#include "models/preset.h"
+#include "tensor/model_source.h"
+#include "ui/ui.h"
+
+#define SCREEN_OPTIONS                                                                   \
+	(OPTIONS_MODEL | OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_SESSION |             \
+	 OPTIONS_WORKER | OPTIONS_SCREEN)
 
 static const struct command_line *find(const char *name)
 {
@@ -18,28 +32,97 @@ static void print_help(void)
 {
 	printf("usage: sparsetop [-m MODEL] [-i IMAGE...] [knobs]     the screen\n");
 	for (int i = 0; command_lines[i]; i++)
-		printf("       sparsetop %-42s %s\n", command_lines[i]->synopsis,
+		printf("       sparsetop %-50s %s\n", command_lines[i]->synopsis,
 		       command_lines[i]->help);
 	printf("\nMODEL is a preset (sparsetop models), a folder with config.json, a "
 	       "checkpoint\n"
 	       "file, or owner/name in the local hub cache. COMMAND --help tells the "
-	       "rest.\n");
+	       "rest.\n\n"
+	       "options of the screen:\n");
+	options_print_help(SCREEN_OPTIONS);
+}
+
+/*
+ * What can be found out in a millisecond is said before the screen opens. With a worker
+ * somewhere else the paths are that machine's.
+ */
+static enum err check_paths(const struct options *o)
+{
+	struct model_source source = { 0 };
+	struct input_list list = { 0 };
+	if (o->worker)
+		return OK;
+	enum err e =
+		preset_by_name(o->model) ? OK : model_source_resolve(o->model, &source);
+	if (!e)
+		e = input_list_make(
+			&(struct input_source){ o->images, o->n_images, o->exif }, &list);
+	model_source_release(&source);
+	input_list_release(&list);
+	return e;
+}
+
+static enum err run_screen(const struct options *o)
+{
+	struct app *app;
+	const struct app_options opt = {
+		.model = o->model,
+		.images = (const char *const *)o->images,
+		.n_images = o->n_images,
+		.exif = o->exif,
+		.knobs = o->knobs,
+		.db = o->db,
+		.session = o->session,
+		.worker = o->worker,
+		.budget_s = o->budget_s,
+		.noise = o->noise,
+		.samples = o->samples,
+		.warmup = o->warmup,
+		.readonly = o->readonly || o->no_store,
+	};
+	const struct ui_options ui = {
+		.ascii = o->ascii,
+		.no_mouse = o->no_mouse,
+		.plain = o->plain,
+	};
+	enum err e = app_create(&opt, &app);
+	if (e)
+		return e;
+	e = ui_run(app, &ui);
+	app_free(app);
+	return e;
+}
+
+static enum err screen(int argc, char **argv)
+{
+	struct options o;
+	enum err e = options_parse(&o, SCREEN_OPTIONS, argc, argv);
+	if (e)
+		return e;
+	if (o.help) {
+		print_help();
+	} else {
+		e = check_paths(&o);
+		if (!e)
+			e = run_screen(&o);
+	}
+	options_release(&o);
+	return e;
 }
 
 static enum err dispatch(int argc, char **argv)
 {
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		print_help();
-		return OK;
-	}
+	char shown[80];
 	if (argc > 1 && !strcmp(argv[1], "--version"))
 		return find("version")->run(1, argv);
 	const struct command_line *c = argc > 1 ? find(argv[1]) : NULL;
 	if (c)
 		return c->run(argc - 1, argv + 1);
 	if (argc > 1 && argv[1][0] != '-')
-		return err_set(ERR_USAGE, "%s is not a command; try --help", argv[1]);
-	return err_set(ERR_USAGE, "the screen is not built yet");
+		return err_set(
+			ERR_USAGE, "%s is not a command; try --help",
+			str_escaped(shown, sizeof(shown), argv[1], strlen(argv[1])));
+	return screen(argc, argv);
 }
 
 int main(int argc, char **argv)

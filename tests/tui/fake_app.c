@@ -1,0 +1,652 @@
+/*
+ * app.h without a worker, a model or a database: a ViT of twelve blocks whose times
+ * follow from the knobs by arithmetic, a clock that stands still, and a store of a few
+ * sessions. A change of a knob gives an estimate at once and, FAKE_MEASURE_MS later
+ * (environment; unset: never), the result. So the same keys always give the same screen.
+ */
+#include "fake_app.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define TOKENS 196
+#define BLOCKS 12
+#define WIDTH 768
+#define MINUTE_NS 60e9
+
+struct app_private {
+	int measure_ms; /* -1: never */
+	int64_t due_ns; /* when the result comes; 0: none */
+	bool paused;
+	struct knobs undo;
+	bool has_undo;
+};
+
+/* ---- the clock: 2026-11-22 12:00 UTC ---- */
+
+int64_t clock_wall_ns(void) { return INT64_C(1795348800) * 1000000000; }
+
+/* ---- a run ---- */
+
+static const struct part {
+	const char *name, *kind;
+	double n, k; /* columns and inner dimension; 0: no matrix product */
+	double ns;   /* for each token, when there is none */
+} parts[] = {
+	{ "ln1", "layernorm", 0, 0, 90 },
+	{ "attn.qkv", "linear", 3 * WIDTH, WIDTH, 0 },
+	{ "attn.sdpa", "attention", 0, 0, 800 },
+	{ "attn.out", "linear", WIDTH, WIDTH, 0 },
+	{ "ln2", "layernorm", 0, 0, 90 },
+	{ "mlp.fc1", "linear", 4 * WIDTH, WIDTH, 0 },
+	{ "mlp.act", "quick_gelu", 0, 0, 200 },
+	{ "mlp.fc2", "linear", WIDTH, 4 * WIDTH, 0 },
+};
+#define PARTS ((int)(sizeof(parts) / sizeof(parts[0])))
+
+struct filler {
+	struct run *run;
+	int next;
+	bool estimate;
+};
+
+static struct layer *add(struct filler *f, int parent, const char *path, const char *name,
+			 const char *kind)
+{
+	struct layer *l = &f->run->layers[f->next++];
+	l->path = run_str(f->run, path);
+	l->name = run_str(f->run, name);
+	l->kind = kind;
+	l->parent = parent;
+	return l;
+}
+
+static void set_leaf(struct filler *f, struct layer *l, const struct part *p,
+		     double tokens)
+{
+	double flops = p->n ? 2 * tokens * p->n * p->k : 20 * tokens * WIDTH;
+	double ns = p->n ? flops / 90 : tokens * p->ns;
+	l->v[METRIC_calls] = 1;
+	l->v[METRIC_wall_ns] = ns;
+	l->v[METRIC_flops] = flops;
+	l->v[METRIC_bytes_read] = 4 * (tokens * (p->n ? p->k : WIDTH) + p->n * p->k);
+	l->v[METRIC_bytes_written] = 4 * tokens * (p->n ? p->n : WIDTH);
+	l->v[METRIC_tokens_in] = l->v[METRIC_tokens_out] = tokens;
+	if (p->n) {
+		l->v[METRIC_m] = tokens;
+		l->v[METRIC_n] = p->n;
+		l->v[METRIC_k] = p->k;
+		l->engine = "openblas";
+	}
+	if (f->estimate)
+		return;
+	l->v[METRIC_wall_min_ns] = ns * 0.97;
+	l->v[METRIC_cpu_ns] = ns * 1.9;
+	l->v[METRIC_minor_faults] = 0;
+	l->v[METRIC_switches] = 0;
+}
+
+static void add_to(double *sum, double v)
+{
+	if (!isnan(v))
+		*sum = isnan(*sum) ? v : *sum + v;
+}
+
+static void add_block(struct filler *f, int block, double tokens)
+{
+	char path[64], name[32];
+	int parent = f->next;
+	snprintf(name, sizeof(name), "blocks.%d", block);
+	struct layer *group = add(f, -1, name, name, "group");
+	for (int i = 0; i < PARTS; i++) {
+		snprintf(path, sizeof(path), "%s.%s", name, parts[i].name);
+		struct layer *l = add(f, parent, path, parts[i].name, parts[i].kind);
+		set_leaf(f, l, &parts[i], tokens);
+		for (int m = 0; m < METRIC_m; m++)
+			if (m != METRIC_tokens_in && m != METRIC_tokens_out)
+				add_to(&group->v[m], l->v[m]);
+		group->v[METRIC_tokens_in] = group->v[METRIC_tokens_out] = tokens;
+	}
+}
+
+static void fill_layers(struct run *run, double kept, bool estimate)
+{
+	static const struct part patch = { "patch_embed", "conv", WIDTH, WIDTH, 0 },
+				 select = { "select.l2", "select", 0, 0, 60 },
+				 head = { "head", "linear", 512, WIDTH, 0 };
+	bool prunes = kept < TOKENS;
+	struct filler f = { run, 0, estimate };
+	run_add_layers(run, 2 + prunes + BLOCKS * (1 + PARTS));
+	set_leaf(&f, add(&f, -1, patch.name, patch.name, patch.kind), &patch, TOKENS);
+	if (prunes)
+		set_leaf(&f, add(&f, -1, select.name, select.name, select.kind), &select,
+			 kept);
+	for (int i = 0; i < BLOCKS; i++)
+		add_block(&f, i, kept + 1);
+	set_leaf(&f, add(&f, -1, head.name, head.name, head.kind), &head, 1);
+}
+
+/* Times around a median; a little noise that is always the same. */
+static void fill_wall(struct run *run, double p50_ns)
+{
+	static const double noise[] = { 0.012, -0.004, 0.003, -0.008, 0.001,
+					0.006, -0.002, 0.009, -0.006, 0,
+					0.002, -0.001, 0.004, -0.003 };
+	int n = (int)(sizeof(noise) / sizeof(noise[0]));
+	double samples[14];
+	for (int i = 0; i < n; i++)
+		samples[i] = p50_ns * (1 + noise[i]);
+	run->wall.samples_ns = run_doubles(run, samples, n);
+	run->wall.n_samples = n;
+	run->wall.n = n;
+	run->wall.warmup = 3;
+	run->wall.p50_ns = p50_ns;
+	run->wall.mean_ns = p50_ns * 1.001;
+	run->wall.min_ns = p50_ns * 0.992;
+	run->wall.max_ns = p50_ns * 1.012;
+	run->wall.sd_ns = p50_ns * 0.005;
+	run->wall.ci95_lo_ns = p50_ns * 0.997;
+	run->wall.ci95_hi_ns = p50_ns * 1.004;
+	run->wall.stopped_by = "noise";
+}
+
+static void fill_env(struct run *run)
+{
+	run->env = (struct run_env){ .host = "bench",
+				     .cpu = "Some CPU @ 2.7 GHz",
+				     .isa = "avx512",
+				     .governor = "ondemand",
+				     .blas_name = "openblas",
+				     .blas_core = "Cooperlake",
+				     .blas_version = "0.3.21",
+				     .os = "Debian 12",
+				     .version = "0.1.0",
+				     .n_cpu = 2,
+				     .threads = 2 };
+	run_warn(run, "governor ondemand");
+}
+
+static void fill_measured(struct run *run, double kept, double sum_ns)
+{
+	fill_wall(run, sum_ns * 1.008);
+	run->whole.p50_ns = run->wall.p50_ns;
+	run->whole.layer_sum_ns = sum_ns;
+	run->whole.overhead_ratio = 1.004;
+	run->memory.peak_rss_bytes = 412.0 * 1024 * 1024;
+	run->memory.model_bytes = 345e6;
+	run->rusage.user_ns = 2e9;
+	run->rusage.minor_faults = 12;
+	run->rusage.major_faults = 0;
+	run->throughput.items_per_s = 1e9 / run->wall.p50_ns;
+	run->throughput.tokens_per_s = (kept + 1) * 1e9 / run->wall.p50_ns;
+	if (kept < TOKENS) {
+		run->fidelity.reference = "keep=1";
+		run->fidelity.cosine = 1 - 0.02 * (1 - kept / TOKENS);
+		run->fidelity.rel_l2 = 0.2 * (1 - kept / TOKENS);
+	}
+	fill_env(run);
+}
+
+static void fill_kept(struct run *run, double kept)
+{
+	double patches[TOKENS];
+	int n = (int)kept;
+	for (int i = 0; i < n; i++)
+		patches[i] = i * TOKENS / n;
+	run->tokens.kept = run_doubles(run, patches, n);
+	run->tokens.n_kept = n;
+}
+
+struct run *fake_run(const struct knobs *knobs, bool estimate)
+{
+	struct run *run = run_create();
+	double kept = (double)knob_kept(TOKENS, knob_num(knobs, KNOB_KEEP)), sum_ns = 0,
+	       flops = 0;
+	run->state = estimate ? RUN_ESTIMATE : RUN_DONE;
+	run->model = (struct run_model){ .name = "clip-vit-b16",
+					 .family = "clip_vit",
+					 .source = "built-in",
+					 .format = "preset",
+					 .sha256 = "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+					 .params = 86.2e6,
+					 .bytes = 345e6,
+					 .random_weights = true };
+	run->input =
+		(struct run_input){ .kind = "scene", .batch = 1, .tokens = TOKENS + 1 };
+	run->device = "cpu";
+	run->knobs = *knobs;
+	run->knob_mask = fake_knob_mask();
+	run->started_ns = (double)clock_wall_ns();
+	fill_layers(run, kept, estimate);
+	for (int i = 0; i < run->n_layers; i++)
+		if (run_layer_is_leaf(run, i)) {
+			sum_ns += run->layers[i].v[METRIC_wall_ns];
+			flops += run->layers[i].v[METRIC_flops];
+		}
+	run->flops.ours = flops;
+	run->memory.peak_activation_bytes = kept * 64 * 1024;
+	run->wall.p50_ns = sum_ns;
+	if (!estimate) {
+		fill_measured(run, kept, sum_ns);
+		if (kept < TOKENS)
+			fill_kept(run, kept);
+	}
+	return run;
+}
+
+/* ---- knobs ---- */
+
+uint64_t fake_knob_mask(void)
+{
+	return KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) | KNOB_BIT(KNOB_PRUNE_AT) |
+	       KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) |
+	       KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE);
+}
+
+static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE, KNOB_THRESHOLD,
+					KNOB_BATCH };
+#define N_SLIDERS ((int)(sizeof(sliders) / sizeof(sliders[0])))
+
+int app_sliders(const struct app *app, enum knob_id *ids, int max)
+{
+	(void)app;
+	int n = N_SLIDERS < max ? N_SLIDERS : max;
+	memcpy(ids, sliders, (size_t)n * sizeof(ids[0]));
+	return n;
+}
+
+const char *app_knob_why_not(const struct app *app, enum knob_id id)
+{
+	(void)app;
+	if (fake_knob_mask() & KNOB_BIT(id))
+		return NULL;
+	return id == KNOB_DOWNSAMPLE ? "not here: a ViT has no scan; mamba models have it"
+				     : "not here: no layer of a ViT takes it";
+}
+
+double app_knob_fraction(const struct app *app, enum knob_id id)
+{
+	const struct knob *k = &knob_table[id];
+	double v = knob_num(&app->knobs, id);
+	if (isnan(v))
+		return 0;
+	return id == KNOB_BATCH ? log2(v) / 12 : (v - k->min) / (k->max - k->min);
+}
+
+static void drop(struct run **run)
+{
+	run_free(*run);
+	*run = NULL;
+}
+
+static void changed(struct app *app, const struct knobs *before)
+{
+	struct app_private *p = app->private;
+	p->undo = *before;
+	p->has_undo = true;
+	drop(&app->result);
+	drop(&app->estimate);
+	drop(&app->opened);
+	app->estimate = fake_run(&app->knobs, true);
+	app->phase = APP_IDLE;
+	p->due_ns = 0;
+	if (p->measure_ms >= 0 && !p->paused) {
+		p->due_ns = clock_now_ns() + p->measure_ms * INT64_C(1000000);
+		app->phase = APP_RUNNING;
+		app->progress = (struct app_progress){ "measuring", 4, 14 };
+	}
+}
+
+static bool set_keep(struct app *app, int64_t kept)
+{
+	struct knobs before = app->knobs;
+	kept = kept < 1 ? 1 : kept > TOKENS ? TOKENS : kept;
+	app->knobs.v[KNOB_KEEP].num = kept == TOKENS ? 1 : knob_keep_for(TOKENS, kept);
+	if (knobs_equal(&before, &app->knobs, fake_knob_mask()))
+		return false;
+	changed(app, &before);
+	return true;
+}
+
+static bool refuse(struct app *app, enum knob_id id)
+{
+	const char *why = app_knob_why_not(app, id);
+	if (why)
+		app_say(app, APP_WARNING, "%s: %s", knob_table[id].option, why);
+	return why != NULL;
+}
+
+static bool step(struct app *app, enum knob_id id, int64_t tokens, int steps)
+{
+	struct knobs before = app->knobs;
+	if (refuse(app, id))
+		return false;
+	if (id == KNOB_KEEP)
+		return set_keep(app,
+				knob_kept(TOKENS, knob_num(&app->knobs, id)) + tokens);
+	double v = knob_num(&app->knobs, id) + steps;
+	if (isnan(v) || v < knob_table[id].min || v > knob_table[id].max)
+		return false;
+	app->knobs.v[id].num = v;
+	changed(app, &before);
+	return true;
+}
+
+bool app_knob_step(struct app *app, enum knob_id id, int steps)
+{
+	return step(app, id, steps, steps);
+}
+
+bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
+{
+	return step(app, id, steps * 20, steps * 10);
+}
+
+bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
+{
+	if (refuse(app, id) || id != KNOB_KEEP)
+		return false;
+	return set_keep(app, (int64_t)lround(at * TOKENS));
+}
+
+bool app_knob_set(struct app *app, enum knob_id id, const char *text)
+{
+	struct knobs before = app->knobs;
+	if (refuse(app, id))
+		return false;
+	if (knobs_set(&app->knobs, id, text) != OK) {
+		app_say(app, APP_ERROR, "%s", err_message());
+		return false;
+	}
+	changed(app, &before);
+	return true;
+}
+
+bool app_knob_select(struct app *app, int direction)
+{
+	for (int i = 0; i < N_SLIDERS; i++)
+		if (sliders[i] == app->knob) {
+			app->knob = sliders[(i + direction + N_SLIDERS) % N_SLIDERS];
+			return true;
+		}
+	return false;
+}
+
+bool app_undo(struct app *app)
+{
+	struct app_private *p = app->private;
+	struct knobs now = app->knobs;
+	if (!p->has_undo)
+		return false;
+	app->knobs = p->undo;
+	changed(app, &now);
+	p->has_undo = false;
+	return true;
+}
+
+bool app_redo(struct app *app)
+{
+	(void)app;
+	return false;
+}
+
+/* ---- the rest of app.h ---- */
+
+static const char *setting(const char *name) { return getenv(name) ? getenv(name) : ""; }
+
+static void load(struct app *app)
+{
+	int side = 64;
+	app->has_model = true;
+	app->model = (struct app_model){ .name = "clip-vit-b16",
+					 .family = "clip_vit",
+					 .format = "preset",
+					 .params = 86.2e6,
+					 .bytes = 345e6,
+					 .random_weights = true,
+					 .knob_mask = fake_knob_mask(),
+					 .tokens = TOKENS,
+					 .picture_width = side,
+					 .picture_height = side };
+	app->model.picture = mem_alloc((size_t)side * (size_t)side * 3);
+	for (int y = 0; y < side; y++)
+		for (int x = 0; x < side; x++) {
+			uint8_t *p = app->model.picture + 3 * (y * side + x);
+			p[0] = (uint8_t)(x * 4);
+			p[1] = (uint8_t)(y * 4);
+			p[2] = (uint8_t)((x ^ y) * 4);
+		}
+}
+
+enum err app_create(const struct app_options *opt, struct app **out)
+{
+	struct app *app = mem_alloc(sizeof(*app));
+	struct app_private *p = app->private = mem_alloc(sizeof(*p));
+	const char *measure = setting("FAKE_MEASURE_MS"), *model = setting("FAKE_MODEL");
+	p->measure_ms = *measure ? atoi(measure) : -1;
+	app->opt = *opt;
+	app->opt.model = *model ? model : "clip-vit-b16";
+	app->knobs = opt->knobs;
+	app->knob = KNOB_KEEP;
+	app->estimate_error = (double)NAN;
+	app->live.p50_ns = app->live.lo_ns = app->live.hi_ns = (double)NAN;
+	app->revision = 1;
+	snprintf(app->worker_devices, sizeof(app->worker_devices),
+		 "cpu; cuda: this build has no CUDA");
+	*out = app;
+	if (!strcmp(setting("FAKE_PHASE"), "starting"))
+		return OK;
+	if (!strcmp(setting("FAKE_PHASE"), "loading")) {
+		app->phase = APP_LOADING;
+		app->progress = (struct app_progress){ "reading weights", 43, 100 };
+		return OK;
+	}
+	if (!strcmp(setting("FAKE_PHASE"), "broken")) {
+		app->phase = APP_BROKEN;
+		app_say(app, APP_ERROR, "a\033[31mb/model: config.json is missing");
+		return OK;
+	}
+	load(app);
+	app->phase = APP_IDLE;
+	app->store =
+		(struct store *)app; /* any address: only the functions below see it */
+	snprintf(app->session_name, sizeof(app->session_name), "2026-11-22 12:00");
+	app->base = fake_run(&app->knobs, false);
+	app->base->id = 12;
+	app->result = fake_run(&app->knobs, false);
+	app->result->id = 12;
+	app->result_stored = app->result_fresh = true;
+	return OK;
+}
+
+void app_free(struct app *app)
+{
+	run_free(app->estimate);
+	run_free(app->result);
+	run_free(app->base);
+	run_free(app->opened);
+	free(app->model.picture);
+	free(app->private);
+	free(app);
+}
+
+int app_fds(const struct app *app, struct pollfd *fds, int max)
+{
+	(void)app;
+	(void)fds;
+	(void)max;
+	return 0;
+}
+
+int app_timeout_ms(const struct app *app)
+{
+	int64_t due = app->private->due_ns, now = clock_now_ns();
+	return !due ? -1 : due <= now ? 0 : (int)((due - now) / 1000000) + 1;
+}
+
+bool app_handle(struct app *app)
+{
+	if (app_timeout_ms(app) != 0)
+		return false;
+	app->private->due_ns = 0;
+	app->result = fake_run(&app->knobs, false);
+	app->result->id = 13;
+	app->result_fresh = app->result_stored = true;
+	app->estimate_error = -0.04;
+	app->phase = APP_IDLE;
+	app->revision++;
+	return true;
+}
+
+void app_measure_again(struct app *app)
+{
+	if (*setting("FAKE_CRASH"))
+		raise(atoi(setting("FAKE_CRASH")));
+	struct knobs same = app->knobs;
+	changed(app, &same);
+}
+
+void app_cancel(struct app *app)
+{
+	if (app->phase != APP_RUNNING)
+		return;
+	app->private->due_ns = 0;
+	app->phase = APP_IDLE;
+	app_say(app, APP_INFO, "cancelled; nothing was stored");
+}
+
+void app_pause(struct app *app, bool on)
+{
+	app->private->paused = on;
+	app_say(app, APP_INFO, on ? "paused: estimates only" : "measuring again");
+}
+
+bool app_is_paused(const struct app *app) { return app->private->paused; }
+
+void app_keep_stop(struct app *app) { app_say(app, APP_INFO, "kept"); }
+void app_keep_run(struct app *app, int64_t id)
+{
+	app_say(app, APP_INFO, "kept run #%lld", (long long)id);
+	app->revision++;
+}
+
+void app_open_run(struct app *app, int64_t id)
+{
+	drop(&app->opened);
+	app->knobs.v[KNOB_KEEP].num = 0.7;
+	app->opened = fake_run(&app->knobs, false);
+	app->opened->id = id;
+	app->opened->started_ns -= 120 * MINUTE_NS;
+}
+
+void app_close_run(struct app *app) { drop(&app->opened); }
+
+const struct run *app_shown(const struct app *app)
+{
+	return app->opened ? app->opened : app->result ? app->result : app->estimate;
+}
+
+double app_speedup(const struct app *app, const struct run *run)
+{
+	return app->base ? app->base->wall.p50_ns / run->wall.p50_ns : (double)NAN;
+}
+
+double app_flops_ratio(const struct app *app, const struct run *run)
+{
+	return app->base ? app->base->flops.ours / run->flops.ours : (double)NAN;
+}
+
+char *app_command_line(const struct app *app)
+{
+	struct str s = STR_INIT;
+	str_add(&s, "sparsetop run -m clip-vit-b16");
+	knobs_command_line(&app->knobs, fake_knob_mask(), &s);
+	return str_detach(&s);
+}
+
+void app_say(struct app *app, enum app_severity severity, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(app->message, sizeof(app->message), fmt, ap);
+	va_end(ap);
+	app->severity = severity;
+	app->message_ns = clock_now_ns();
+}
+
+/* ---- a store of three sessions; the first has 150 runs and a trail ---- */
+
+#define SESSIONS 3
+#define RUNS 150
+
+const char *store_path(const struct store *s)
+{
+	(void)s;
+	return "sessions.db";
+}
+
+enum err store_find_run(struct store *s, const char *selector, int64_t *id)
+{
+	(void)s;
+	*id = atoi(selector);
+	if (*id > 0)
+		return OK;
+	return err_set(ERR_NOTFOUND, "no run is called %s", selector);
+}
+
+enum err session_page(struct store *s, int64_t before_ns, int64_t before_id, int max,
+		      struct session_row *rows, int *n)
+{
+	static const char *const names[] = { "first try", "pruning\033[2J study",
+					     "2026-11-22 12:00" };
+	int64_t from = before_id ? before_id - 1 : SESSIONS;
+	(void)s;
+	(void)before_ns;
+	*n = 0;
+	for (int64_t id = from; id > 0 && *n < max; id--) {
+		struct session_row *r = &rows[(*n)++];
+		*r = (struct session_row){ .id = id,
+					   .runs = RUNS,
+					   .trail = id == 3 ? 14 : 0 };
+		snprintf(r->name, sizeof(r->name), "%s", names[id - 1]);
+		snprintf(r->model, sizeof(r->model), "clip-vit-b16");
+		r->created_ns = clock_wall_ns() - (int64_t)((double)(4 - id) * 3600e9);
+		r->last_ns = r->created_ns + (int64_t)600e9;
+	}
+	return OK;
+}
+
+enum err session_run_page(struct store *s, int64_t session, bool trail, int64_t before_ns,
+			  int64_t before_id, int max, struct run_row *rows, int *n)
+{
+	int64_t from = before_id ? before_id - 1 : RUNS;
+	(void)s;
+	(void)before_ns;
+	*n = 0;
+	for (int64_t id = from; id > 0 && *n < max; id--) {
+		bool stop = session == 3 && id % 10 == 5;
+		if (stop && !trail)
+			continue;
+		struct run_row *r = &rows[(*n)++];
+		*r = (struct run_row){ .id = id, .session_id = session, .trail = stop };
+		r->started_ns = clock_wall_ns() - (RUNS + 1 - id) * (int64_t)MINUTE_NS;
+		r->keep = (double)(id % 9 + 1) / 10;
+		r->kept = floor(r->keep * TOKENS);
+		r->cosine = 0.9 + r->keep / 10;
+		r->p50_ns = 100e6 * r->keep;
+		r->batch = 1;
+		snprintf(r->model, sizeof(r->model), "clip-vit-b16");
+		snprintf(r->device, sizeof(r->device), "cpu");
+		snprintf(r->state, sizeof(r->state), id == 148 ? "failed" : "done");
+		if (id == 148)
+			snprintf(r->error, sizeof(r->error), "out of memory");
+		snprintf(r->knobs, sizeof(r->knobs), "keep=%.1f method=l2 batch=1",
+			 r->keep);
+	}
+	return OK;
+}

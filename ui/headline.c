@@ -1,0 +1,248 @@
+#include "ui/headline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/format.h"
+
+/* ---- what runs ---- */
+
+static void running_state(const struct app *app, const struct canvas *c, char *buf,
+			  size_t size)
+{
+	const struct app_live *live = &app->live;
+	const struct app_progress *p = &app->progress;
+	struct str s = STR_INIT;
+	char what[48];
+	str_addf(&s, "RUN%s", app->measuring_base ? " base" : "");
+	if (p->total > 0)
+		str_addf(&s, " %.0f/%.0f", p->done, p->total);
+	else if (p->what[0])
+		str_addf(&s, " %s",
+			 str_escaped(what, sizeof(what), p->what, strlen(p->what)));
+	double half = (live->hi_ns - live->lo_ns) / 2 / live->p50_ns;
+	if (!isnan(half))
+		str_addf(&s, " %s%.1f%%", canvas_glyph(c, GLYPH_PLUS_MINUS), half * 100);
+	double eta = (p->total - p->done) * live->p50_ns / 1e9;
+	if (live->n && p->total > 0 && eta >= 0.5)
+		str_addf(&s, " eta %.0fs", eta);
+	snprintf(buf, size, "%s", str_get(&s));
+	str_release(&s);
+}
+
+void headline_state(const struct app *app, const struct canvas *c, char *buf, size_t size)
+{
+	const struct app_progress *p = &app->progress;
+	char what[48];
+	switch (app->phase) {
+	case APP_STARTING:
+		snprintf(buf, size, "starting");
+		break;
+	case APP_LOADING:
+		str_escaped(what, sizeof(what), p->what, strlen(p->what));
+		if (p->total > 0)
+			snprintf(buf, size, "LOAD %s %.0f%%", what,
+				 100 * p->done / p->total);
+		else
+			snprintf(buf, size, "LOAD %s", what);
+		break;
+	case APP_RUNNING:
+		running_state(app, c, buf, size);
+		break;
+	case APP_BROKEN:
+		snprintf(buf, size, "NO MODEL");
+		break;
+	default:
+		snprintf(buf, size, app_is_paused(app) ? "PAUSED" : "idle");
+	}
+}
+
+/* ---- what it is about ---- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static void add_input(const struct app *app, const struct run *run, struct parts *p)
+{
+	char name[80];
+	const char *source = run && run->input.source ? run->input.source : NULL;
+	const char *kind = run && run->input.kind ? run->input.kind : NULL;
+	if (!source && !kind && app->opt.n_images > 0)
+		source = app->opt.images[0];
+	if (source)
+		parts_add(p, 3, STYLE_NORMAL, "%s",
+			  format_name(base_name(source), name, sizeof(name)));
+	else if (kind)
+		parts_add(p, 3, STYLE_NORMAL, "%s",
+			  format_name(kind, name, sizeof(name)));
+}
+
+static void add_device(const struct run *run, struct parts *p)
+{
+	char device[32], blas[32];
+	if (!run || !run->device)
+		return;
+	parts_add(p, 2, STYLE_NORMAL, "%s",
+		  format_name(run->device, device, sizeof(device)));
+	if (run->env.blas_name)
+		parts_join(p, 4, STYLE_NORMAL, "%s",
+			   format_name(run->env.blas_name, blas, sizeof(blas)));
+	if (!isnan(run->env.threads))
+		parts_join(p, 2, STYLE_NORMAL, "t%.0f", run->env.threads);
+}
+
+void headline_subject(const struct app *app, struct parts *p)
+{
+	const struct run *run = app_shown(app);
+	const char *model = app->has_model ? app->model.name : app->opt.model;
+	char name[130];
+	if (app->opened && run && run->model.name)
+		model = run->model.name;
+	parts_add(p, 0, STYLE_BOLD, "%s", format_name(model, name, sizeof(name)));
+	if (app->has_model && app->model.random_weights && !app->opened)
+		parts_join(p, 5, STYLE_DIM, "(random weights)");
+	add_input(app, run, p);
+	add_device(run, p);
+	if (app->opened)
+		parts_add(p, 1, STYLE_WARN | STYLE_BOLD, "OLD RUN #%lld",
+			  (long long)app->opened->id);
+	else if (app->base && app->base->id)
+		parts_add(p, 3, STYLE_NORMAL, "base #%lld", (long long)app->base->id);
+}
+
+/* ---- figures ---- */
+
+/* Every technique off. */
+static bool is_base(const struct run *run)
+{
+	struct knobs knobs = run->knobs, base = knobs_base(&run->knobs);
+	knobs_resolve_method(&knobs);
+	knobs_resolve_method(&base);
+	return knobs_equal(&knobs, &base, run->knob_mask);
+}
+
+/* Times of the run: measured, coming in, or estimated. */
+struct timing {
+	double p50_ns, lo_ns, hi_ns;
+	bool estimate, live;
+};
+
+static struct timing timing_of(const struct app *app, const struct run *run)
+{
+	const struct app_live *live = &app->live;
+	bool estimate = !run || run->state == RUN_ESTIMATE;
+	if (estimate && app->phase == APP_RUNNING && !app->measuring_base && live->n > 0)
+		return (struct timing){ live->p50_ns, live->lo_ns, live->hi_ns, false,
+					true };
+	struct timing t = { (double)NAN, (double)NAN, (double)NAN, estimate, false };
+	if (run) {
+		t.p50_ns = run->wall.p50_ns;
+		t.lo_ns = run->wall.ci95_lo_ns;
+		t.hi_ns = run->wall.ci95_hi_ns;
+	}
+	return t;
+}
+
+static void add_time(const struct canvas *c, const struct timing *t, struct parts *p)
+{
+	char ms[16];
+	unsigned style = t->estimate ? STYLE_DIM : STYLE_BOLD;
+	parts_add(p, 0, style, "%s%s ms", t->estimate ? "~" : "",
+		  format_ms(t->p50_ns, ms, sizeof(ms)));
+	if (!isnan(t->hi_ns - t->lo_ns) && !t->estimate)
+		parts_join(p, 1, STYLE_NORMAL, "%s%.2g",
+			   canvas_glyph(c, GLYPH_PLUS_MINUS),
+			   (t->hi_ns - t->lo_ns) / 2e6);
+}
+
+/* Words for whether the two intervals touch. Unpaired: the base ran at another time. */
+static void add_verdict(const struct run *base, const struct timing *t, struct parts *p)
+{
+	if (!base || t->estimate || isnan(t->lo_ns) || isnan(base->wall.ci95_lo_ns))
+		return;
+	if (t->hi_ns < base->wall.ci95_lo_ns)
+		parts_join(p, 1, STYLE_GOOD | STYLE_BOLD, "FAST");
+	else if (t->lo_ns > base->wall.ci95_hi_ns)
+		parts_join(p, 1, STYLE_BAD | STYLE_BOLD, "SLOW");
+	else
+		parts_join(p, 1, STYLE_NORMAL, "AMBG");
+}
+
+static void add_ratios(const struct app *app, const struct run *run,
+		       const struct timing *t, struct parts *p)
+{
+	unsigned style = t->estimate ? STYLE_DIM : STYLE_NORMAL;
+	double speedup = t->live && app->base ? app->base->wall.p50_ns / t->p50_ns
+					      : app_speedup(app, run);
+	double flops = app_flops_ratio(app, run);
+	if (is_base(run)) {
+		parts_join(p, 0, style, "base");
+		return;
+	}
+	if (!isnan(speedup)) {
+		parts_join(p, 0, t->estimate ? STYLE_DIM : STYLE_BOLD, "~%.2fx", speedup);
+		add_verdict(app->base, t, p);
+	}
+	if (!isnan(flops))
+		parts_add(p, 2, style, "FLOPs %.2fx", flops);
+	if (!isnan(flops) && !isnan(speedup) && flops > 1.005)
+		parts_join(p, 4, style, "realised %.0f%%", 100 * speedup / flops);
+}
+
+static void add_fidelity(const struct app *app, const struct run *run, struct parts *p)
+{
+	char cosine[16];
+	bool random = run->model.random_weights ||
+		      (app->has_model && app->model.random_weights);
+	if (isnan(run->fidelity.cosine))
+		return;
+	parts_add(p, 2, STYLE_NORMAL, "cos %s",
+		  format_cosine(run->fidelity.cosine, cosine, sizeof(cosine)));
+	if (random)
+		parts_join(p, 2, STYLE_DIM, "(random)");
+}
+
+static void add_memory(const struct run *run, unsigned style, struct parts *p)
+{
+	char text[16];
+	if (!isnan(run->memory.peak_rss_bytes))
+		parts_add(p, 3, style, "rss %s",
+			  format_bytes(run->memory.peak_rss_bytes, text, sizeof(text)));
+	else if (!isnan(run->memory.peak_activation_bytes))
+		parts_add(p, 3, style, "act %s",
+			  format_bytes(run->memory.peak_activation_bytes, text,
+				       sizeof(text)));
+}
+
+static void add_origin(const struct app *app, const struct run *run, struct parts *p)
+{
+	char age[24];
+	if (run->state == RUN_DONE && (app->opened || !app->result_fresh))
+		parts_add(p, 5, STYLE_DIM, "%s ago",
+			  format_age(run->started_ns, age, sizeof(age)));
+	else if (run->state == RUN_DONE && !isnan(app->estimate_error))
+		parts_add(p, 6, STYLE_DIM, "est. %+.0f%%", app->estimate_error * 100);
+}
+
+void headline_parts(const struct app *app, const struct canvas *c, struct parts *p)
+{
+	const struct run *run = app_shown(app);
+	struct timing t = timing_of(app, run);
+	if (!run) {
+		parts_add(p, 0, STYLE_DIM, "-- ms");
+		return;
+	}
+	if (run->state == RUN_FAILED) {
+		parts_add(p, 0, STYLE_BAD | STYLE_BOLD, "FAILED");
+		return;
+	}
+	add_time(c, &t, p);
+	add_ratios(app, run, &t, p);
+	add_fidelity(app, run, p);
+	add_memory(run, t.estimate ? STYLE_DIM : STYLE_NORMAL, p);
+	add_origin(app, run, p);
+}

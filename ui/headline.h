@@ -1,0 +1,16 @@
+/* The lines of figures at the top: what runs, and what came of it. */
+#ifndef UI_HEADLINE_H
+#define UI_HEADLINE_H
+
+#include "app.h"
+#include "ui/canvas.h"
+#include "ui/widgets/parts.h"
+
+/* "RUN 14/30 ±0.6% eta 3s", "loading: reading weights 43%", "idle". */
+void headline_state(const struct app *, const struct canvas *, char *buf, size_t size);
+/* Milliseconds, speed-up, FLOPs ratio, cosine, memory of the run on the screen. */
+void headline_parts(const struct app *, const struct canvas *, struct parts *);
+/* Model, input, device, base. */
+void headline_subject(const struct app *, struct parts *);
+
+#endif

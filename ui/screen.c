@@ -1,0 +1,328 @@
+#include "ui/screen.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ui/format.h"
+#include "ui/headline.h"
+#include "ui/layout.h"
+#include "ui/widgets/parts.h"
+#include "ui/widgets/picture.h"
+#include "ui/widgets/slider.h"
+
+#define SIDE_PICTURE_HEIGHT 24 /* at most, of the picture beside the view */
+
+/* ---- top ---- */
+
+static void draw_strip(const struct app *app, struct canvas *c)
+{
+	struct parts subject = { .n = 0 };
+	char state[96];
+	headline_state(app, c, state, sizeof(state));
+	int w = canvas_text_width(c, state), left = c->width - w - 3;
+	bool busy = app->phase == APP_RUNNING || app->phase == APP_LOADING;
+	unsigned style = app->phase == APP_BROKEN ? STYLE_BAD | STYLE_BOLD
+			 : busy                   ? STYLE_ACCENT | STYLE_BOLD
+						  : STYLE_DIM;
+	headline_subject(app, &subject);
+	parts_draw(&subject, c, 1, 0, left);
+	canvas_text(c, c->width - w - 1, 0, w, style, state);
+}
+
+static void draw_notice(const struct app *app, struct canvas *c, int from)
+{
+	const struct run *run = app_shown(app);
+	char text[200], warning[160];
+	if (app->unstored)
+		snprintf(text, sizeof(text), "! %d not stored yet", app->unstored);
+	else if (run && run->n_warnings)
+		snprintf(text, sizeof(text), "! %s",
+			 format_name(run->warnings[0], warning, sizeof(warning)));
+	else
+		return;
+	int room = c->width - from - 3, w = canvas_text_width(c, text);
+	w = w < room ? w : room;
+	canvas_field(c, c->width - w - 1, 1, w, STYLE_WARN, text);
+}
+
+static void draw_tabs(struct ui *ui, struct canvas *c)
+{
+	int x = 1;
+	for (int i = 0; i < ui->n_views; i++) {
+		char label[48];
+		ui->layout.tab_x[i] = x;
+		snprintf(label, sizeof(label), " %d %s ", i + 1, views[i]->title);
+		x += canvas_text(c, x, 1, -1,
+				 i == ui->active ? STYLE_REVERSE | STYLE_BOLD
+						 : STYLE_NORMAL,
+				 label);
+	}
+	ui->layout.tab_x[ui->n_views] = x;
+	draw_notice(ui->app, c, x);
+}
+
+/* ---- sliders ---- */
+
+static void step_hint(enum knob_id id, char *buf, size_t size)
+{
+	char down[8], up[8], less[8], more[8];
+	keymap_key(REQ_KNOB_DOWN, false, down, sizeof(down));
+	keymap_key(REQ_KNOB_UP, false, up, sizeof(up));
+	keymap_key(REQ_KNOB_DOWN_LARGE, false, less, sizeof(less));
+	keymap_key(REQ_KNOB_UP_LARGE, false, more, sizeof(more));
+	if (id == KNOB_KEEP)
+		snprintf(buf, size, "%s %s 1 token  %s %s 10%%", down, up, less, more);
+	else
+		snprintf(buf, size, "%s %s step", down, up);
+}
+
+static void slider_note(const struct app *app, enum knob_id id, const char *why,
+			char *buf, size_t size)
+{
+	char hint[64] = "", reason[160];
+	if (why) {
+		str_escaped(reason, sizeof(reason), why, strlen(why));
+		snprintf(buf, size, "%s", reason);
+		return;
+	}
+	if (id == app->knob)
+		step_hint(id, hint, sizeof(hint));
+	if (id == KNOB_KEEP && app->has_model && app->model.tokens > 0)
+		snprintf(buf, size, "%lld/%lld tokens   %s",
+			 (long long)knob_kept(app->model.tokens,
+					      knob_num(&app->knobs, id)),
+			 (long long)app->model.tokens, hint);
+	else
+		snprintf(buf, size, "%s", hint);
+}
+
+static void draw_sliders(const struct ui *ui, struct canvas *c)
+{
+	const struct app *app = ui->app;
+	const struct layout *l = &ui->layout;
+	for (int i = 0; i < l->n_sliders; i++) {
+		enum knob_id id = l->sliders[i];
+		const char *why = app_knob_why_not(app, id);
+		char value[KNOB_TEXT_SIZE], shown[KNOB_TEXT_SIZE], note[200];
+		knobs_get(&app->knobs, id, value);
+		slider_note(app, id, why, note, sizeof(note));
+		struct slider s = { .label = knob_table[id].symbol,
+				    .value = str_escaped(shown, sizeof(shown), value,
+							 strlen(value)),
+				    .note = note,
+				    .fraction = app_knob_fraction(app, id),
+				    .selected = id == app->knob,
+				    .disabled = why != NULL };
+		slider_draw(c, 0, l->sliders_y + i, c->width, &s);
+	}
+}
+
+/* ---- bottom ---- */
+
+/* What a message of little weight lasts. */
+static unsigned message_style(enum app_severity severity)
+{
+	switch (severity) {
+	case APP_ERROR:
+		return STYLE_BAD | STYLE_BOLD;
+	case APP_WARNING:
+		return STYLE_WARN;
+	default:
+		return STYLE_NORMAL;
+	}
+}
+
+static void draw_message(struct ui *ui, struct canvas *c, int y, int *cursor_x)
+{
+	const struct app *app = ui->app;
+	char text[700];
+	if (ui->prompt.open) {
+		*cursor_x = prompt_draw(&ui->prompt, c, 1, y, c->width - 1);
+		return;
+	}
+	if (app->message[0]) {
+		const char *mark = app->severity == APP_ERROR ? "error: " : "";
+		snprintf(text, sizeof(text), "%s", mark);
+		size_t n = strlen(text);
+		str_escaped(text + n, sizeof(text) - n, app->message,
+			    strlen(app->message));
+		canvas_field(c, 1, y, c->width - 2, message_style(app->severity), text);
+	} else if (app->opened) {
+		char age[24], key[16];
+		canvas_printf(c, 1, y, STYLE_NORMAL,
+			      "a run of %s ago; %s comes back to the present",
+			      format_age(app->opened->started_ns, age, sizeof(age)),
+			      keymap_key(REQ_LEAVE, false, key, sizeof(key)));
+	}
+}
+
+struct bar_entry {
+	uint32_t code;
+	enum request request;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct bar_entry *x = a, *y = b;
+	return (x->code > y->code) - (x->code < y->code);
+}
+
+static void draw_keys(struct canvas *c, int y)
+{
+	struct bar_entry entries[REQ_COUNT];
+	size_t n = 0;
+	int x = 0;
+	for (int r = REQ_NONE + 1; r < REQ_COUNT; r++) {
+		char key[16];
+		if (!request_table[r].bar)
+			continue;
+		keymap_key((enum request)r, true, key, sizeof(key));
+		entries[n].request = (enum request)r;
+		entries[n++].code = keymap_parse(key, strlen(key));
+	}
+	qsort(entries, n, sizeof(entries[0]), compare_entries);
+	for (size_t i = 0; i < n; i++) {
+		char key[16], label[24];
+		keymap_key(entries[i].request, true, key, sizeof(key));
+		snprintf(label, sizeof(label), "%-6s",
+			 request_table[entries[i].request].bar);
+		x += canvas_text(c, x, y, -1, STYLE_NORMAL, key);
+		x += canvas_text(c, x, y, -1, STYLE_REVERSE, label);
+		x++;
+	}
+}
+
+/* ---- the second pane ---- */
+
+static int side_view(const struct ui *ui)
+{
+	const char *want = ui->active == 0 ? "env" : "layers";
+	for (int i = 0; i < ui->n_views; i++)
+		if (!strcmp(views[i]->name, want) && i != ui->active)
+			return i;
+	return 0;
+}
+
+/* The patches of the model's square grid that stay; NULL: unknown. The caller frees. */
+static bool *kept_patches(const struct app *app, const struct run *run, int *side)
+{
+	int64_t n = app->model.tokens;
+	*side = (int)lround(sqrt((double)(n > 0 ? n : 0)));
+	if (!run || !run->tokens.n_kept || !run->tokens.kept || n <= 0 ||
+	    (int64_t)*side * *side != n)
+		return NULL;
+	bool *bright = mem_alloc((size_t)n * sizeof(bool));
+	for (int i = 0; i < run->tokens.n_kept; i++) {
+		double at = run->tokens.kept[i];
+		if (at >= 0 && at < (double)n)
+			bright[(int)at] = true;
+	}
+	return bright;
+}
+
+/* Rows it took. */
+static int draw_picture(const struct app *app, struct canvas *c)
+{
+	const struct run *run = app_shown(app);
+	struct picture p = { .rgb = app->model.picture,
+			     .width = app->model.picture_width,
+			     .height = app->model.picture_height };
+	if (!p.rgb || !c->colors || c->ascii || c->plain || c->height < 30 || app->opened)
+		return 0;
+	int rows =
+		c->height / 2 < SIDE_PICTURE_HEIGHT ? c->height / 2 : SIDE_PICTURE_HEIGHT;
+	bool *bright = kept_patches(app, run, &p.patches_x);
+	p.patches_y = p.patches_x;
+	p.bright = bright;
+	picture_draw(c, 1, 0, c->width - 2, rows, &p);
+	int width = 2 * rows < c->width - 2 ? 2 * rows : c->width - 2;
+	if (bright)
+		canvas_printf(c, width + 3, 0, STYLE_NORMAL, "%d of %lld patches",
+			      run->tokens.n_kept, (long long)app->model.tokens);
+	else
+		canvas_text(c, width + 3, 0, -1, STYLE_NORMAL, "what the model sees");
+	free(bright);
+	return rows + 1;
+}
+
+static void draw_side(struct ui *ui, struct canvas *c)
+{
+	const struct layout *l = &ui->layout;
+	if (!l->side_width)
+		return;
+	canvas_vline(c, l->side_x - 1, l->body_y, l->body_height, STYLE_DIM);
+	struct canvas side =
+		canvas_window(c, l->side_x, l->body_y, l->side_width, l->body_height);
+	int used = draw_picture(ui->app, &side);
+	struct canvas rest =
+		canvas_window(&side, 0, used, side.width, side.height - used);
+	int i = side_view(ui);
+	views[i]->draw(ui->view_state[i], ui->app, &rest, false);
+}
+
+/* ---- all of it ---- */
+
+static void draw_small(struct ui *ui, struct canvas *c, int *cursor_x, int *cursor_y)
+{
+	const struct app *app = ui->app;
+	struct parts figures = { .n = 0 }, subject = { .n = 0 };
+	char state[96];
+	headline_parts(app, c, &figures);
+	headline_subject(app, &subject);
+	headline_state(app, c, state, sizeof(state));
+	parts_draw(&figures, c, 0, 0, c->width);
+	canvas_text(c, 0, 1, -1, STYLE_NORMAL, state);
+	parts_draw(&subject, c, 0, 2, c->width);
+	canvas_printf(c, 0, 4, STYLE_DIM, "%dx%d is too small for the rest:", c->width,
+		      c->height);
+	canvas_printf(c, 0, 5, STYLE_DIM, "make it %dx%d", UI_MIN_WIDTH, UI_MIN_HEIGHT);
+	*cursor_y = c->height - 1;
+	draw_message(ui, c, *cursor_y, cursor_x);
+}
+
+void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
+{
+	struct canvas *c = &ui->canvas;
+	struct layout *l = &ui->layout;
+	struct parts figures = { .n = 0 };
+	*cursor_x = -1;
+	canvas_clear(c);
+	layout_make(l, ui->app, c->width, c->height);
+	if (l->small) {
+		draw_small(ui, c, cursor_x, cursor_y);
+		return;
+	}
+	draw_strip(ui->app, c);
+	draw_tabs(ui, c);
+	draw_sliders(ui, c);
+	headline_parts(ui->app, c, &figures);
+	parts_draw(&figures, c, 1, l->headline_y, c->width - 2);
+	struct canvas body =
+		canvas_window(c, 0, l->body_y, l->body_width, l->body_height);
+	if (ui->panel.open)
+		knob_panel_draw(&ui->panel, ui->app, &body);
+	else
+		views[ui->active]->draw(ui->view_state[ui->active], ui->app, &body, true);
+	draw_side(ui, c);
+	*cursor_y = l->message_y;
+	draw_message(ui, c, l->message_y, cursor_x);
+	if (l->keys_y >= 0)
+		draw_keys(c, l->keys_y);
+}
+
+int screen_tab_at(const struct ui *ui, int x, int y)
+{
+	for (int i = 0; y == 1 && i < ui->n_views && !ui->layout.small; i++)
+		if (x >= ui->layout.tab_x[i] && x < ui->layout.tab_x[i + 1])
+			return i;
+	return -1;
+}
+
+int screen_slider_at(const struct ui *ui, int y)
+{
+	int i = y - ui->layout.sliders_y;
+	return !ui->layout.small && i >= 0 && i < ui->layout.n_sliders ? i : -1;
+}

@@ -1,0 +1,127 @@
+/* Every request with its keys, from the one table that also binds them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/view.h"
+#include "ui/widgets/lines.h"
+
+struct help {
+	struct lines lines;
+	char filter[128];
+};
+
+static const struct {
+	const char *term, *means;
+} terms[] = {
+	{ "~", "an estimate, or a speed-up whose base was measured at another time" },
+	{ "--", "not measured" },
+	{ "NEW", "a layer that the base does not have" },
+	{ "FAST SLOW", "the intervals of run and base do not touch; AMBG: they do" },
+	{ "realised", "speed-up as a share of the FLOPs ratio" },
+	{ "cos (random)",
+	  "agreement with keep = 1; random weights say little about a real model" },
+	{ "vs base",
+	  "time of the layer against the same layer with every technique off" },
+	{ "FLOP/B", "arithmetic intensity: FLOPs for each byte read or written" },
+	{ "trail", "stops of the slider that nobody kept (m keeps one)" },
+};
+
+static bool wanted(const struct help *st, const char *a, const char *b)
+{
+	return view_matches(a, st->filter) || view_matches(b, st->filter);
+}
+
+static void build(struct help *st)
+{
+	const char *group = "";
+	lines_clear(&st->lines);
+	for (int r = REQ_NONE + 1; r < REQ_COUNT; r++) {
+		const struct request_info *info = &request_table[r];
+		if (!info->help || !(wanted(st, info->keys, info->help) ||
+				     view_matches(info->group, st->filter)))
+			continue;
+		if (strcmp(group, info->group) != 0)
+			lines_heading(&st->lines, info->group);
+		group = info->group;
+		lines_add(&st->lines, STYLE_NORMAL, info->keys, "%s", info->help);
+	}
+	lines_heading(&st->lines, "Words and marks");
+	for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)
+		if (wanted(st, terms[i].term, terms[i].means))
+			lines_add(&st->lines, STYLE_NORMAL, terms[i].term, "%s",
+				  terms[i].means);
+}
+
+static void draw(void *state, const struct app *app, struct canvas *c, bool focus)
+{
+	struct help *st = state;
+	struct canvas body = canvas_window(c, 0, 1, c->width, c->height - 1);
+	(void)app;
+	(void)focus;
+	build(st);
+	if (st->filter[0])
+		canvas_printf(c, 1, 0, STYLE_DIM, "filter: %s", st->filter);
+	lines_draw(&st->lines, &body, 14);
+}
+
+static enum reaction on_request(void *state, struct app *app, enum request request)
+{
+	struct help *st = state;
+	(void)app;
+	if (lines_move(&st->lines, request))
+		return REACT_REDRAW;
+	if (request == REQ_CANCEL && st->filter[0]) {
+		st->filter[0] = 0;
+		return REACT_REDRAW;
+	}
+	return REACT_NONE;
+}
+
+/* Searching and filtering are the same here. */
+static enum reaction on_text(void *state, struct app *app, enum request request,
+			     const char *text)
+{
+	struct help *st = state;
+	(void)app;
+	if (request != REQ_SEARCH && request != REQ_FILTER)
+		return REACT_NONE;
+	snprintf(st->filter, sizeof(st->filter), "%s", text);
+	lines_move(&st->lines, REQ_FIRST);
+	return REACT_REDRAW;
+}
+
+static enum reaction on_mouse(void *state, struct app *app, const struct key *key)
+{
+	struct help *st = state;
+	(void)app;
+	if (key->action != MOUSE_WHEEL_UP && key->action != MOUSE_WHEEL_DOWN)
+		return REACT_SAME;
+	lines_scroll(&st->lines, key->action == MOUSE_WHEEL_UP ? -3 : 3);
+	return REACT_REDRAW;
+}
+
+static void copy(void *state, const struct app *app, struct str *markdown)
+{
+	struct help *st = state;
+	(void)app;
+	build(st);
+	lines_markdown(&st->lines, markdown);
+}
+
+static void release(void *state)
+{
+	struct help *st = state;
+	lines_release(&st->lines);
+}
+
+const struct view help_view = {
+	.name = "help",
+	.title = "Help",
+	.state_size = sizeof(struct help),
+	.release = release,
+	.on_request = on_request,
+	.on_text = on_text,
+	.on_mouse = on_mouse,
+	.draw = draw,
+	.copy = copy,
+};

@@ -1,0 +1,31 @@
+/*
+ * A row made of parts with a separator between: when it is too narrow, the parts of the
+ * highest priority number go first.
+ */
+#ifndef UI_WIDGETS_PARTS_H
+#define UI_WIDGETS_PARTS_H
+
+#include "ui/canvas.h"
+
+#define PARTS_MAX 24
+
+struct part {
+	char text[160];
+	unsigned style;
+	int priority; /* 0: always there, clipped */
+	bool joined;  /* no separator before it, one blank */
+};
+
+struct parts {
+	struct part part[PARTS_MAX];
+	int n;
+};
+
+void parts_add(struct parts *, int priority, unsigned style, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void parts_join(struct parts *, int priority, unsigned style, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Returns the columns it took. */
+int parts_draw(const struct parts *, struct canvas *, int x, int y, int width);
+
+#endif
