@@ -51,6 +51,9 @@ bool app_store_retry(struct app *, bool now);
 /* A stored or queued result of these knobs in this session; the caller frees. NULL: none.
  */
 struct run *app_recall(struct app *, const struct knobs *);
+/* Independent, by way of the one encoder and decoder; NULL (with a message) if it fails.
+ */
+struct run *app_copy_run(const struct run *);
 void app_offer_hash(struct app *);
 void app_remember_hash(struct app *, const struct run *);
 

@@ -123,14 +123,18 @@ void app_store_run(struct app *app, struct run *run)
 	app_store_retry(app, true);
 }
 
-/* An independent copy, by way of the one encoder and decoder. */
-static struct run *copy_run(const struct run *run)
+struct run *app_copy_run(const struct run *run)
 {
 	struct run *copy;
 	json_t *json = run_to_json(run);
 	if (run_from_json(json, "run", &copy))
 		copy = NULL;
 	json_decref(json);
+	if (copy) { /* what the object does not carry */
+		copy->id = run->id;
+		copy->trail = run->trail;
+		copy->ended_ns = run->ended_ns;
+	}
 	return copy;
 }
 
@@ -152,7 +156,7 @@ struct run *app_recall(struct app *app, const struct knobs *k)
 	for (int i = p->n_queue - 1; i >= 0; i--)
 		if (p->queue[i]->state == RUN_DONE && run_cell(p->queue[i], queued) &&
 		    !strcmp(cell, queued))
-			return copy_run(p->queue[i]);
+			return app_copy_run(p->queue[i]);
 	if (!app->store || !app->session_id ||
 	    store_find_cell(app->store, cell, app->session_id, &id) || !id ||
 	    store_get(app->store, id, &run))

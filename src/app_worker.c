@@ -196,46 +196,40 @@ static void on_sample(struct app *app, const struct measure_sample *s)
 	live->hi_ns = sum.ci95_hi;
 }
 
-/* What the database keeps is a copy: the screen goes on showing its own. */
-static void store_copy(struct app *app, const struct run *run)
+static void show_result(struct app *app, struct run *run)
 {
-	struct run *copy;
-	json_t *json = run_to_json(run);
-	if (!run_from_json(json, "run", &copy)) {
-		copy->trail = run->trail;
-		app_store_run(app, copy);
-	}
-	json_decref(json);
-}
-
-static void on_result(struct app *app, struct event *ev)
-{
-	struct app_private *p = app->private;
-	struct run *run = ev->run;
-	if (ev->variant != 0)
-		return;
-	ev->run = NULL;
-	uid_make(run->uid);
-	run->trail = !app_is_base(app, &run->knobs);
-	app_remember_hash(app, run);
-	store_copy(app, run);
-	if (app_is_base(app, &run->knobs)) {
-		run_free(app->base);
-		app->base = app_recall(app, &run->knobs);
-	}
-	if (p->purpose != FOR_SETTING) {
-		if (!app->base) {
-			app->base = run;
-			return;
-		}
-		run_free(run);
-		return;
-	}
 	if (app->estimate)
 		app->estimate_error = app->estimate->wall.p50_ns / run->wall.p50_ns - 1;
 	run_free(app->result);
 	app->result = run;
 	app->result_fresh = true;
+	app->result_stored = false;
+}
+
+static void on_result(struct app *app, struct event *ev)
+{
+	struct app_private *p = app->private;
+	struct run *run = ev->run, *base = NULL;
+	if (ev->variant != 0)
+		return;
+	ev->run = NULL;
+	uid_make(run->uid);
+	bool is_base = app_is_base(app, &run->knobs);
+	run->trail = !is_base;
+	app_remember_hash(app, run);
+	if (is_base)
+		base = app_copy_run(run);
+	if (base) {
+		run_free(app->base);
+		app->base = base;
+	}
+	struct run *stored = app_copy_run(run);
+	if (p->purpose == FOR_SETTING)
+		show_result(app, run);
+	else
+		run_free(run);
+	if (stored) /* the screen goes on showing its own, which learns its number */
+		app_store_run(app, stored);
 }
 
 /* A run that failed is stored with its error, so that a crash leaves a trace. */
@@ -244,19 +238,17 @@ static void store_failure(struct app *app, const char *message)
 	struct app_private *p = app->private;
 	if (!p->described || (p->purpose != FOR_SETTING && p->purpose != FOR_BASE))
 		return;
-	struct run *failed;
-	json_t *json = run_to_json(p->described);
-	if (!run_from_json(json, "run", &failed)) {
-		failed->state = RUN_FAILED;
-		failed->error = run_str(failed, message);
-		failed->knobs = p->job_knobs;
-		knobs_resolve_method(&failed->knobs);
-		failed->started_ns = p->job_start_ns;
-		failed->ended_ns = (double)clock_wall_ns();
-		uid_make(failed->uid);
-		app_store_run(app, failed);
-	}
-	json_decref(json);
+	struct run *failed = app_copy_run(p->described);
+	if (!failed)
+		return;
+	failed->state = RUN_FAILED;
+	failed->error = run_str(failed, message);
+	failed->knobs = p->job_knobs;
+	knobs_resolve_method(&failed->knobs);
+	failed->started_ns = p->job_start_ns;
+	failed->ended_ns = (double)clock_wall_ns();
+	uid_make(failed->uid);
+	app_store_run(app, failed);
 }
 
 static void on_error(struct app *app, const struct event *ev)
