@@ -13,7 +13,7 @@
 /* The fastest of a few rounds: the others were disturbed. */
 static double fastest_s(void (*work)(void *), void *ctx)
 {
-	double best = INFINITY;
+	double best = HUGE_VAL;
 	for (int i = 0; i < ROUNDS; i++) {
 		int64_t start = clock_now_ns();
 		work(ctx);

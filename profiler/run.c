@@ -141,15 +141,13 @@ void run_warn(struct run *r, const char *fmt, ...)
 {
 	if (r->n_warnings == RUN_MAX_WARNINGS) /* a reader would refuse more */
 		return;
-	struct str s = STR_INIT;
-	char *text = NULL;
+	struct str s = STR_INIT, text = STR_INIT;
 	va_list ap;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	str_addv(&text, fmt, ap);
 	va_end(ap);
-	str_add_escaped(&s, text, strlen(text), 1024);
-	free(text);
+	str_add_escaped(&s, str_get(&text), text.len, 1024);
+	str_release(&text);
 
 	/* Warnings are few: the list is copied rather than grown. */
 	size_t n = (size_t)r->n_warnings;

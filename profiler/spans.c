@@ -209,7 +209,7 @@ static int by_wall(const void *a, const void *b)
 static void report_times(const struct spans *s, const struct span_pass *pass, int count,
 			 int row, struct layer *l)
 {
-	double mean[READING_SLOTS] = { 0 }, least = INFINITY;
+	double mean[READING_SLOTS] = { 0 }, least = HUGE_VAL;
 	for (int p = 0; p < count; p++)
 		for (int i = 0; i < n_slots; i++)
 			mean[i] += (double)pass[p].rows[row].v[i] / count;

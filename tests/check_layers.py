@@ -32,7 +32,7 @@ HOMES = {
     "curses": (r"(ncursesw?/)?(n?curses|term|panel|menu|form)\.h", r"ui/term\.c"),
     "SQLite": (r"sqlite3(ext)?\.h", r"sessions/.*"),
     "jansson": (r"jansson\.h", r"src/base/json\.[ch]"),
-    "nettle": (r"nettle/.*", r"src/base/sha256\.[ch]"),
+    "nettle": (r"nettle/.*", r"src/base/(sha256|base64)\.[ch]"),
     "libpng and libjpeg": (r"(libpng\d*/)?png(conf|libconf)?\.h|(jpeglib|jerror|turbojpeg)\.h",
                            r"src/image/.*"),
     "BLAS": (r"(.*/)?(f77)?(cblas|blas|lapacke?)\w*\.h|(oneapi/)?(dnnl|mkl)\w*(/.*|\.h.*)",

@@ -67,19 +67,25 @@ void str_add_n(struct str *s, const char *bytes, size_t n)
 
 void str_add(struct str *s, const char *text) { str_add_n(s, text, strlen(text)); }
 
-void str_addf(struct str *s, const char *fmt, ...)
+void str_addv(struct str *s, const char *fmt, va_list ap)
 {
-	va_list ap, again;
-	va_start(ap, fmt);
+	va_list again;
 	va_copy(again, ap);
 	int n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
 	if (n > 0) {
 		reserve(s, (size_t)n);
 		vsnprintf(s->s + s->len, (size_t)n + 1, fmt, again);
 		s->len += (size_t)n;
 	}
 	va_end(again);
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	str_addv(s, fmt, ap);
+	va_end(ap);
 }
 
 const char *str_get(const struct str *s) { return s->s ? s->s : ""; }

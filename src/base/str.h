@@ -21,6 +21,8 @@ void str_clear(struct str *); /* keeps the memory */
 void str_add(struct str *, const char *text);
 void str_add_n(struct str *, const char *bytes, size_t n);
 void str_addf(struct str *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void str_addv(struct str *, const char *fmt, va_list)
+	__attribute__((format(printf, 2, 0)));
 const char *str_get(const struct str *); /* "" when empty */
 char *str_detach(struct str *);          /* the caller frees; never NULL */
 
