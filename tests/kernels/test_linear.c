@@ -120,7 +120,7 @@ static void with_engine(const char *name)
 	cpu->close(probe);
 	for (int threads = 0; threads <= 3; threads++) {
 		bed_open(threads, name);
-		assert_string_equal(bed_cpu->engine(bed_self), name);
+		assert_string_equal(bed_cpu->engine(bed_self, 64), name);
 		odd_shapes();
 		poison_stays_in_its_row();
 		denormals_are_nothing();

@@ -45,12 +45,6 @@ static void cpu_close(void *self)
 	free(c);
 }
 
-static const char *cpu_engine(void *self)
-{
-	const struct cpu *c = self;
-	return c->engine->name;
-}
-
 static void cpu_describe(void *self, struct blas_info *info)
 {
 	const struct cpu *c = self;

@@ -72,6 +72,18 @@ static void run_gemv(void *ctx, int thread, int threads)
 		       g->bias ? g->bias + begin : NULL, g->epilogue.act);
 }
 
+/* A few rows are bound by reading W, which our own loop does at full speed. */
+static bool takes_gemv(const struct cpu *c, int64_t rows)
+{
+	return rows <= GEMV_ROWS && !c->engine->prepare;
+}
+
+const char *cpu_engine(void *self, int64_t rows)
+{
+	const struct cpu *c = self;
+	return takes_gemv(c, rows) ? "gemv" : c->engine->name;
+}
+
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *l,
 		struct epilogue e)
 {
@@ -95,7 +107,7 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 		},
 	};
 	int64_t work = p.gemm.m * p.gemm.n * p.gemm.k / 16;
-	if (p.gemm.m <= GEMV_ROWS && !c->engine->prepare) {
+	if (takes_gemv(c, p.gemm.m)) {
 		cpu_run(c, work, run_gemv, &p);
 		return;
 	}
