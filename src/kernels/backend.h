@@ -61,7 +61,8 @@ struct backend {
 
 	enum err (*open)(const struct backend_opts *, void **self);
 	void (*close)(void *self);
-	/* What multiplies a matrix of so many rows ("openblas"), as stored with a layer. */
+	/* What multiplies a matrix of so many rows ("openblas"), as stored with a layer.
+	 */
 	const char *(*engine)(void *self, int64_t rows);
 	void (*describe)(void *self, struct blas_info *); /* NULL: nothing to say */
 	/* Packs or uploads a weight once; ERR_NOMEM. NULL entries: nothing to prepare. */

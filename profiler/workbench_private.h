@@ -1,0 +1,41 @@
+/*
+ * What the parts of the workbench share. Two threads look in: the worker's main thread
+ * does everything, its reader thread asks for estimates. What the reader needs (model,
+ * its hash, rates) changes under `guard` only.
+ */
+#ifndef PROFILER_WORKBENCH_PRIVATE_H
+#define PROFILER_WORKBENCH_PRIVATE_H
+
+#include "base/guard.h"
+#include "profiler/rates.h"
+#include "profiler/workbench.h"
+
+struct workbench {
+	struct guard *guard;
+	struct model *model;
+	struct rates *rates;
+	char *key;               /* of the weights file; NULL: a preset */
+	char sha256[SHA256_HEX]; /* of the weights; "": not known */
+	char *known_key, *known_sha256;
+
+	bool prepared, linears_prepared;
+	struct pool *pool;
+	const struct backend *backend;
+	void *backend_self;
+	char gemm[KNOB_TEXT_SIZE];
+
+	struct spec source; /* whose pictures are loaded; its knobs tell the batch */
+	struct input_list list;
+	struct input input;
+	struct image shown;
+	char input_sha256[SHA256_HEX];
+};
+
+bool workbench_same_model(const struct model *, const struct spec *);
+bool workbench_same_pictures(const struct spec *, const struct spec *);
+
+/* Model, input, knobs: what every result says of what ran. Under the guard. */
+void workbench_describe_setting(const struct workbench *, const struct knobs *,
+				struct run *);
+
+#endif

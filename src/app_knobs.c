@@ -1,0 +1,186 @@
+/* The controller's knobs: steps, choices, undo. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app_private.h"
+
+static void set_knobs(struct app *app, const struct knobs *k)
+{
+	struct app_private *p = app->private;
+	app->knobs = *k;
+	app_close_run(app);
+	if (p->at_undo + 1 == UNDO_DEPTH) {
+		memmove(p->undo, p->undo + 1, sizeof(p->undo[0]) * (UNDO_DEPTH - 1));
+		p->at_undo--;
+	}
+	p->undo[++p->at_undo] = *k;
+	p->n_undo = p->at_undo + 1;
+	app_show_setting(app);
+}
+
+const char *app_knob_why_not(const struct app *app, enum knob_id id)
+{
+	if (!app->has_model)
+		return "no model is loaded yet";
+	if (app->model.knob_mask & KNOB_BIT(id))
+		return NULL;
+	return app->model.why_not[id] ? app->model.why_not[id]
+				      : "this model does not have it";
+}
+
+/* Says why and returns false where the model lacks the knob. */
+static bool has_knob(struct app *app, enum knob_id id)
+{
+	const char *why = app_knob_why_not(app, id);
+	if (why)
+		app_say(app, APP_WARNING, "%s: %s", knob_table[id].option, why);
+	return !why;
+}
+
+bool app_knob_set(struct app *app, enum knob_id id, const char *text)
+{
+	struct knobs k = app->knobs;
+	if (!has_knob(app, id))
+		return false;
+	if (knobs_set(&k, id, text)) {
+		app_say(app, APP_WARNING, "%s", err_message());
+		return false;
+	}
+	if (knobs_equal(&k, &app->knobs, KNOB_BIT(id)))
+		return false;
+	set_knobs(app, &k);
+	return true;
+}
+
+static bool set_number(struct app *app, enum knob_id id, double v)
+{
+	char text[32];
+	const struct knob *t = &knob_table[id];
+	v = fmin(t->max, fmax(t->min, v));
+	snprintf(text, sizeof(text), "%.10g", v);
+	return app_knob_set(app, id, text);
+}
+
+/* keep moves by whole tokens, the only steps that change anything. */
+static bool step_keep(struct app *app, int64_t tokens)
+{
+	int64_t n = app->model.tokens;
+	int64_t kept = knob_kept(n, knob_num(&app->knobs, KNOB_KEEP)) + tokens;
+	int64_t least = knob_kept(n, knob_table[KNOB_KEEP].min);
+	kept = kept < least ? least : kept > n ? n : kept;
+	return set_number(app, KNOB_KEEP, knob_keep_for(n, kept));
+}
+
+/* The choice `steps` further on; choices do not go around. */
+static bool step_choice(struct app *app, enum knob_id id, int steps)
+{
+	char all[128], now[KNOB_TEXT_SIZE], *names[16], *rest;
+	int n = 0, at = 0;
+	snprintf(all, sizeof(all), "%s", knob_table[id].choices);
+	knobs_get(&app->knobs, id, now);
+	for (char *c = strtok_r(all, "|", &rest); c && n < 16;
+	     c = strtok_r(NULL, "|", &rest)) {
+		if (!strcmp(c, now))
+			at = n;
+		names[n++] = c;
+	}
+	at += steps;
+	at = at < 0 ? 0 : at >= n ? n - 1 : at;
+	return n && app_knob_set(app, id, names[at]);
+}
+
+bool app_knob_step(struct app *app, enum knob_id id, int steps)
+{
+	const struct knob *t = &knob_table[id];
+	if (!has_knob(app, id))
+		return false;
+	if (id == KNOB_KEEP && app->model.tokens > 0)
+		return step_keep(app, steps);
+	if (t->kind == KNOB_CHOICE)
+		return step_choice(app, id, steps);
+	if (t->kind == KNOB_NAME) {
+		app_say(app, APP_INFO, "%s is set by name, such as :set %s %s", t->option,
+			t->option, t->initial);
+		return false;
+	}
+	double now = knob_num(&app->knobs, id);
+	return set_number(app, id,
+			  (isnan(now) ? t->min - t->step : now) + steps * t->step);
+}
+
+bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
+{
+	if (id != KNOB_KEEP)
+		return app_knob_step(app, id, 4 * steps);
+	if (!has_knob(app, id))
+		return false;
+	/* To the next multiple of ten per cent. */
+	double now = knob_num(&app->knobs, id) * 10;
+	double to = steps > 0 ? floor(now + 1e-6) + steps : ceil(now - 1e-6) + steps;
+	return set_number(app, id, to / 10);
+}
+
+bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
+{
+	const struct knob *t = &knob_table[id];
+	if (!has_knob(app, id) || (t->kind != KNOB_NUMBER && t->kind != KNOB_INTEGER))
+		return false;
+	at = fmin(1, fmax(0, at));
+	if (id == KNOB_KEEP && app->model.tokens > 0) {
+		int64_t n = app->model.tokens;
+		int64_t kept = (int64_t)llround(at * (double)n);
+		return step_keep(app, kept - knob_kept(n, knob_num(&app->knobs, id)));
+	}
+	double v = t->min + at * (t->max - t->min);
+	return set_number(app, id, t->kind == KNOB_INTEGER ? round(v) : v);
+}
+
+double app_knob_fraction(const struct app *app, enum knob_id id)
+{
+	const struct knob *t = &knob_table[id];
+	double v = knob_num(&app->knobs, id);
+	if (id == KNOB_KEEP)
+		return v;
+	return isnan(v) ? 0 : (v - t->min) / (t->max - t->min);
+}
+
+int app_sliders(const struct app *app, enum knob_id *ids, int max)
+{
+	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE,
+						KNOB_THRESHOLD };
+	(void)app;
+	int n = 0;
+	for (; n < 3 && n < max; n++)
+		ids[n] = sliders[n];
+	return n;
+}
+
+bool app_knob_select(struct app *app, int direction)
+{
+	int id = (int)app->knob;
+	do
+		id = (id + direction + KNOB_COUNT) % KNOB_COUNT;
+	while (id != (int)app->knob && app->has_model &&
+	       !(app->model.knob_mask & KNOB_BIT(id)));
+	bool moved = id != (int)app->knob;
+	app->knob = (enum knob_id)id;
+	return moved;
+}
+
+static bool travel(struct app *app, int direction)
+{
+	struct app_private *p = app->private;
+	int to = p->at_undo + direction;
+	if (to < 0 || to >= p->n_undo)
+		return false;
+	p->at_undo = to;
+	app->knobs = p->undo[to];
+	app_close_run(app);
+	app_show_setting(app);
+	return true;
+}
+
+bool app_undo(struct app *app) { return travel(app, -1); }
+
+bool app_redo(struct app *app) { return travel(app, +1); }
