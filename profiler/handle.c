@@ -196,8 +196,7 @@ static void explain(int status, const char *last_words, char *why, size_t size)
 		snprintf(why, size, "the worker ended with status %d%s%s",
 			 WEXITSTATUS(status), gap, last_words);
 	else if (WTERMSIG(status) == SIGKILL)
-		snprintf(why, size,
-			 "the worker was killed (signal 9): out of memory, or by hand");
+		snprintf(why, size, "the worker was killed (signal 9; out of memory?)");
 	else
 		snprintf(why, size, "the worker died of signal %d (%s)%s%s",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)), gap, last_words);

@@ -44,7 +44,7 @@ bool handle_next(struct handle *, struct event *, enum err *e);
 
 /*
  * True once the worker has ended and all it said was read; then reaps it and fills `why`
- * with what happened in words ("killed by signal 9 (Killed): out of memory?").
+ * with what happened in words ("the worker was killed (signal 9; out of memory?)").
  */
 bool handle_ended(struct handle *, char *why, size_t size);
 

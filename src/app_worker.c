@@ -346,7 +346,7 @@ static void on_death(struct app *app, const char *why)
 		app->phase = APP_BROKEN;
 		app_say(app, APP_ERROR, "%s; no new worker: %s", why, err_message());
 	} else {
-		app_say(app, APP_ERROR, "%s; a new worker has been started", why);
+		app_say(app, APP_ERROR, "%s; a new one runs", why);
 	}
 }
 
