@@ -222,6 +222,12 @@ void canvas_mark(struct canvas *c, int x, int y, int width, int height, unsigned
 			at(c, x + i, y + j)->style |= (uint16_t)style;
 }
 
+unsigned canvas_style_at(const struct canvas *c, int x, int y)
+{
+	bool inside = x >= 0 && y >= 0 && x < c->width && y < c->height;
+	return inside ? at(c, x, y)->style : STYLE_NORMAL;
+}
+
 void canvas_hline(struct canvas *c, int x, int y, int width, unsigned style)
 {
 	if (!c->plain)
@@ -294,7 +300,7 @@ void canvas_spark(struct canvas *c, int x, int y, int width, const double *value
 	if (c->plain || n <= 0 || width <= 0)
 		return;
 	int columns = n < width ? n : width;
-	double lo = INFINITY, hi = -INFINITY;
+	double lo = (double)INFINITY, hi = -lo;
 	for (int i = 0; i < n; i++) {
 		lo = values[i] < lo ? values[i] : lo;
 		hi = values[i] > hi ? values[i] : hi;

@@ -92,6 +92,7 @@ void canvas_fill(struct canvas *, int x, int y, int width, int height, unsigned 
 		 uint32_t ch);
 /* Ors a style into cells already drawn. */
 void canvas_mark(struct canvas *, int x, int y, int width, int height, unsigned style);
+unsigned canvas_style_at(const struct canvas *, int x, int y); /* outside: normal */
 void canvas_hline(struct canvas *, int x, int y, int width, unsigned style);
 void canvas_vline(struct canvas *, int x, int y, int height, unsigned style);
 void canvas_box(struct canvas *, int x, int y, int width, int height, unsigned style);

@@ -151,7 +151,7 @@ static void add_time(const struct canvas *c, const struct timing *t, struct part
 {
 	char ms[16];
 	unsigned style = t->estimate ? STYLE_DIM : STYLE_BOLD;
-	parts_add(p, 0, style, "%s%s ms", t->estimate ? "~" : "",
+	parts_add(p, 0, style, "%s%s ms", t->estimate && !isnan(t->p50_ns) ? "~" : "",
 		  format_ms(t->p50_ns, ms, sizeof(ms)));
 	if (!isnan(t->hi_ns - t->lo_ns) && !t->estimate)
 		parts_join(p, 1, STYLE_NORMAL, "%s%.2g",
@@ -189,7 +189,7 @@ static void add_ratios(const struct app *app, const struct run *run,
 	}
 	if (!isnan(flops))
 		parts_add(p, 2, style, "FLOPs %.2fx", flops);
-	if (!isnan(flops) && !isnan(speedup) && flops > 1.005)
+	if (!isnan(flops) && !isnan(speedup) && flops > 1.005 && !t->estimate)
 		parts_join(p, 4, style, "realised %.0f%%", 100 * speedup / flops);
 }
 
@@ -222,8 +222,8 @@ static void add_origin(const struct app *app, const struct run *run, struct part
 {
 	char age[24];
 	if (run->state == RUN_DONE && (app->opened || !app->result_fresh))
-		parts_add(p, 5, STYLE_DIM, "%s ago",
-			  format_age(run->started_ns, age, sizeof(age)));
+		parts_add(p, 5, STYLE_DIM, "%s",
+			  format_ago(run->started_ns, age, sizeof(age)));
 	else if (run->state == RUN_DONE && !isnan(app->estimate_error))
 		parts_add(p, 6, STYLE_DIM, "est. %+.0f%%", app->estimate_error * 100);
 }

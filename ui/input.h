@@ -12,7 +12,7 @@
 #include "ui/key.h"
 
 /* How long the rest of a sequence may take: then an Esc was the Esc key. */
-#define INPUT_ESC_MS 40
+#define INPUT_ESC_MS 25
 
 struct input {
 	char buf[512];

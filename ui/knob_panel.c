@@ -6,10 +6,10 @@
 enum column { COL_NAME, COL_VALUE, COL_ALLOWED, COL_HELP, COL_COUNT };
 
 static const struct table_column columns[COL_COUNT] = {
-	[COL_NAME] = { "knob", 15, 0, false },
-	[COL_VALUE] = { "value", 10, 0, false },
-	[COL_ALLOWED] = { "may be", 20, 1, false },
-	[COL_HELP] = { "what it does", 10, 0, true },
+	[COL_NAME] = { "knob", 15, 0, true, false },
+	[COL_VALUE] = { "value", 10, 0, true, false },
+	[COL_ALLOWED] = { "may be", 20, 1, true, false },
+	[COL_HELP] = { "what it does", 20, 0, true, true },
 };
 
 static void allowed_text(const struct knob *k, char *buf, size_t size)
@@ -87,8 +87,14 @@ void knob_panel_draw(struct knob_panel *p, const struct app *app, struct canvas 
 		      keymap_key(REQ_KNOB_UP, false, up, sizeof(up)),
 		      keymap_key(REQ_ENTER, false, enter, sizeof(enter)),
 		      keymap_key(REQ_CANCEL, false, back, sizeof(back)));
-	struct canvas body = canvas_window(c, 0, 1, c->width, c->height - 1);
+	struct canvas body = canvas_window(c, 0, 1, c->width, c->height - 2);
 	table_draw(&p->table, &body, &source, true);
+	/* What the selected knob does, in full. */
+	const struct knob *k = &knob_table[knob_panel_knob(p)];
+	const char *why = app_knob_why_not(app, knob_panel_knob(p));
+	char text[400];
+	snprintf(text, sizeof(text), "%s: %s", k->option, why ? why : k->help);
+	canvas_field(c, 1, c->height - 1, c->width - 2, STYLE_ACCENT, text);
 }
 
 enum reaction knob_panel_request(struct knob_panel *p, struct app *app,

@@ -32,15 +32,25 @@ static void draw_strip(const struct app *app, struct canvas *c)
 	canvas_text(c, c->width - w - 1, 0, w, style, state);
 }
 
+/* The first warning that the top line does not say already. */
+static const char *first_warning(const struct run *run)
+{
+	for (int i = 0; run && i < run->n_warnings; i++)
+		if (strncmp(run->warnings[i], "random weights", 14) != 0)
+			return run->warnings[i];
+	return NULL;
+}
+
 static void draw_notice(const struct app *app, struct canvas *c, int from)
 {
 	const struct run *run = app_shown(app);
+	const char *first = first_warning(run);
 	char text[200], warning[160];
 	if (app->unstored)
 		snprintf(text, sizeof(text), "! %d not stored yet", app->unstored);
-	else if (run && run->n_warnings)
+	else if (first)
 		snprintf(text, sizeof(text), "! %s",
-			 format_name(run->warnings[0], warning, sizeof(warning)));
+			 format_name(first, warning, sizeof(warning)));
 	else
 		return;
 	int room = c->width - from - 3, w = canvas_text_width(c, text);
@@ -141,6 +151,8 @@ static void draw_message(struct ui *ui, struct canvas *c, int y, int *cursor_x)
 	char text[700];
 	if (ui->prompt.open) {
 		*cursor_x = prompt_draw(&ui->prompt, c, 1, y, c->width - 1);
+		if (*cursor_x >= c->width)
+			*cursor_x = c->width - 1;
 		return;
 	}
 	if (app->message[0]) {
@@ -153,8 +165,8 @@ static void draw_message(struct ui *ui, struct canvas *c, int y, int *cursor_x)
 	} else if (app->opened) {
 		char age[24], key[16];
 		canvas_printf(c, 1, y, STYLE_NORMAL,
-			      "a run of %s ago; %s comes back to the present",
-			      format_age(app->opened->started_ns, age, sizeof(age)),
+			      "a run of %s; %s comes back to the present",
+			      format_ago(app->opened->started_ns, age, sizeof(age)),
 			      keymap_key(REQ_LEAVE, false, key, sizeof(key)));
 	}
 }

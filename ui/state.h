@@ -41,6 +41,7 @@ struct ui {
 	enum knob_id asked_knob;
 	int dragging; /* slider that the mouse holds, -1: none */
 	bool dirty, quit;
+	int64_t typed_ns;  /* when bytes came last */
 	int64_t opened_id; /* of the old run that was on the screen in the last frame */
 	char *copied;      /* printed when the program ends; NULL: nothing */
 };

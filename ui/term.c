@@ -356,7 +356,8 @@ static attr_t cell_attributes(unsigned style)
 		a |= A_REVERSE;
 	if (style & STYLE_UNDERLINE)
 		a |= A_UNDERLINE;
-	if ((style & STYLE_DIM) && !(term.color && COLORS >= 256))
+	bool grey = term.color && COLORS >= 256; /* a colour does it better */
+	if ((style & STYLE_DIM) && !grey && !(style & STYLE_REVERSE))
 		a |= A_DIM;
 	return a;
 }

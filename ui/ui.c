@@ -15,7 +15,10 @@
 #include "ui/screen.h"
 #include "ui/term.h"
 
-#define FRAME_NS (1000000000 / 60)
+#define FRAME_NS (INT64_C(1000000000) / 60)
+/* Frames that may follow each other at once after a rest: a key's own frame must not
+ * delay the estimate that comes a millisecond later. */
+#define FRAMES_SAVED 4
 #define MESSAGE_NS INT64_C(10000000000) /* how long a message that is no error stays */
 #define BUSY_MS 200                     /* until a busy database is asked again */
 #define AGE_MS 30000                    /* ages on the screen are this fresh */
@@ -210,7 +213,7 @@ static bool to_panel(struct ui *ui, enum request request)
 {
 	if (!ui->panel.open)
 		return false;
-	if (request == REQ_ENTER) {
+	if (request == REQ_ENTER || request == REQ_IN) {
 		ask_knob(ui, knob_panel_knob(&ui->panel));
 		return true;
 	}
@@ -220,6 +223,10 @@ static bool to_panel(struct ui *ui, enum request request)
 static bool to_view(struct ui *ui, enum request request)
 {
 	const struct view *v = views[ui->active];
+	/* Keys may come faster than frames, and then the view has not read what they
+	 * mean. */
+	if (v->refresh)
+		v->refresh(ui->view_state[ui->active], ui->app);
 	return v->on_request &&
 	       v->on_request(ui->view_state[ui->active], ui->app, request) != REACT_NONE;
 }
@@ -366,18 +373,22 @@ static void on_signals(struct ui *ui, unsigned flags, bool *ended)
 		ui->dirty = true;
 }
 
-static void read_keys(struct ui *ui, struct input *in, bool readable, bool flush)
+static void read_keys(struct ui *ui, struct input *in, bool readable)
 {
 	struct key key;
 	if (readable && !term_read(in))
 		ui->quit = true; /* hung up */
+	if (readable)
+		ui->typed_ns = clock_now_ns();
+	/* What has waited long enough for its rest is what it is. */
+	bool flush = clock_now_ns() - ui->typed_ns >= INPUT_ESC_MS * INT64_C(1000000);
 	while (!ui->quit && input_next(in, flush, &key))
 		on_key(ui, &key);
 }
 
 static int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : a < b ? a : b; }
 
-static int wait_ms(const struct ui *ui, const struct input *in, int64_t frame_ns,
+static int wait_ms(const struct ui *ui, const struct input *in, int64_t next_ns,
 		   bool again)
 {
 	int ms = sooner(app_timeout_ms(ui->app), AGE_MS);
@@ -391,7 +402,7 @@ static int wait_ms(const struct ui *ui, const struct input *in, int64_t frame_ns
 		ms = sooner(ms, left > 0 ? (int)(left / 1000000) + 1 : 1);
 	}
 	if (ui->dirty) {
-		int64_t left = frame_ns + FRAME_NS - now;
+		int64_t left = next_ns - now;
 		ms = sooner(ms, left > 0 ? (int)(left / 1000000) + 1 : 0);
 	}
 	return ms;
@@ -411,7 +422,7 @@ static void turn(struct ui *ui, struct input *in, int timeout, bool *ended)
 	for (int i = TERM_FDS; i < n; i++)
 		app_ready |= fds[i].revents != 0;
 	on_signals(ui, term_signals(), ended);
-	read_keys(ui, in, fds[0].revents != 0, ready == 0 || input_pending(in));
+	read_keys(ui, in, fds[0].revents != 0);
 	if (app_ready && !ui->quit && app_handle(ui->app))
 		ui->dirty = true;
 }
@@ -419,18 +430,24 @@ static void turn(struct ui *ui, struct input *in, int timeout, bool *ended)
 static void loop(struct ui *ui, bool *ended)
 {
 	struct input in = { .n = 0 };
-	int64_t frame_ns = 0, drawn_age_ns = 0;
+	int64_t drawn_ns = 0,
+		due_ns = 0; /* the last frame; when 60 a second would be used up */
 	bool again = false;
 	ui->dirty = true;
 	while (!ui->quit) {
 		int64_t now = clock_now_ns();
+		bool aged =
+			now - drawn_ns > (again ? BUSY_MS : AGE_MS) * INT64_C(1000000);
 		forget_message(ui, now);
-		bool aged = now - drawn_age_ns > AGE_MS * INT64_C(1000000);
-		if ((ui->dirty || aged || again) && now - frame_ns >= FRAME_NS) {
+		if ((ui->dirty || aged) &&
+		    now >= due_ns - (FRAMES_SAVED - 1) * FRAME_NS) {
 			again = draw(ui);
-			frame_ns = drawn_age_ns = now;
+			due_ns = (due_ns > now ? due_ns : now) + FRAME_NS;
+			drawn_ns = now;
 		}
-		turn(ui, &in, wait_ms(ui, &in, frame_ns, again), ended);
+		turn(ui, &in,
+		     wait_ms(ui, &in, due_ns - (FRAMES_SAVED - 1) * FRAME_NS, again),
+		     ended);
 	}
 }
 

@@ -52,17 +52,17 @@ static double p95(const double *samples, int n)
 static void add_times(struct lines *l, const double *samples, int n,
 		      const struct run_wall *w)
 {
-	char a[16], b[16], c[16], d[16], e[16], f[16];
-	lines_add(l, STYLE_NORMAL, "ms", "min %s   median %s   mean %s   p95 %s   max %s",
+	char a[16], b[16], c[16], d[16];
+	lines_add(l, STYLE_NORMAL, "ms", "min %s   median %s   p95 %s   max %s",
 		  format_ms(w->min_ns, a, sizeof(a)), format_ms(w->p50_ns, b, sizeof(b)),
-		  format_ms(w->mean_ns, c, sizeof(c)),
 		  n < P95_SAMPLES ? "-- (n<20)"
-				  : format_ms(p95(samples, n), d, sizeof(d)),
-		  format_ms(w->max_ns, e, sizeof(e)));
-	lines_add(l, STYLE_NORMAL, "95 % interval", "%s .. %s of the median   sd %s",
+				  : format_ms(p95(samples, n), c, sizeof(c)),
+		  format_ms(w->max_ns, d, sizeof(d)));
+	lines_add(l, STYLE_NORMAL, "", "mean %s   sd %s",
+		  format_ms(w->mean_ns, a, sizeof(a)), format_ms(w->sd_ns, b, sizeof(b)));
+	lines_add(l, STYLE_NORMAL, "95 % of median", "%s .. %s",
 		  format_ms(w->ci95_lo_ns, a, sizeof(a)),
-		  format_ms(w->ci95_hi_ns, b, sizeof(b)),
-		  format_ms(w->sd_ns, f, sizeof(f)));
+		  format_ms(w->ci95_hi_ns, b, sizeof(b)));
 }
 
 static void add_live(struct lines *l, const struct app *app)
@@ -258,9 +258,8 @@ static void draw(void *state, const struct app *app, struct canvas *c, bool focu
 		canvas_text(c, 1, 0, -1, STYLE_DIM,
 			    "~ estimate: nothing here is measured");
 	else
-		canvas_printf(c, 1, 0, STYLE_DIM, "run #%lld   %s ago",
-			      (long long)run->id,
-			      format_age(run->started_ns, age, sizeof(age)));
+		canvas_printf(c, 1, 0, STYLE_DIM, "run #%lld   %s", (long long)run->id,
+			      format_ago(run->started_ns, age, sizeof(age)));
 	struct canvas body = canvas_window(c, 0, 1, c->width, c->height - 1);
 	lines_draw(&st->lines, &body, 14);
 }

@@ -199,8 +199,9 @@ static void trail_cell(const struct sessions *st, int column, struct table_cell 
 		snprintf(cell->text, sizeof(cell->text), "%s",
 			 st->trail_open ? "-" : "+");
 	else if (column == R_MODEL)
-		snprintf(cell->text, sizeof(cell->text), "trail: %lld stops",
-			 s ? (long long)s->trail : 0);
+		snprintf(cell->text, sizeof(cell->text), "trail: %lld %s",
+			 s ? (long long)s->trail : 0,
+			 s && s->trail == 1 ? "stop" : "stops");
 }
 
 static void number_cell(double v, struct table_cell *cell)
@@ -401,6 +402,7 @@ static enum reaction on_request(void *state, struct app *app, enum request reque
 		return REACT_REDRAW;
 	switch (request) {
 	case REQ_ENTER:
+	case REQ_IN:
 		return n ? enter(st, app) : REACT_SAME;
 	case REQ_KEEP:
 		return keep(st, app);

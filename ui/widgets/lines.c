@@ -42,15 +42,14 @@ void lines_heading(struct lines *l, const char *text)
 
 void lines_add(struct lines *l, unsigned style, const char *label, const char *fmt, ...)
 {
-	char *text = NULL;
+	char text[1024]; /* more than any screen is wide */
 	va_list ap;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	struct line *line = add(l);
 	line->label = str_dup(label);
-	line->text = text;
+	line->text = str_dup(text);
 	line->style = style;
 }
 

@@ -178,10 +178,14 @@ int table_title_at(const struct table *t, int x, int y)
 
 void table_next_sort(struct table *t)
 {
+	if (t->sort < 0) {
+		t->sort = t->first_sort;
+		return;
+	}
 	do {
-		t->sort++;
-	} while (t->sort < t->n_columns && !t->width[t->sort]);
-	if (t->sort >= t->n_columns)
+		t->sort = (t->sort + 1) % t->n_columns;
+	} while (!t->width[t->sort]);
+	if (t->sort == t->first_sort)
 		t->sort = -1;
 }
 

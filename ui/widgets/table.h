@@ -36,6 +36,7 @@ struct table {
 	int top, selected;
 	int page;        /* rows of the screen it had when it was last drawn */
 	int sort;        /* column, -1: as the rows come */
+	int first_sort;  /* where table_next_sort begins */
 	bool descending; /* of the sort */
 	int x[TABLE_COLUMNS_MAX],
 		width[TABLE_COLUMNS_MAX]; /* as drawn; width 0: hidden */
@@ -55,7 +56,7 @@ void table_select(struct table *, int row, int n_rows);
  */
 int table_row_at(const struct table *, int y, int n_rows);
 int table_title_at(const struct table *, int x, int y);
-/* The next column to sort by: those shown, then none. */
+/* The next column to sort by: those shown, from first_sort around, then none. */
 void table_next_sort(struct table *);
 bool table_sort_by(struct table *, const struct table_source *, const char *title);
 void table_markdown(const struct table *, const struct table_source *, struct str *out);

@@ -1,0 +1,470 @@
+/* The interface through a pseudo-terminal: keys in, screens out. */
+#include "check.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "pty_harness.h"
+
+static const char *const nothing[] = { NULL };
+
+static void start(struct pty *p, int width, int height)
+{
+	pty_start(p, width, height, nothing, nothing);
+	pty_wait(p, width >= 60 ? "sum of layers" : "idle");
+}
+
+static void start_with(struct pty *p, const char *env)
+{
+	const char *const all[] = { env, NULL };
+	pty_start(p, 80, 24, nothing, all);
+}
+
+static void quit(struct pty *p)
+{
+	pty_keys(p, "Q");
+	pty_wait_exit(p, 0);
+	pty_check_restored(p);
+	pty_close(p);
+}
+
+/* ---- screens ---- */
+
+static void first_screen_at_every_size(void **state)
+{
+	static const struct {
+		int width, height;
+		const char *name;
+	} sizes[] = { { 80, 24, "first_80x24" },
+		      { 200, 60, "first_200x60" },
+		      { 40, 10, "first_40x10" },
+		      { 62, 17, "first_62x17" } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct pty p;
+		start(&p, sizes[i].width, sizes[i].height);
+		pty_golden(&p, sizes[i].name);
+		quit(&p);
+	}
+}
+
+static void one_cell_is_enough(void **state)
+{
+	struct pty p;
+	(void)state;
+	pty_start(&p, 1, 1, nothing, nothing);
+	pty_wait(&p, "3"); /* of "380 ms" */
+	pty_keys(&p, "[jK?2\t");
+	pty_resize(&p, 80, 24);
+	pty_wait(&p, "195/196 tokens");
+	quit(&p);
+}
+
+static void a_key_shows_a_dimmed_estimate(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	int row = pty_row_of(&p, "blocks.3");
+	assert_false(pty_cell_is_colored(&p, 2, row));
+	pty_keys(&p, "{");
+	pty_wait(&p, "~ estimate");
+	pty_golden(&p, "estimate_80x24");
+	row = pty_row_of(&p, "blocks.3");
+	assert_true(pty_cell_is_colored(&p, 2, row)); /* grey */
+	assert_true(pty_cell_is_colored(&p, 2, pty_row_of(&p, "~339 ms")));
+	quit(&p);
+}
+
+static void the_measurement_replaces_it(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_with(&p, "FAKE_MEASURE_MS=30");
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "{");
+	pty_wait(&p, "FAST");
+	pty_golden(&p, "measured_80x24");
+	quit(&p);
+}
+
+static void views_and_overlays(void **state)
+{
+	static const struct {
+		const char *keys, *name;
+	} screens[] = {
+		{ "2", "sessions_80x24" },
+		{ "3", "env_80x24" },
+		{ "?", "help_80x24" },
+		{ "K", "knobs_80x24" },
+		{ "2\r", "runs_80x24" },
+		{ "jj\r", "unfolded_80x24" },
+		{ "ssI", "sorted_80x24" },
+		{ ":se", "command_80x24" },
+		{ "2\r\r", "trail_80x24" },
+		{ "2\rj\r", "opened_80x24" },
+		{ "\\qkv|sdpa\r", "filter_80x24" },
+		{ "/mlp.fc2\rn", "search_80x24" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(screens) / sizeof(screens[0]); i++) {
+		struct pty p;
+		start(&p, 80, 24);
+		pty_keys(&p, screens[i].keys);
+		pty_golden(&p, screens[i].name);
+		quit(&p);
+	}
+}
+
+static void phases_without_a_model(void **state)
+{
+	static const char *const phases[] = { "starting", "loading", "broken" };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct pty p;
+		char env[64], name[64];
+		snprintf(env, sizeof(env), "FAKE_PHASE=%s", phases[i]);
+		snprintf(name, sizeof(name), "%s_80x24", phases[i]);
+		start_with(&p, env);
+		pty_golden(&p, name);
+		quit(&p);
+	}
+}
+
+static void the_selection_is_seen_without_color(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_with(&p, "NO_COLOR=1");
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "j{");
+	pty_wait(&p, "~ estimate");
+	pty_golden(&p, "selected_80x24");
+	for (int y = 0; y < 24; y++)
+		for (int x = 0; x < 80; x++)
+			assert_false(pty_cell_is_colored(&p, x, y));
+	assert_true(pty_cell(&p, 5, pty_row_of(&p, "blocks.0")).attrs.reverse);
+	assert_false(pty_cell(&p, 5, pty_row_of(&p, "blocks.2")).attrs.reverse);
+	quit(&p);
+}
+
+static void check_ascii(struct pty *p)
+{
+	pty_wait(p, "sum of layers");
+	pty_keys(p, "{jj\r3");
+	pty_wait(p, "~ estimate: nothing");
+	pty_keys(p, "1");
+	pty_golden(p, "ascii_80x24");
+	for (size_t i = 0; i < p->raw.len; i++)
+		assert_true((unsigned char)p->raw.s[i] < 0x80);
+	quit(p);
+}
+
+static void ascii_by_option_and_by_locale(void **state)
+{
+	static const char *const option[] = { "--ascii", NULL };
+	struct pty p;
+	(void)state;
+	pty_start(&p, 80, 24, option, nothing);
+	check_ascii(&p);
+	start_with(&p, "LANG=C");
+	check_ascii(&p);
+}
+
+static void plain_has_no_lines(void **state)
+{
+	static const char *const option[] = { "--plain", NULL };
+	struct pty p;
+	(void)state;
+	pty_start(&p, 80, 24, option, nothing);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "jj");
+	pty_golden(&p, "plain_80x24");
+	quit(&p);
+}
+
+static void resizes_and_recovers(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_resize(&p, 40, 10);
+	pty_golden(&p, "first_40x10");
+	pty_resize(&p, 200, 60);
+	pty_golden(&p, "first_200x60");
+	pty_resize(&p, 80, 24);
+	pty_golden(&p, "first_80x24");
+	quit(&p);
+}
+
+/* ---- keys ---- */
+
+static void sliders_follow_keys_and_mouse(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "[[[");
+	pty_wait(&p, "193/196 tokens");
+	pty_keys(&p, "]");
+	pty_wait(&p, "194/196 tokens");
+	pty_keys(&p, "z");
+	pty_wait(&p, "193/196 tokens");
+	pty_keys(&p, "\033[<0;20;3M"); /* press in the middle of the track ... */
+	pty_wait(&p, "98/196 tokens");
+	pty_keys(&p, "\033[<32;10;5M\033[<0;10;5m"); /* ... drag to its beginning, off the
+							row */
+	pty_wait(&p, " 1/196 tokens");
+	pty_keys(&p, "\033[<64;20;3M"); /* wheel */
+	pty_wait(&p, " 2/196 tokens");
+	pty_keys(&p, ")");
+	pty_wait(&p, ">down");
+	pty_keys(&p, "]");
+	pty_wait(&p, "downsample: not here");
+	quit(&p);
+}
+
+static void rows_and_tabs_follow_the_mouse(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	int row = pty_row_of(&p, "blocks.4");
+	char click[64];
+	snprintf(click, sizeof(click), "\033[<0;5;%dM\033[<0;5;%dm", row + 1, row + 1);
+	pty_keys(&p, click);
+	pty_keys(&p, click); /* again: opens */
+	pty_wait(&p, "attn.qkv");
+	assert_true(pty_cell(&p, 5, row).attrs.reverse);
+	pty_keys(&p, "\033[<0;15;2M"); /* the second tab */
+	pty_wait(&p, "sessions, newest first");
+	quit(&p);
+}
+
+static void commands_and_completion(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, ":kee\t0.5\r");
+	pty_wait(&p, "98/196 tokens");
+	pty_keys(&p, ":set batch 3\r:sort ms\r");
+	pty_wait(&p, "order: ms");
+	pty_keys(&p, ":frob\r");
+	pty_wait(&p, "no command or knob is called frob");
+	pty_keys(&p, ":keep 7\r");
+	pty_wait(&p, "error: --keep 7");
+	pty_keys(&p, ":open 42\r");
+	pty_wait(&p, "OLD RUN #42");
+	pty_keys(&p, "q");
+	pty_wait_gone(&p, "OLD RUN #42");
+	pty_keys(&p, "Kjj\r");
+	pty_wait(&p, "prune-at =");
+	pty_keys(&p, "3+6\r");
+	pty_wait(&p, "3+6");
+	pty_keys(&p, "\033");
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, ":quit\r");
+	pty_wait_exit(&p, 0);
+	pty_check_restored(&p);
+	pty_close(&p);
+}
+
+static void old_runs_are_read_page_by_page(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "2");
+	pty_wait(&p, "pruning\\x1b[2J study"); /* a name from a file does nothing to us */
+	pty_keys(&p, "j\r");
+	pty_wait(&p, "#150");
+	for (int i = 0; i < 4; i++) { /* each end loads the next page */
+		pty_keys(&p, "G");
+		pty_wait(&p, i == 0 ? "#87 " : i == 1 ? "#23 " : " #1 ");
+	}
+	pty_keys(&p, "q");
+	pty_wait(&p, "sessions, newest first");
+	quit(&p);
+}
+
+static void copies_what_reproduces_the_screen(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "y");
+	pty_wait(&p, "copied: sparsetop run");
+	/* "sparsetop run -m clip-vit-b16" */
+	assert_non_null(
+		strstr(p.raw.s, "\033]52;c;c3BhcnNldG9wIHJ1biAtbSBjbGlwLXZpdC1iMTY=\a"));
+	pty_keys(&p, "Y");
+	pty_wait(&p, "Markdown");
+	pty_keys(&p, "Q");
+	pty_wait_exit(&p, 0);
+	assert_non_null(
+		strstr(strstr(p.raw.s, "\033[?1049l"), "sparsetop run -m clip-vit-b16"));
+	pty_close(&p);
+}
+
+static void Q_quits_from_everywhere(void **state)
+{
+	static const char *const places[] = { "",  "/",   ":se", "K", "K\r",
+					      "?", "2\r", "\\x", "3" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct pty p;
+		start(&p, 80, 24);
+		pty_keys(&p, places[i]);
+		quit(&p);
+	}
+}
+
+static void pastes_are_ignored(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "\033[200~Q[[[q\033[201~[");
+	pty_wait(&p, "195/196 tokens");
+	quit(&p);
+}
+
+static void nothing_is_sent_while_nothing_changes(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_golden(&p, "first_80x24");
+	assert_true(pty_is_quiet(&p, 200));
+	quit(&p);
+}
+
+/* ---- signals, and terminals that are none ---- */
+
+static void suspends_and_comes_back(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "\x1a");
+	assert_true(WIFSTOPPED(pty_wait_status(&p)));
+	pty_check_restored(&p);
+	pty_resize(&p, 80, 24); /* a fresh screen: all of it must come again */
+	kill(p.program, SIGCONT);
+	pty_golden(&p, "first_80x24");
+	pty_keys(&p, "[");
+	pty_wait(&p, "195/196 tokens");
+	quit(&p);
+}
+
+static void ends_by_signal_with_the_terminal_restored(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGHUP };
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct pty p;
+		start(&p, 80, 24);
+		kill(p.program, signals[i]);
+		pty_wait_exit(&p, 130);
+		pty_check_restored(&p);
+		pty_close(&p);
+	}
+}
+
+static void ends_when_the_terminal_goes_away(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_hang_up(&p);
+	assert_true(WIFEXITED(pty_wait_status(&p)));
+	pty_close(&p);
+}
+
+static void restores_the_terminal_when_it_crashes(void **state)
+{
+	static const int signals[] = { SIGSEGV, SIGABRT, SIGFPE };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct pty p;
+		char env[32];
+		snprintf(env, sizeof(env), "FAKE_CRASH=%d", signals[i]);
+		start_with(&p, env);
+		pty_wait(&p, "sum of layers");
+		pty_keys(&p, "r");
+		int status = pty_wait_status(&p);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), signals[i]);
+		pty_check_restored(&p);
+		pty_close(&p);
+	}
+}
+
+static void unknown_terminals(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_with(&p, "TERM=dumb");
+	pty_wait_exit(&p, 2);
+	assert_non_null(strstr(p.raw.s, "export TERM=xterm-256color"));
+	pty_close(&p);
+	start_with(&p, "TERM=");
+	pty_wait_exit(&p, 2);
+	assert_non_null(strstr(p.raw.s, "TERM is not set"));
+	pty_close(&p);
+	start_with(&p, "TERM=nobody-has-this");
+	pty_wait_exit(&p, 2);
+	pty_close(&p);
+	start_with(&p, "TERM=foot-of-the-future");
+	pty_wait(&p, "sum of layers");
+	quit(&p);
+	start_with(&p, "TERM=vt100");
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "Q");
+	pty_wait_exit(&p, 0);
+	pty_close(&p);
+}
+
+static void says_so_without_a_terminal(void **state)
+{
+	char command[700], text[400];
+	(void)state;
+	snprintf(command, sizeof(command), "'%s' </dev/null 2>&1", getenv("TUI_FAKE"));
+	FILE *f = popen(command, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	assert_non_null(strstr(text, "needs a terminal"));
+	assert_int_equal(WEXITSTATUS(pclose(f)), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_screen_at_every_size),
+		cmocka_unit_test(one_cell_is_enough),
+		cmocka_unit_test(a_key_shows_a_dimmed_estimate),
+		cmocka_unit_test(the_measurement_replaces_it),
+		cmocka_unit_test(views_and_overlays),
+		cmocka_unit_test(phases_without_a_model),
+		cmocka_unit_test(the_selection_is_seen_without_color),
+		cmocka_unit_test(ascii_by_option_and_by_locale),
+		cmocka_unit_test(plain_has_no_lines),
+		cmocka_unit_test(resizes_and_recovers),
+		cmocka_unit_test(sliders_follow_keys_and_mouse),
+		cmocka_unit_test(rows_and_tabs_follow_the_mouse),
+		cmocka_unit_test(commands_and_completion),
+		cmocka_unit_test(old_runs_are_read_page_by_page),
+		cmocka_unit_test(copies_what_reproduces_the_screen),
+		cmocka_unit_test(Q_quits_from_everywhere),
+		cmocka_unit_test(pastes_are_ignored),
+		cmocka_unit_test(nothing_is_sent_while_nothing_changes),
+		cmocka_unit_test(suspends_and_comes_back),
+		cmocka_unit_test(ends_by_signal_with_the_terminal_restored),
+		cmocka_unit_test(ends_when_the_terminal_goes_away),
+		cmocka_unit_test(restores_the_terminal_when_it_crashes),
+		cmocka_unit_test(unknown_terminals),
+		cmocka_unit_test(says_so_without_a_terminal),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
