@@ -15,6 +15,12 @@ static void list_add(struct input_list *l, char *path)
 	l->paths[l->n++] = path;
 }
 
+/* A path may hold anything, a terminal's commands too. */
+static const char *shown_path(const char *path, char buf[512])
+{
+	return str_escaped(buf, 512, path, strlen(path));
+}
+
 static int regular(const struct dirent *d)
 {
 	return d->d_name[0] != '.' &&
@@ -23,10 +29,12 @@ static int regular(const struct dirent *d)
 
 static enum err add_folder(struct input_list *l, const char *folder)
 {
+	char shown[512];
 	struct dirent **names;
 	int n = scandir(folder, &names, regular, alphasort);
 	if (n < 0)
-		return err_set(ERR_IO, "%s: %s", folder, strerror(errno));
+		return err_set(ERR_IO, "%s: %s", shown_path(folder, shown),
+			       strerror(errno));
 	int before = l->n;
 	for (int i = 0; i < n; i++) {
 		struct str path = STR_INIT;
@@ -39,19 +47,21 @@ static enum err add_folder(struct input_list *l, const char *folder)
 	}
 	free(names);
 	if (l->n == before)
-		return err_set(ERR_NOTFOUND, "%s: no image files in this folder", folder);
+		return err_set(ERR_NOTFOUND, "%s: no image files in this folder",
+			       shown_path(folder, shown));
 	return OK;
 }
 
 enum err input_list_make(const struct input_source *from, struct input_list *l)
 {
 	*l = (struct input_list){ 0 };
+	char shown[512];
 	enum err e = OK;
 	for (int i = 0; !e && i < from->n_images; i++) {
 		struct stat st;
 		if (stat(from->images[i], &st))
 			e = err_set(errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: %s",
-				    from->images[i], strerror(errno));
+				    shown_path(from->images[i], shown), strerror(errno));
 		else if (S_ISDIR(st.st_mode))
 			e = add_folder(l, from->images[i]);
 		else
@@ -77,6 +87,7 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 			 float *to, struct image *shown)
 {
 	struct image image = { 0 };
+	char where[512];
 	int64_t width, height;
 	enum err e = path ? image_load(path, exif, &image) : scene_draw(&image);
 	if (e)
@@ -84,10 +95,11 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 	preprocess_size(&m->preprocess, image.width, image.height, &width, &height);
 	if (width != side || height != side)
 		e = err_set(ERR_FORMAT,
-			    "%s: preprocessing gives %lld x %lld pixels, the model "
-			    "takes %lld x %lld",
-			    path ? path : "built-in scene", (long long)width,
-			    (long long)height, (long long)side, (long long)side);
+			    "%s: preprocessor_config.json makes it %lld x %lld pixels, "
+			    "the model takes %lld x %lld",
+			    path ? shown_path(path, where) : "built-in scene",
+			    (long long)width, (long long)height, (long long)side,
+			    (long long)side);
 	else
 		e = preprocess_run(&m->preprocess, &image, to, shown);
 	image_release(&image);

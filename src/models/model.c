@@ -82,7 +82,9 @@ enum err model_open(const char *name, uint64_t seed, struct model **out)
 	const struct preset *preset = preset_by_name(name);
 	enum err e;
 	m->name = str_dup(name);
-	if (preset) {
+	if (!*name) {
+		e = err_set(ERR_NOTFOUND, "the model's name is empty");
+	} else if (preset) {
 		e = open_preset(m, preset, seed);
 	} else {
 		e = model_source_resolve(name, &files);
