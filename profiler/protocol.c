@@ -192,7 +192,13 @@ static enum err decode_command(const struct json_in *in, struct command *c)
 	if (type < 0)
 		return err_set(ERR_FORMAT, "%s: unknown type", in->what);
 	c->type = (enum command_type)type;
-	c->id = json_in_int(in, "id", 0, MAX_ID, 0);
+	/* What is answered, or names what is to be cancelled, needs a number of its own.
+	 */
+	bool numbered = type != COMMAND_HASH && type != COMMAND_QUIT;
+	c->id = json_in_int(in, "id", numbered, MAX_ID, 0);
+	if (!*in->err && numbered && !c->id)
+		return err_set(ERR_FORMAT, "%s: %s without an id", in->what,
+			       command_names[type]);
 	c->abba = order && !strcmp(order, "abba");
 	c->measure.budget_s = option(in, "budget_s", d.budget_s, 0, 1e6);
 	c->measure.samples = option(in, "samples", d.samples, 1, 1e6);
@@ -335,6 +341,8 @@ static void decode_hello(const struct json_in *in, struct event *ev)
 {
 	ev->protocol = (int)json_in_int(in, "protocol", 0, 1 << 30, 0);
 	ev->version = str_dup(json_in_str(in, "version"));
+	if (!ev->version && *in->err == OK)
+		*in->err = err_set(ERR_FORMAT, "%s: hello without a version", in->what);
 	const json_t *devices = json_in_array(in, "devices");
 	size_t n = json_array_size(devices);
 	if (n > 64)
@@ -345,6 +353,9 @@ static void decode_hello(const struct json_in *in, struct event *ev)
 					   in->err };
 		struct device *to = &ev->devices[ev->n_devices++];
 		to->name = str_dup(json_in_str(&d, "name"));
+		if (!to->name && *in->err == OK)
+			*in->err = err_set(ERR_FORMAT, "%s: a device without a name",
+					   in->what);
 		to->detail = str_dup(json_in_str(&d, "detail"));
 		to->available = json_in_bool(&d, "available");
 		to->reason = str_dup(json_in_str(&d, "reason"));
@@ -384,6 +395,13 @@ static bool has_flag(const struct json_in *in, const char *flag)
 	return false;
 }
 
+/* An error is never OK, whatever the sender calls it. */
+static enum err error_code(const char *name)
+{
+	enum err code = err_by_name(name);
+	return code ? code : ERR_WORKER;
+}
+
 static enum err decode_event(const struct json_in *in, struct event *ev)
 {
 	int type = find_name(event_names, COUNT(event_names), json_in_str(in, "type"));
@@ -405,13 +423,16 @@ static enum err decode_event(const struct json_in *in, struct event *ev)
 	if (type == EVENT_LOADED)
 		decode_loaded(in, ev);
 	ev->what = str_dup(json_in_str(in, "what"));
+	if (!*in->err && type == EVENT_PROGRESS && !ev->what)
+		return err_set(ERR_FORMAT, "%s: progress of nothing", in->what);
 	ev->done = json_in_num(in, "done");
 	ev->total = json_in_num(in, "total");
 	ev->sample.variant = ev->variant;
 	ev->sample.start_ns = json_in_int(in, "start_ns", 0, INT64_MAX, 0);
 	ev->sample.wall_ns = json_in_int(in, "wall_ns", 0, INT64_MAX, 0);
 	ev->sample.watched = has_flag(in, "instrumented");
-	ev->code = err_by_name(json_in_str(in, "code"));
+	if (type == EVENT_ERROR)
+		ev->code = error_code(json_in_str(in, "code"));
 	ev->message = str_dup(json_in_str(in, "message"));
 	return *in->err;
 }
