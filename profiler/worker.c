@@ -74,11 +74,19 @@ static void refuse(struct worker *w, struct command *c)
 	free(c);
 }
 
+/* Only ever forward: a cancel that comes late must not take back a newer one. */
+static void cancel_up_to(struct worker *w, int64_t id)
+{
+	long long now = atomic_load(&w->cancelled_up_to);
+	while (now < id && !atomic_compare_exchange_weak(&w->cancelled_up_to, &now, id))
+		;
+}
+
 static void enqueue(struct worker *w, const struct command *c)
 {
 	struct command *job = mem_alloc(sizeof(*job));
 	*job = *c;
-	atomic_store(&w->cancelled_up_to, c->id - 1);
+	cancel_up_to(w, c->id - 1);
 	struct command *displaced = mailbox_put(w->jobs, job);
 	if (displaced)
 		refuse(w, displaced);
@@ -96,7 +104,7 @@ static bool obey(struct worker *w, struct command *c)
 		answer_estimate(w, c);
 		break;
 	case COMMAND_CANCEL:
-		atomic_store(&w->cancelled_up_to, c->id);
+		cancel_up_to(w, c->id);
 		break;
 	case COMMAND_HASH:
 		workbench_know_hash(w->bench, c->key, c->sha256);

@@ -1,0 +1,447 @@
+/* The worker as a process: what it answers, when, and how it ends. */
+#include "check.h"
+
+#include "proc.h"
+#include "profiler/protocol.h"
+
+#define TINY "clip-vit-b32:tiny"
+#define LONG 100000 /* samples: minutes, unless it is cancelled */
+
+static struct proc w;
+static char dir[64];
+
+/* ---- talking ---- */
+
+static const char *type_of(const json_t *o)
+{
+	const char *type = json_string_value(json_object_get(o, "type"));
+	return type ? type : "";
+}
+
+static int64_t id_of(const json_t *o)
+{
+	return json_integer_value(json_object_get(o, "id"));
+}
+
+static bool is(const json_t *o, const char *type, int64_t id)
+{
+	return !strcmp(type_of(o), type) && id_of(o) == id;
+}
+
+/* The next message that is no progress; the caller's. */
+static json_t *next(void)
+{
+	for (;;) {
+		json_t *o = proc_line(&w);
+		if (!o)
+			fail_msg("the worker ended: %s", str_get(&w.err_text));
+		if (strcmp(type_of(o), "progress"))
+			return o;
+		json_decref(o);
+	}
+}
+
+/* Reads on until this message comes; the caller's. An end of `id` that is not it fails.
+ */
+static json_t *await(const char *type, int64_t id)
+{
+	for (;;) {
+		json_t *o = next();
+		if (is(o, type, id))
+			return o;
+		if (is(o, "error", id) || is(o, "done", id))
+			fail_msg("%s instead of %s: %s", type_of(o), type,
+				 json_string_value(json_object_get(o, "message")));
+		json_decref(o);
+	}
+}
+
+static void expect(const char *type, int64_t id) { json_decref(await(type, id)); }
+
+static void expect_error(int64_t id, const char *code)
+{
+	json_t *o = await("error", id);
+	assert_string_equal(json_string_value(json_object_get(o, "code")), code);
+	const char *message = json_string_value(json_object_get(o, "message"));
+	assert_true(message && *message && !strchr(message, '\n'));
+	json_decref(o);
+}
+
+static void ask(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void ask(const char *fmt, ...)
+{
+	char line[4096];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	proc_write(&w, line);
+}
+
+#define SPEC(keep) "{\"model\":\"" TINY "\",\"knobs\":{\"keep\":\"" keep "\"}}"
+
+static void ask_run(int id, int samples)
+{
+	ask("{\"type\":\"run\",\"id\":%d,\"samples\":%d,\"warmup\":1,\"budget_s\":1000,"
+	    "\"specs\":[" SPEC("0.5") "]}\n",
+	    id, samples);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	proc_start(&w, (const char *const[]){ program(), "worker", NULL });
+	return 0;
+}
+
+/* It ends by itself, whatever it was doing, and complains about nothing. */
+static int stop(void **state)
+{
+	(void)state;
+	if (w.pid)
+		assert_int_equal(proc_finish(&w), 0);
+	proc_release(&w);
+	return 0;
+}
+
+/* ---- cases ---- */
+
+static void hello_first(void **state)
+{
+	(void)state;
+	json_t *o = proc_line(&w);
+	assert_string_equal(type_of(o), "hello");
+	assert_int_equal(json_integer_value(json_object_get(o, "protocol")),
+			 PROTOCOL_VERSION);
+	const json_t *cpu = json_array_get(json_object_get(o, "devices"), 0);
+	const json_t *cuda = json_array_get(json_object_get(o, "devices"), 1);
+	assert_string_equal(json_string_value(json_object_get(cpu, "name")), "cpu");
+	assert_true(json_is_true(json_object_get(cpu, "available")));
+	assert_true(json_is_false(json_object_get(cuda, "available")));
+	assert_true(json_is_string(json_object_get(cuda, "reason")));
+	json_decref(o);
+}
+
+static void load_says_what_it_is(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"load\",\"id\":1,\"specs\":[" SPEC("1") "]}\n");
+	json_t *o = await("loaded", 1);
+	const json_t *result = json_object_get(o, "result");
+	const json_t *model = json_object_get(result, "model");
+	assert_string_equal(json_string_value(json_object_get(model, "family")),
+			    "clip_vit");
+	assert_true(json_is_true(json_object_get(model, "random_weights")));
+	const json_t *why = json_object_get(o, "why_not");
+	assert_true(json_is_string(json_object_get(why, "downsample")));
+	assert_true(json_is_string(json_object_get(why, "threshold")));
+	assert_null(json_object_get(why, "keep"));
+	const json_t *picture = json_object_get(o, "picture");
+	assert_int_equal(json_integer_value(json_object_get(picture, "width")), 64);
+	json_decref(o);
+	expect("done", 1);
+}
+
+static void estimates_need_a_model(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"estimate\",\"id\":1,\"specs\":[" SPEC("0.5") "]}\n");
+	expect_error(1, "notfound");
+	ask_run(2, 1);
+	expect("done", 2);
+	ask("{\"type\":\"estimate\",\"id\":3,\"specs\":[" SPEC("0.5") "]}\n");
+	json_t *o = await("estimate", 3);
+	const json_t *wall = json_object_get(json_object_get(o, "result"), "wall");
+	assert_true(json_number_value(json_object_get(wall, "p50_ns")) > 0);
+	json_decref(o);
+	ask("{\"type\":\"estimate\",\"id\":4,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"rank\":\"8\"}}]}\n");
+	expect_error(4, "usage");
+	ask("{\"type\":\"estimate\",\"id\":5,\"specs\":[{\"model\":\"other\"}]}\n");
+	expect_error(5, "notfound");
+}
+
+static void estimate_during_a_run(void **state)
+{
+	(void)state;
+	ask_run(1, LONG);
+	expect("sample", 1);
+	for (int id = 2; id < 12; id++) {
+		ask("{\"type\":\"estimate\",\"id\":%d,\"specs\":[" SPEC("0.25") "]}\n",
+		    id);
+		for (json_t *o;; json_decref(o)) {
+			o = next();
+			assert_false(is(o, "done", 1) || is(o, "error", 1));
+			if (is(o, "estimate", id)) {
+				json_decref(o);
+				break;
+			}
+		}
+	}
+	ask("{\"type\":\"cancel\",\"id\":1}\n");
+	expect_error(1, "cancelled");
+}
+
+static void cancel_and_go_on(void **state)
+{
+	(void)state;
+	ask_run(1, LONG);
+	expect("sample", 1);
+	ask("{\"type\":\"cancel\",\"id\":1}\n");
+	expect_error(1, "cancelled");
+	ask_run(2, 3);
+	int samples = 0;
+	for (json_t *o; (o = next()) != NULL; json_decref(o)) {
+		assert_int_equal(id_of(o), 2); /* nothing more is said of 1 */
+		samples += !strcmp(type_of(o), "sample");
+		if (is(o, "done", 2)) {
+			json_decref(o);
+			break;
+		}
+	}
+	assert_int_equal(samples, 6); /* plain and instrumented */
+}
+
+/* A cancel that comes late for something older takes nothing back. */
+static void old_cancels_change_nothing(void **state)
+{
+	(void)state;
+	/* Ops long enough that both cancels arrive within one. */
+	ask("{\"type\":\"run\",\"id\":10,\"samples\":%d,\"warmup\":1,\"budget_s\":1000,"
+	    "\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"batch\":\"256\",\"threads\":\"1\"}}]}\n",
+	    LONG);
+	expect("sample", 10);
+	ask("{\"type\":\"cancel\",\"id\":10}\n{\"type\":\"cancel\",\"id\":3}\n");
+	expect_error(10, "cancelled");
+}
+
+static void cancel_before_it_starts(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"run\",\"id\":1,\"samples\":%d,\"budget_s\":1000,\"specs\":"
+	    "[" SPEC("1") "]}\n{\"type\":\"cancel\",\"id\":1}\n",
+	    LONG);
+	expect_error(1, "cancelled");
+}
+
+static void newest_wins(void **state)
+{
+	(void)state;
+	ask_run(1, LONG);
+	expect("sample", 1);
+	for (int id = 2; id <= 5; id++)
+		ask_run(id, id == 5 ? 2 : LONG);
+	int ended[6] = { 0 };
+	for (json_t *o; !ended[5]; json_decref(o)) {
+		o = next();
+		if (strcmp(type_of(o), "error") && strcmp(type_of(o), "done"))
+			continue;
+		assert_in_range(id_of(o), 1, 5);
+		ended[id_of(o)]++;
+		assert_string_equal(type_of(o), id_of(o) == 5 ? "done" : "error");
+	}
+	for (int id = 1; id <= 5; id++)
+		assert_int_equal(ended[id], 1); /* every request is answered, once */
+}
+
+static void abba(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"run\",\"id\":1,\"order\":\"abba\",\"samples\":4,\"warmup\":1,"
+	    "\"specs\":[" SPEC("1") "," SPEC("0.5") "]}\n");
+	static const int order[] = { 0, 1, 1, 0, 0, 1, 1, 0 };
+	int n = 0, watched[2] = { 0 }, results = 0;
+	for (json_t *o;; json_decref(o)) {
+		o = next();
+		int64_t variant = json_integer_value(json_object_get(o, "variant"));
+		if (is(o, "sample", 1)) {
+			assert_true(n < 16);
+			assert_int_equal(variant, order[n++ / 2]);
+			watched[variant] +=
+				json_array_size(json_object_get(o, "flags")) > 0;
+		}
+		if (is(o, "result", 1)) {
+			const json_t *r = json_object_get(o, "result");
+			const json_t *keep =
+				json_object_get(json_object_get(r, "knobs"), "keep");
+			assert_int_equal(variant, results++);
+			assert_true(json_number_value(keep) == (variant ? 0.5 : 1));
+		}
+		if (is(o, "done", 1)) {
+			json_decref(o);
+			break;
+		}
+	}
+	assert_int_equal(n, 16);
+	assert_int_equal(watched[0], 4);
+	assert_int_equal(watched[1], 4);
+	assert_int_equal(results, 2);
+}
+
+/* Settings that share no model or batch cannot take turns. */
+static void strangers(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"run\",\"id\":1,\"specs\":[" SPEC(
+		"1") ",{\"model\":\"" TINY "\",\"knobs\":{\"batch\":\"2\"}}]}\n");
+	expect_error(1, "usage");
+}
+
+static void nonsense(void **state)
+{
+	static const char *const lines[] = {
+		"hi",
+		"",
+		"{}",
+		"[1,2",
+		"\"run\"",
+		"{\"type\":\"run\",\"id\":3}",
+		"{\"type\":\"estimate\",\"id\":1,\"specs\":[{\"model\":3}]}",
+		"\xff\xfe",
+		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"x\",\"knobs\":{"
+		"\"keep\":"
+		"\"-1\"}}]}",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ask("%s\n", lines[i]);
+		json_t *o = await("error", 0);
+		assert_true(json_is_string(json_object_get(o, "message")));
+		json_decref(o);
+	}
+	ask_run(1, 1);
+	expect("done", 1);
+}
+
+static void failures_leave_it_alive(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"load\",\"id\":1,\"specs\":[{\"model\":\"/nowhere\"}]}\n");
+	expect_error(1, "notfound");
+	ask("{\"type\":\"run\",\"id\":2,\"specs\":[{\"model\":\"" TINY
+	    "\",\"images\":[\"/no.png\"]}]}\n");
+	expect_error(2, "notfound");
+	ask("{\"type\":\"run\",\"id\":3,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"gemm\":\"magic\"}}]}\n");
+	expect_error(3, "usage");
+	ask("{\"type\":\"run\",\"id\":4,\"samples\":1,\"save_output\":"
+	    "\"/dev/null/x.safetensors\",\"specs\":[" SPEC("1") "]}\n");
+	expect_error(4, "io");
+	ask_run(5, 1);
+	expect("done", 5);
+}
+
+/* Another batch is another input; estimates keep coming while it changes hands. */
+static void estimates_while_inputs_change(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"load\",\"id\":1,\"specs\":[{\"model\":\"" TINY
+	    "\",\"images\":[\"%s\"]}]}\n",
+	    fixture("images/rgb.png"));
+	expect("done", 1);
+	int64_t id = 2;
+	for (int round = 0; round < 25; round++) {
+		struct str all = STR_INIT;
+		int64_t run = id++;
+		str_addf(&all,
+			 "{\"type\":\"run\",\"id\":%lld,\"samples\":1,\"warmup\":0,"
+			 "\"specs\":[{\"model\":\"" TINY
+			 "\",\"images\":[\"%s\"],\"knobs\":{\"batch\":\"%d\"}}]}\n",
+			 (long long)run, fixture("images/rgb.png"), 1 + round % 2);
+		for (int i = 0; i < 12; i++)
+			str_addf(&all,
+				 "{\"type\":\"estimate\",\"id\":%lld,\"specs\":[" SPEC(
+					 "0.5") "]}\n",
+				 (long long)id++);
+		proc_write(&w, str_get(&all));
+		str_release(&all);
+		bool done = false;
+		for (int estimates = 0; estimates < 12 || !done;) {
+			json_t *o = next();
+			assert_string_not_equal(type_of(o), "error");
+			estimates += !strcmp(type_of(o), "estimate");
+			done = done || is(o, "done", run);
+			json_decref(o);
+		}
+	}
+}
+
+static void quits(void **state)
+{
+	(void)state;
+	ask_run(1, LONG);
+	expect("sample", 1);
+	ask("{\"type\":\"quit\"}\n");
+	/* stdin stays open: it is the message that ends it. */
+	while (proc_pump(&w))
+		;
+	assert_int_equal(proc_finish(&w), 0);
+}
+
+/* The end of its stdin, in the middle of a run: `stop` checks the status. */
+static void ends_with_its_input(void **state)
+{
+	(void)state;
+	ask_run(1, LONG);
+	expect("sample", 1);
+	assert_int_equal(proc_finish(&w), 0);
+}
+
+/* A front that is gone: nobody reads any more. */
+static void ends_with_its_reader(void **state)
+{
+	int status;
+	(void)state;
+	ask_run(1, LONG);
+	expect("sample", 1);
+	proc_close(&w.out);
+	while (proc_pump(&w))
+		;
+	assert_int_equal(waitpid(w.pid, &status, 0), w.pid);
+	w.pid = 0;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static int group_set_up(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	temp_dir(dir);
+	setenv("HF_HUB_CACHE", dir, 1);
+	setenv("HOME", dir, 1);
+	return 0;
+}
+
+static int group_tear_down(void **state)
+{
+	(void)state;
+	temp_dir_remove(dir);
+	return 0;
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(hello_first),
+		CASE(load_says_what_it_is),
+		CASE(estimates_need_a_model),
+		CASE(estimate_during_a_run),
+		CASE(cancel_and_go_on),
+		CASE(old_cancels_change_nothing),
+		CASE(cancel_before_it_starts),
+		CASE(newest_wins),
+		CASE(abba),
+		CASE(strangers),
+		CASE(nonsense),
+		CASE(failures_leave_it_alive),
+		CASE(estimates_while_inputs_change),
+		CASE(quits),
+		CASE(ends_with_its_input),
+		CASE(ends_with_its_reader),
+	};
+	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
+}
