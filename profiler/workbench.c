@@ -41,11 +41,13 @@ static void close_backend(struct workbench *w)
 
 static void drop_input(struct workbench *w)
 {
+	guard_enter(w->guard);
 	spec_release(&w->source);
+	w->input_sha256[0] = 0;
+	guard_leave(w->guard);
 	input_list_release(&w->list);
 	input_release(&w->input);
 	image_release(&w->shown);
-	w->input_sha256[0] = 0;
 }
 
 static void drop_model(struct workbench *w)
@@ -162,11 +164,13 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 		return e;
 	}
 	drop_input(w);
-	w->source = spec_copy(s);
 	w->list = list;
 	w->input = in;
 	w->shown = shown;
+	guard_enter(w->guard);
+	w->source = spec_copy(s);
 	memcpy(w->input_sha256, sha256, sizeof(sha256));
+	guard_leave(w->guard);
 	return OK;
 }
 
@@ -352,7 +356,7 @@ void workbench_describe(struct workbench *w, struct event *loaded)
 	const struct model *m = w->model;
 	loaded->run = run_create();
 	loaded->run->state = RUN_ESTIMATE;
-	guard_enter(w->guard); /* input and hash are written by this very thread */
+	guard_enter(w->guard);
 	workbench_describe_setting(w, &w->source.knobs, loaded->run);
 	guard_leave(w->guard);
 	for (int i = 0; i < KNOB_COUNT; i++) {

@@ -1,7 +1,7 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates) changes under `guard` only.
+ * its hash, rates, where the input comes from) changes under `guard` only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
 #define PROFILER_WORKBENCH_PRIVATE_H
