@@ -154,7 +154,10 @@ void app_show_setting(struct app *app)
 void app_measure_again(struct app *app)
 {
 	struct app_private *p = app->private;
-	app_close_run(app);
+	if (app->opened) { /* an old run again: its knobs stay */
+		app_drop_opened(app);
+		app_show_setting(app);
+	}
 	p->failed_here = false;
 	p->due_ns = 0;
 	if (app->phase == APP_BROKEN) {
@@ -232,16 +235,26 @@ void app_open_run(struct app *app, int64_t run_id)
 		return;
 	}
 	app_forget_job(app);
+	if (!app->opened)
+		app->private->present = app->knobs;
 	run_free(app->opened);
 	app->opened = run;
+	app->knobs = run->knobs;
 	app_say(app, APP_INFO, "run %lld of %s: q goes back to the present",
 		(long long)run_id, run->model.name ? run->model.name : "?");
 }
 
-void app_close_run(struct app *app)
+void app_drop_opened(struct app *app)
 {
 	run_free(app->opened);
 	app->opened = NULL;
+}
+
+void app_close_run(struct app *app)
+{
+	if (app->opened)
+		app->knobs = app->private->present;
+	app_drop_opened(app);
 }
 
 const struct run *app_shown(const struct app *app)

@@ -8,8 +8,8 @@
 static void set_knobs(struct app *app, const struct knobs *k)
 {
 	struct app_private *p = app->private;
+	app_drop_opened(app);
 	app->knobs = *k;
-	app_close_run(app);
 	if (p->at_undo + 1 == UNDO_DEPTH) {
 		memmove(p->undo, p->undo + 1, sizeof(p->undo[0]) * (UNDO_DEPTH - 1));
 		p->at_undo--;
@@ -175,8 +175,8 @@ static bool travel(struct app *app, int direction)
 	if (to < 0 || to >= p->n_undo)
 		return false;
 	p->at_undo = to;
+	app_drop_opened(app);
 	app->knobs = p->undo[to];
-	app_close_run(app);
 	app_show_setting(app);
 	return true;
 }

@@ -27,6 +27,8 @@ struct app_private {
 	struct run *described; /* model and input as the worker loaded them */
 	char *file_key;
 
+	struct knobs present; /* what the sliders stood at before an old run was opened */
+
 	struct run **queue; /* finished runs the database did not take yet */
 	int n_queue;
 	int64_t retry_ns; /* when to try again; 0: not waiting */
@@ -59,6 +61,7 @@ void app_remember_hash(struct app *, const struct run *);
 
 /* app.c */
 void app_show_setting(struct app *); /* the knobs changed: recall, estimate, schedule */
+void app_drop_opened(struct app *);  /* the knobs stay those of the old run */
 bool app_is_base(const struct app *, const struct knobs *);
 
 #endif

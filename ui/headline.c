@@ -222,7 +222,7 @@ static void add_origin(const struct app *app, const struct run *run, struct part
 {
 	char age[24];
 	if (run->state == RUN_DONE && (app->opened || !app->result_fresh))
-		parts_add(p, 5, STYLE_DIM, "%s",
+		parts_add(p, 1, STYLE_DIM, "%s",
 			  format_ago(run->started_ns, age, sizeof(age)));
 	else if (run->state == RUN_DONE && !isnan(app->estimate_error))
 		parts_add(p, 6, STYLE_DIM, "est. %+.0f%%", app->estimate_error * 100);
