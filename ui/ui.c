@@ -415,15 +415,13 @@ static void turn(struct ui *ui, struct input *in, int timeout, bool *ended)
 	term_fds(fds);
 	int n = TERM_FDS + app_fds(ui->app, fds + TERM_FDS, FDS_MAX - TERM_FDS);
 	int ready = poll(fds, (nfds_t)n, timeout);
-	bool app_ready = app_timeout_ms(ui->app) == 0;
 	if (ready < 0) /* EINTR: the wake pipe is read in any case */
 		for (int i = 0; i < n; i++)
 			fds[i].revents = 0;
-	for (int i = TERM_FDS; i < n; i++)
-		app_ready |= fds[i].revents != 0;
 	on_signals(ui, term_signals(), ended);
 	read_keys(ui, in, fds[0].revents != 0);
-	if (app_ready && !ui->quit && app_handle(ui->app))
+	/* Ready, due, or neither: it knows, and it never waits. */
+	if (!ui->quit && app_handle(ui->app))
 		ui->dirty = true;
 }
 

@@ -483,15 +483,14 @@ int app_fds(const struct app *app, struct pollfd *fds, int max)
 	return 0;
 }
 
-int app_timeout_ms(const struct app *app)
-{
-	int64_t due = app->private->due_ns, now = clock_now_ns();
-	return !due ? -1 : due <= now ? 0 : (int)((due - now) / 1000000) + 1;
-}
+/* Like the real one, which asks to be called again soon while a worker ends, it never
+ * says 0. */
+int app_timeout_ms(const struct app *app) { return app->private->due_ns ? 5 : -1; }
 
 bool app_handle(struct app *app)
 {
-	if (app_timeout_ms(app) != 0)
+	int64_t due = app->private->due_ns;
+	if (!due || clock_now_ns() < due)
 		return false;
 	app->private->due_ns = 0;
 	app->result = fake_run(&app->knobs, false);
