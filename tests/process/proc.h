@@ -36,7 +36,7 @@ static inline const char *program(void)
 {
 	const char *p = getenv("SPARSETOP");
 	if (!p)
-		skip_because("SPARSETOP is not set: run by `meson test`");
+		fail_msg("SPARSETOP, the program under test, is not set");
 	return p;
 }
 
