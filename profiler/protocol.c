@@ -337,10 +337,27 @@ char *event_encode(const struct event *ev)
 	return finish(o);
 }
 
+/* Text of a worker for people. What would steer a terminal is escaped, once: the worker's
+ * own escapes stay as they are. NULL where it is missing; the caller frees. */
+static char *take_text(const struct json_in *in, const char *key)
+{
+	const char *text = json_in_str(in, key);
+	bool plain = true;
+	for (const char *p = text; p && *p; p++) {
+		unsigned char c = (unsigned char)p[0], next = (unsigned char)p[1];
+		plain = plain && c >= 0x20 && c != 0x7f && !(c == 0xc2 && next < 0xa0);
+	}
+	if (!text || plain)
+		return str_dup(text);
+	struct str s = STR_INIT;
+	str_add_escaped(&s, text, strlen(text), 0);
+	return str_detach(&s);
+}
+
 static void decode_hello(const struct json_in *in, struct event *ev)
 {
 	ev->protocol = (int)json_in_int(in, "protocol", 0, 1 << 30, 0);
-	ev->version = str_dup(json_in_str(in, "version"));
+	ev->version = take_text(in, "version");
 	if (!ev->version && *in->err == OK)
 		*in->err = err_set(ERR_FORMAT, "%s: hello without a version", in->what);
 	const json_t *devices = json_in_array(in, "devices");
@@ -352,13 +369,13 @@ static void decode_hello(const struct json_in *in, struct event *ev)
 		const struct json_in d = { json_array_get(devices, i), in->what,
 					   in->err };
 		struct device *to = &ev->devices[ev->n_devices++];
-		to->name = str_dup(json_in_str(&d, "name"));
+		to->name = take_text(&d, "name");
 		if (!to->name && *in->err == OK)
 			*in->err = err_set(ERR_FORMAT, "%s: a device without a name",
 					   in->what);
-		to->detail = str_dup(json_in_str(&d, "detail"));
+		to->detail = take_text(&d, "detail");
 		to->available = json_in_bool(&d, "available");
-		to->reason = str_dup(json_in_str(&d, "reason"));
+		to->reason = take_text(&d, "reason");
 	}
 }
 
@@ -367,8 +384,7 @@ static void decode_loaded(const struct json_in *in, struct event *ev)
 	char name[KNOB_TEXT_SIZE];
 	const struct json_in why = json_in_object(in, "why_not");
 	for (int i = 0; i < KNOB_COUNT; i++)
-		ev->why_not[i] =
-			str_dup(json_in_str(&why, knob_json_name((enum knob_id)i, name)));
+		ev->why_not[i] = take_text(&why, knob_json_name((enum knob_id)i, name));
 	ev->file_key = str_dup(json_in_str(in, "file_key"));
 	const struct json_in picture = json_in_object(in, "picture");
 	const char *rgb = json_in_str(&picture, "rgb");
@@ -422,7 +438,7 @@ static enum err decode_event(const struct json_in *in, struct event *ev)
 		decode_hello(in, ev);
 	if (type == EVENT_LOADED)
 		decode_loaded(in, ev);
-	ev->what = str_dup(json_in_str(in, "what"));
+	ev->what = take_text(in, "what");
 	if (!*in->err && type == EVENT_PROGRESS && !ev->what)
 		return err_set(ERR_FORMAT, "%s: progress of nothing", in->what);
 	ev->done = json_in_num(in, "done");
@@ -433,7 +449,7 @@ static enum err decode_event(const struct json_in *in, struct event *ev)
 	ev->sample.watched = has_flag(in, "instrumented");
 	if (type == EVENT_ERROR)
 		ev->code = error_code(json_in_str(in, "code"));
-	ev->message = str_dup(json_in_str(in, "message"));
+	ev->message = take_text(in, "message");
 	return *in->err;
 }
 

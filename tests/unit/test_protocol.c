@@ -253,6 +253,21 @@ static void an_error_is_an_error(void **state)
 	}
 }
 
+static void text_for_people(void **state)
+{
+	struct event ev;
+	(void)state;
+	check_ok(event_decode(
+		"{\"type\":\"error\",\"id\":1,\"message\":\"a\\u001b[2J\\n\\u009bb\"}",
+		&ev));
+	assert_string_equal(ev.message, "a\\x1b[2J\\x0a\\xc2\\x9bb");
+	event_release(&ev);
+	check_ok(event_decode(
+		"{\"type\":\"error\",\"id\":1,\"message\":\"a\\\\x1b \\u00b5\"}", &ev));
+	assert_string_equal(ev.message, "a\\x1b \u00b5"); /* escaped before: not again */
+	event_release(&ev);
+}
+
 /* ---- fuzzing: cut, overwritten, spliced; sanitizers watch ---- */
 
 static uint32_t drawn;
@@ -348,10 +363,11 @@ static void fuzz_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),       cmocka_unit_test(events),
-		cmocka_unit_test(defaults),       cmocka_unit_test(refused_commands),
-		cmocka_unit_test(refused_events), cmocka_unit_test(an_error_is_an_error),
-		cmocka_unit_test(fuzz_commands),  cmocka_unit_test(fuzz_events),
+		cmocka_unit_test(commands),        cmocka_unit_test(events),
+		cmocka_unit_test(defaults),        cmocka_unit_test(refused_commands),
+		cmocka_unit_test(refused_events),  cmocka_unit_test(an_error_is_an_error),
+		cmocka_unit_test(text_for_people), cmocka_unit_test(fuzz_commands),
+		cmocka_unit_test(fuzz_events),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
