@@ -41,13 +41,27 @@ static void become_worker(const int in[2], const int out[2], const int err[2],
 	_exit(127);
 }
 
+/* A pipe beyond stdin, stdout and stderr, also where the caller runs without them: the
+ * child's own take those numbers. */
+static int make_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC))
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		int fd = fds[i];
+		if (fd > STDERR_FILENO)
+			continue;
+		fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		close(fd);
+	}
+	return fds[0] < 0 || fds[1] < 0 ? -1 : 0;
+}
+
 enum err handle_start(struct handle *h, const char *command)
 {
-	int in[2], out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
 	*h = (struct handle){ .to = -1, .from = -1, .err = -1 };
-	if (pipe2(in, O_CLOEXEC))
-		return err_set(ERR_IO, "pipe: %s", strerror(errno));
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (h->pid = fork()) < 0) {
+	if (make_pipe(in) || make_pipe(out) || make_pipe(err) || (h->pid = fork()) < 0) {
 		enum err e =
 			err_set(ERR_IO, "cannot start the worker: %s", strerror(errno));
 		int *all[] = { &in[0], &in[1], &out[0], &out[1], &err[0], &err[1] };
@@ -192,7 +206,14 @@ bool handle_next(struct handle *h, struct event *ev, enum err *e)
 static void explain(int status, const char *last_words, char *why, size_t size)
 {
 	const char *gap = *last_words ? ": " : "";
-	if (!WIFSIGNALED(status))
+	/* A shell or ssh in between tells of a signal this way. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) > 128 &&
+	    strsignal(WEXITSTATUS(status) - 128))
+		snprintf(why, size,
+			 "the worker ended with status %d (signal %d, %s?)%s%s",
+			 WEXITSTATUS(status), WEXITSTATUS(status) - 128,
+			 strsignal(WEXITSTATUS(status) - 128), gap, last_words);
+	else if (!WIFSIGNALED(status))
 		snprintf(why, size, "the worker ended with status %d%s%s",
 			 WEXITSTATUS(status), gap, last_words);
 	else if (WTERMSIG(status) == SIGKILL)
