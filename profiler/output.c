@@ -1,9 +1,34 @@
 #include "profiler/output.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "tensor/safetensors.h"
+
+enum err output_check(const char *path)
+{
+	char shown[512];
+	struct stat st;
+	const char *slash = strrchr(path, '/');
+	struct str folder = STR_INIT;
+	str_add_n(&folder, path, slash ? (size_t)(slash - path) + 1 : 0);
+	if (!slash)
+		str_add(&folder, ".");
+	int failed = 0;
+	if (access(str_get(&folder), W_OK | X_OK))
+		failed = errno;
+	else if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		failed = EISDIR;
+	str_release(&folder);
+	return failed ? err_set(ERR_IO, "%s: not written: %s",
+				str_escaped(shown, sizeof(shown), path, strlen(path)),
+				strerror(failed))
+		      : OK;
+}
 
 enum err output_save(const char *path, const struct outputs *out)
 {

@@ -4,6 +4,9 @@
 
 #include "models/family.h"
 
+/* Whether the file can be written, found out before minutes are spent: ERR_IO. */
+enum err output_check(const char *path) MUST_CHECK;
+
 /* F32 `image_embeds` [B, P], and I64 `kept` [B, K] where tokens were dropped. */
 enum err output_save(const char *path, const struct outputs *) MUST_CHECK;
 

@@ -225,7 +225,9 @@ enum err workbench_run(struct workbench *w, const struct command *c,
 	struct run_plan *plan = mem_alloc(sizeof(*plan));
 	for (int i = 0; i < c->n_specs; i++)
 		out[i] = NULL;
-	enum err e = plan_settings(w, c, watch, plan);
+	enum err e = c->save_output ? output_check(c->save_output) : OK;
+	if (!e)
+		e = plan_settings(w, c, watch, plan);
 	if (!e)
 		e = measure_plan(w, c, watch, plan, out);
 	for (int i = 0; i < plan->n; i++) {
