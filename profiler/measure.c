@@ -8,12 +8,11 @@
 #include "base/str.h"
 #include "profiler/stats.h"
 
-#define WARMUP_S 0.5        /* a warm-up lasts at least this long ... */
-#define WARMUP_SLOW_RUNS 3  /* ... or so many passes of a slow model */
-#define WARMUP_AGREE 0.05   /* two batches whose medians are this close are stable */
-#define WARMUP_SHARE 0.3    /* of the budget at most */
-#define SAMPLES_LEAST 10    /* before the noise target may stop a measurement */
-#define SAMPLES_MOST 100000 /* a bound on memory, far beyond any use */
+#define WARMUP_S 0.5       /* a warm-up lasts at least this long ... */
+#define WARMUP_SLOW_RUNS 3 /* ... or so many passes of a slow model */
+#define WARMUP_AGREE 0.05  /* two batches whose medians are this close are stable */
+#define WARMUP_SHARE 0.3   /* of the budget at most */
+#define SAMPLES_LEAST 10   /* before the noise target may stop a measurement */
 
 struct measurement {
 	struct setting *const *settings;
@@ -177,7 +176,7 @@ static bool quiet_enough(const struct measurement *m)
 /* Why the measurement should stop after `rounds`; NULL: go on. */
 static const char *reason_to_stop(const struct measurement *m, int rounds)
 {
-	if (rounds >= SAMPLES_MOST ||
+	if (rounds >= MEASURE_MAX_SAMPLES ||
 	    (!isnan(m->opt->samples) && rounds >= m->opt->samples))
 		return "samples";
 	double spent = elapsed_s(m);

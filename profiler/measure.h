@@ -8,6 +8,8 @@
 
 #include "profiler/setting.h"
 
+#define MEASURE_MAX_SAMPLES 100000 /* a bound on memory, far beyond any use */
+
 struct measure_options {
 	double budget_s; /* upper bound, warm-up included; at least one sample is taken */
 	double samples;  /* NaN: at least 10, then until the noise target; else exactly so

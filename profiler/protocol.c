@@ -201,7 +201,7 @@ static enum err decode_command(const struct json_in *in, struct command *c)
 			       command_names[type]);
 	c->abba = order && !strcmp(order, "abba");
 	c->measure.budget_s = option(in, "budget_s", d.budget_s, 0, 1e6);
-	c->measure.samples = option(in, "samples", d.samples, 1, 1e6);
+	c->measure.samples = option(in, "samples", d.samples, 1, MEASURE_MAX_SAMPLES);
 	c->measure.warmup = option(in, "warmup", d.warmup, 0, 1e6);
 	c->measure.noise = option(in, "noise", d.noise, 0, 1);
 	c->save_output = str_dup(json_in_str(in, "save_output"));

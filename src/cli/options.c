@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "profiler/measure.h"
 
 /* Codes of the options that are not knobs; knobs are FIRST_KNOB + id. */
 enum code {
@@ -120,7 +121,8 @@ static enum err take(struct options *o, int code, char *value)
 	case CODE_BUDGET:
 		return parse_number("budget", value, 0, 1e6, false, &o->budget_s);
 	case CODE_SAMPLES:
-		return parse_number("samples", value, 1, 1e6, true, &o->samples);
+		return parse_number("samples", value, 1, MEASURE_MAX_SAMPLES, true,
+				    &o->samples);
 	case CODE_WARMUP:
 		return parse_number("warmup", value, 0, 1e6, true, &o->warmup);
 	case CODE_NOISE:
