@@ -13,9 +13,7 @@
 
 /* ---- making ---- */
 
-/* Names are typed again on a command line and shown in lists: as they are, or not at all.
- */
-static enum err check_name(const char *name)
+enum err session_check_name(const char *name)
 {
 	char shown[120];
 	struct str escaped = STR_INIT;
@@ -77,7 +75,7 @@ enum err store_session(struct store *s, const char *name, int64_t *session_id,
 		       char uid[UID_SIZE])
 {
 	char timed[NAME_SIZE];
-	enum err e = name ? check_name(name) : OK;
+	enum err e = name ? session_check_name(name) : OK;
 	if (!e)
 		e = sql_begin(s);
 	if (e)

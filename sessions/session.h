@@ -36,6 +36,10 @@ struct run_row {
 
 /* Texts that do not fit are cut. */
 
+/* Names are typed again on a command line and shown in lists: as they are, or not at all
+ * (ERR_USAGE). */
+enum err session_check_name(const char *name) MUST_CHECK;
+
 /* Newest first. `before_ns`/`before_id` of the last row seen; 0, 0 for the first page. */
 enum err session_page(struct store *, int64_t before_ns, int64_t before_id, int max,
 		      struct session_row *rows, int *n) MUST_CHECK;

@@ -47,7 +47,9 @@ static enum err wait_event(struct client *c, struct event *ev)
 			return err_set(ERR_WORKER, "%s", why);
 		struct pollfd fds[3];
 		int n = handle_fds(&c->worker, fds);
-		if (poll(fds, (nfds_t)n, n ? -1 : 20) < 0 && errno != EINTR)
+		const struct timespec soon = { .tv_nsec = 20000000 };
+		if (ppoll(fds, (nfds_t)n, n ? NULL : &soon, &c->while_waiting) < 0 &&
+		    errno != EINTR)
 			return err_set(ERR_IO, "poll: %s", strerror(errno));
 		if (interrupted)
 			return err_set(ERR_CANCELLED, "cancelled");
@@ -61,9 +63,17 @@ enum err client_start(struct client *c, const struct options *o, struct store *s
 {
 	*c = (struct client){ .store = store, .next_id = 1 };
 	const struct sigaction act = { .sa_handler = on_interrupt };
+	sigset_t ends;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* They come while we wait, never between a look at the flag and the wait. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ends, &c->while_waiting);
+	sigdelset(&c->while_waiting, SIGINT);
+	sigdelset(&c->while_waiting, SIGTERM);
 	enum err e = handle_start(&c->worker, o->worker);
 	if (!e)
 		e = wait_event(c, &c->hello);
@@ -148,7 +158,10 @@ enum err client_run(struct client *c, struct command *run, struct run **out)
 		event_release(&ev);
 	}
 	clear_progress();
-	if (!e && out[0])
+	for (int i = 0; !e && i < run->n_specs; i++)
+		if (!out[i])
+			e = err_set(ERR_WORKER, "the worker is done but sent no result");
+	if (!e)
 		remember_hash(c, key, out[0]);
 	free(key);
 	return e;

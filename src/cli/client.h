@@ -5,6 +5,8 @@
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
 
+#include <signal.h>
+
 #include "cli/options.h"
 #include "profiler/handle.h"
 
@@ -13,7 +15,8 @@ struct client {
 	struct store *store; /* or NULL: for hashes known from earlier; borrowed */
 	struct event hello;  /* what the worker said first */
 	int64_t next_id;
-	bool loaded; /* the request got as far as a loaded model */
+	sigset_t while_waiting; /* signals blocked while it waits: not ^C */
+	bool loaded;            /* the request got as far as a loaded model */
 	struct run
 		*described; /* model and input as loaded; for a run that failed later */
 };

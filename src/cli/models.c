@@ -1,8 +1,10 @@
 /* sparsetop models: presets, and what the local hub cache holds. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
+#include "base/str.h"
 #include "cli/options.h"
 #include "models/model.h"
 #include "models/preset.h"
@@ -12,8 +14,13 @@ static void print_row(bool json, const char *name, const char *kind, const char 
 		      const char *help, const struct model *m)
 {
 	if (!json) {
-		printf("%-28s %-7s %8.1f M  %s\n", name, kind,
-		       m ? model_params(m) / 1e6 : 0.0, m ? help : err_message());
+		char size[24] = "--", shown[512];
+		if (m)
+			snprintf(size, sizeof(size), "%.1f M", model_params(m) / 1e6);
+		if (m)
+			str_escaped(shown, sizeof(shown), help, strlen(help));
+		printf("%-28s %-7s %10s  %s\n", name, kind, size,
+		       m ? shown : err_message());
 		return;
 	}
 	json_t *o = json_object();

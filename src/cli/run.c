@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "sessions/session.h"
 #include "sessions/store.h"
 
 #define GROUPS                                                                           \
@@ -25,8 +26,10 @@ static enum err open_target(struct target *t, const struct options *o)
 	*t = (struct target){ 0 };
 	if (o->no_store)
 		return OK;
-	return store_open(&(struct store_options){ .path = o->db, .busy_ms = 10000 },
-			  &t->store);
+	enum err e = o->session ? session_check_name(o->session) : OK;
+	return e ? e
+		 : store_open(&(struct store_options){ .path = o->db, .busy_ms = 10000 },
+			      &t->store);
 }
 
 static enum err put(struct target *t, const struct options *o, struct run *run)
@@ -147,7 +150,7 @@ static enum err run_command(int argc, char **argv)
 		options_print_help(GROUPS);
 		goto done;
 	}
-	/* A table that cannot be printed is found out before minutes are spent. */
+	/* What cannot be printed or stored is found out before minutes are spent. */
 	e = table_check(o.group_by, o.sort);
 	if (!e)
 		e = open_target(&t, &o);

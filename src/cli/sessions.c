@@ -34,14 +34,14 @@ static const char *time_text(int64_t ns, char *buf, size_t size)
 
 static void print_session(const struct session_row *s, bool json)
 {
-	char when[32], name[128];
+	char when[32], name[128], model[128];
 	if (!json) {
 		printf("%-24s %6lld %6lld  %s  %s\n",
 		       str_escaped(name, sizeof(name), s->name, strlen(s->name)),
 		       (long long)s->runs, (long long)s->trail,
 		       time_text(s->last_ns ? s->last_ns : s->created_ns, when,
 				 sizeof(when)),
-		       s->model);
+		       str_escaped(model, sizeof(model), s->model, strlen(s->model)));
 		return;
 	}
 	json_t *o = json_object();
@@ -81,12 +81,14 @@ static enum err list_sessions(struct store *store, const struct options *o)
 
 static void print_run(const struct run_row *r, bool json)
 {
-	char when[32], ms[16];
+	char when[32], ms[16], model[128], tail[512];
 	if (!json) {
+		const char *text = r->error[0] ? r->error : r->knobs;
 		printf("%6lld  %-6s %s  %8s ms  %s  %s\n", (long long)r->id, r->state,
 		       time_text(r->started_ns, when, sizeof(when)),
-		       metric_text(UNIT_NS, r->p50_ns, ms, sizeof(ms)), r->model,
-		       r->knobs);
+		       metric_text(UNIT_NS, r->p50_ns, ms, sizeof(ms)),
+		       str_escaped(model, sizeof(model), r->model, strlen(r->model)),
+		       str_escaped(tail, sizeof(tail), text, strlen(text)));
 		return;
 	}
 	json_t *o = json_object();
@@ -158,17 +160,24 @@ static enum err show(struct store *store, const char *what, const struct options
 		str_escaped(shown, sizeof(shown), what, strlen(what)));
 }
 
-static enum err dispatch(struct store *store, const struct options *o)
+static bool is_list(const struct options *o)
 {
-	const char *verb = o->n_rest ? o->rest[0] : "list";
-	enum err e = table_check(o->group_by, o->sort);
-	if (e)
-		return e;
-	if (!strcmp(verb, "list") && o->n_rest <= 1)
-		return list_sessions(store, o);
-	if (strcmp(verb, "show") || o->n_rest < 2)
+	return !o->n_rest || (o->n_rest == 1 && !strcmp(o->rest[0], "list"));
+}
+
+static enum err check_usage(const struct options *o)
+{
+	if (!is_list(o) && (strcmp(o->rest[0], "show") || o->n_rest < 2))
 		return err_set(ERR_USAGE,
 			       "sessions: want `list` or `show RUN|SESSION...`");
+	return table_check(o->group_by, o->sort);
+}
+
+static enum err dispatch(struct store *store, const struct options *o)
+{
+	enum err e = OK;
+	if (is_list(o))
+		return list_sessions(store, o);
 	for (int i = 1; !e && i < o->n_rest; i++)
 		e = show(store, o->rest[i], o);
 	return e;
@@ -187,8 +196,11 @@ static enum err sessions_command(int argc, char **argv)
 		       "a uid or its unique prefix, last, or SESSION/N.\n\n");
 		options_print_help(GROUPS);
 	} else {
-		e = store_open(&(struct store_options){ .path = o.db, .busy_ms = 10000 },
-			       &store);
+		e = check_usage(&o);
+		if (!e)
+			e = store_open(
+				&(struct store_options){ .path = o.db, .busy_ms = 10000 },
+				&store);
 		if (!e && store_notice(store))
 			fprintf(stderr, "sparsetop: %s\n", store_notice(store));
 		if (!e)

@@ -93,18 +93,24 @@ static void print_fidelity(const struct run *run)
 	       run->model.random_weights ? " (random)" : "");
 }
 
+/* Texts of a run come from files, other machines and databases. */
+static const char *plain(const char *text, char buf[512])
+{
+	return text ? str_escaped(buf, 512, text, strlen(text)) : "--";
+}
+
 void table_print_headline(const struct run *run, const struct run *base)
 {
-	char a[16], b[16], c[16];
+	char a[16], b[16], c[16], shown[512], more[512], most[512];
 	struct str knobs = STR_INIT;
 	knobs_canonical(&run->knobs, run->knob_mask, &knobs);
 	if (run->id)
 		printf("run        %lld  %s\n", (long long)run->id, run->uid);
-	printf("model      %s%s  %s\n", run->model.name,
+	printf("model      %s%s  %s\n", plain(run->model.name, shown),
 	       run->model.random_weights ? " (random weights)" : "", str_get(&knobs));
 	str_release(&knobs);
 	if (run->state == RUN_FAILED) {
-		printf("failed     %s\n", run->error);
+		printf("failed     %s\n", plain(run->error, shown));
 		return;
 	}
 	printf("time       %s ms, 95 %% interval %s..%s, %.0f samples (%s), %.1f "
@@ -112,8 +118,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	       metric_text(UNIT_NS, run->wall.p50_ns, a, sizeof(a)),
 	       metric_text(UNIT_NS, run->wall.ci95_lo_ns, b, sizeof(b)),
 	       metric_text(UNIT_NS, run->wall.ci95_hi_ns, c, sizeof(c)), run->wall.n,
-	       run->wall.stopped_by ? run->wall.stopped_by : "--",
-	       run->throughput.items_per_s);
+	       plain(run->wall.stopped_by, shown), run->throughput.items_per_s);
 	print_speedup(run, base);
 	printf("work       %s FLOPs, %s GFLOP/s\n",
 	       metric_text(UNIT_FLOPS, run->flops.ours, a, sizeof(a)),
@@ -126,11 +131,14 @@ void table_print_headline(const struct run *run, const struct run *base)
 	printf("layers     sum to %.1f %% of the whole; instruments cost x%.3f\n",
 	       100 * run->whole.layer_sum_ns / run->whole.p50_ns,
 	       run->whole.overhead_ratio);
-	printf("machine    %s, %s, %.0f threads, %s %s\n", run->env.cpu, run->env.isa,
-	       run->env.threads, run->env.blas_name ? run->env.blas_name : "",
-	       run->env.blas_core ? run->env.blas_core : "");
+	printf("machine    %s, %s, %.0f threads", plain(run->env.cpu, shown),
+	       plain(run->env.isa, more), run->env.threads);
+	if (run->env.blas_name)
+		printf(", %s %s", plain(run->env.blas_name, shown),
+		       plain(run->env.blas_core, most));
+	printf("\n");
 	for (int i = 0; i < run->n_warnings; i++)
-		printf("warning    %s\n", run->warnings[i]);
+		printf("warning    %s\n", plain(run->warnings[i], shown));
 }
 
 /* ---- rows ---- */
