@@ -19,6 +19,7 @@
 
 struct proc {
 	pid_t pid;
+	bool started;     /* else the descriptors below mean nothing */
 	int in, out, err; /* ours; -1: closed */
 	struct str out_text, err_text;
 	size_t read_to; /* of out_text: lines that were handed out */
@@ -43,7 +44,7 @@ static inline const char *program(void)
 static inline void proc_start(struct proc *p, const char *const *argv)
 {
 	int in[2], out[2], err[2];
-	*p = (struct proc){ .deadline = proc_now_s() + DEADLINE_S };
+	*p = (struct proc){ .started = true, .deadline = proc_now_s() + DEADLINE_S };
 	assert_int_equal(
 		pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
 	p->pid = fork();
@@ -115,6 +116,9 @@ static inline int proc_finish(struct proc *p)
 
 static inline void proc_release(struct proc *p)
 {
+	if (!p->started)
+		return;
+	p->started = false;
 	proc_close(&p->in);
 	proc_close(&p->out);
 	proc_close(&p->err);

@@ -1,0 +1,786 @@
+/*
+ * The commands as scripts use them: exit statuses, one line for every mistake, the result
+ * object, what is stored and what is not.
+ *
+ * Called as `test_cli proxy WHAT`, this program is a worker that goes wrong: it stands
+ * between the front and a real worker and does WHAT when the first sample passes by.
+ */
+#include "check.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+#include "proc.h"
+#include "profiler/metric.h"
+#include "tensor/safetensors.h"
+
+#define TINY "clip-vit-b32:tiny"
+#define QUICK "-m", TINY, "--samples", "2", "--warmup", "1", "--threads", "1"
+
+static char dir[64];
+static struct proc p;
+
+/* ---- the worker that goes wrong ---- */
+
+static void go_wrong(const char *what)
+{
+	static const char garbage[] = "Segmentation fault \x1b[31m\n";
+	static const char done[] = "{\"type\":\"done\",\"id\":1}\n";
+	static const char failed[] =
+		"{\"type\":\"error\",\"id\":1,\"code\":\"ok\",\"message\":\"odd\"}\n";
+	ssize_t n = 0;
+	if (!strcmp(what, "kill"))
+		raise(SIGKILL);
+	if (!strcmp(what, "abort"))
+		raise(SIGABRT);
+	if (!strcmp(what, "interrupt"))
+		kill(getppid(), SIGINT);
+	if (!strcmp(what, "garbage"))
+		n = write(1, garbage, sizeof(garbage) - 1);
+	if (!strcmp(what, "done"))
+		n = write(1, done, sizeof(done) - 1);
+	if (!strcmp(what, "error"))
+		n = write(1, failed, sizeof(failed) - 1);
+	if (!strcmp(what, "exit") || n < 0)
+		exit(3);
+}
+
+static int proxy(const char *what)
+{
+	int out[2];
+	char line[1 << 16];
+	bool wronged = false;
+	if (pipe(out))
+		return 99;
+	if (!fork()) {
+		dup2(out[1], 1);
+		close(out[0]);
+		execl(getenv("SPARSETOP"), "sparsetop", "worker", (char *)NULL);
+		_exit(98);
+	}
+	close(out[1]);
+	FILE *from = fdopen(out[0], "r");
+	while (fgets(line, sizeof(line), from)) {
+		if (write(1, line, strlen(line)) < 0)
+			return 97;
+		if (!wronged && !strncmp(line, "{\"type\":\"sample\"", 16)) {
+			wronged = true;
+			go_wrong(what);
+		}
+	}
+	fclose(from);
+	return 0;
+}
+
+/* The command line that starts it. */
+static const char *wrong(const char *what)
+{
+	static char command[600];
+	char self[512];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	assert_true(n > 0);
+	self[n] = 0;
+	snprintf(command, sizeof(command), "exec '%s' proxy %s", self, what);
+	return command;
+}
+
+/* ---- looking at what came ---- */
+
+static int set_up(void **state)
+{
+	char path[128];
+	(void)state;
+	temp_dir(dir);
+	snprintf(path, sizeof(path), "%s/s.db", dir);
+	setenv("SPARSETOP_DB", path, 1);
+	setenv("HF_HUB_CACHE", dir, 1);
+	setenv("HOME", dir, 1);
+	setenv("TERM", "dumb", 1);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	proc_release(&p);
+	temp_dir_remove(dir);
+	return 0;
+}
+
+static const char *in_dir(const char *file)
+{
+	static char path[4][160];
+	static unsigned turn;
+	char *to = path[turn++ % 4];
+	snprintf(to, sizeof(path[0]), "%s/%s", dir, file);
+	return to;
+}
+
+/* Runs and expects this status; the outputs are in p. */
+#define WANT(status, ...)                                                                \
+	do {                                                                             \
+		proc_release(&p);                                                        \
+		int got_ = PROGRAM(&p, __VA_ARGS__);                                     \
+		if (got_ != (status))                                                    \
+			fail_msg("status %d, want %d: %s", got_, status,                 \
+				 str_get(&p.err_text));                                  \
+	} while (0)
+
+/* One clear line on stderr with these words, nothing on stdout. */
+static void one_line(const char *part)
+{
+	const char *text = str_get(&p.err_text), *end = strchr(text, '\n');
+	assert_string_equal(str_get(&p.out_text), "");
+	if (!end || end[1] || strncmp(text, "sparsetop: ", 11))
+		fail_msg("not one line: %s", text);
+	if (!strstr(text, part))
+		fail_msg("lacks \"%s\": %s", part, text);
+	for (const char *c = text; c < end; c++)
+		assert_true((unsigned char)*c >= 0x20);
+}
+
+#define REFUSED(status, part, ...)                                                       \
+	do {                                                                             \
+		WANT(status, __VA_ARGS__);                                               \
+		one_line(part);                                                          \
+	} while (0)
+
+/* Its stdout as one line of JSON; the caller's. */
+static json_t *output(void)
+{
+	p.read_to = 0;
+	json_t *o = proc_line(&p);
+	assert_non_null(o);
+	assert_int_equal(p.read_to, p.out_text.len);
+	return o;
+}
+
+/* "wall.p50_ns" of an object; NULL where a part of the path is missing. */
+static const json_t *at(const json_t *o, const char *path)
+{
+	char key[64];
+	const char *dot = strchr(path, '.');
+	snprintf(key, sizeof(key), "%.*s", dot ? (int)(dot - path) : 63, path);
+	const json_t *v = json_object_get(o, key);
+	return v && dot ? at(v, dot + 1) : v;
+}
+
+static double num(const json_t *o, const char *path)
+{
+	const json_t *v = at(o, path);
+	if (!json_is_number(v))
+		fail_msg("%s is not a number", path);
+	return json_number_value(v);
+}
+
+static const char *text(const json_t *o, const char *path)
+{
+	const char *s = json_string_value(at(o, path));
+	if (!s)
+		fail_msg("%s is not a text", path);
+	return s;
+}
+
+/* Lines of `sessions list`: sessions that exist. */
+static int sessions_stored(void)
+{
+	int n = 0;
+	WANT(0, "sessions", "list", "--json");
+	for (const char *c = str_get(&p.out_text); *c; c++)
+		n += *c == '\n';
+	return n;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0;
+}
+
+/* ---- wrong usage: 2, and what is not there: 1 ---- */
+
+static void usage(void **state)
+{
+	(void)state;
+	REFUSED(2, "frobnicate", "frobnicate");
+	REFUSED(2, "--bogus", "run", "--bogus");
+	REFUSED(2, "wants a value", "run", "--keep");
+	REFUSED(2, "wants a value", "run", "-m");
+	REFUSED(2, "0.01 to 1", "run", "--keep", "0");
+	REFUSED(2, "0.01 to 1", "run", "--keep", "nan");
+	REFUSED(2, "--keep 1x", "run", "--keep", "1x");
+	REFUSED(2, "--batch", "run", "--batch", "1.5");
+	REFUSED(2, "bf16", "run", "--dtype", "fp8");
+	REFUSED(2, "--samples", "run", "--samples", "0");
+	REFUSED(2, "100000", "run", "--samples", "100001");
+	REFUSED(2, "--budget", "run", "--budget", "-1");
+	REFUSED(2, "--noise", "run", "--noise", "x\x1b[31m");
+	REFUSED(2, "wall_ns", "run", "--sort", "colour");
+	REFUSED(2, "layer, op or kind", "run", "--group-by", "x");
+	REFUSED(2, "extra", "run", "extra");
+	REFUSED(2, "--session", "run", QUICK, "--session", "a\x1b[31m");
+	REFUSED(2, "empty", "run", "--session", "");
+	REFUSED(2, "list", "sessions", "dance");
+	REFUSED(2, "--format", "export", "last");
+	REFUSED(2, "csv, json", "export", "last", "--format", "pdf");
+	REFUSED(2, "which run", "export", "--format", "csv");
+	REFUSED(2, "no arguments", "models", "x");
+	REFUSED(2, "no arguments", "version", "x");
+	REFUSED(2, "no arguments", "worker", "x");
+	assert_false(exists(in_dir("s.db"))); /* nobody asked for a database yet */
+}
+
+static void help(void **state)
+{
+	static const char *const commands[] = { "run", "sessions", "export", "models",
+						"doctor" };
+	(void)state;
+	WANT(0, "--help");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		assert_non_null(strstr(str_get(&p.out_text), commands[i]));
+		struct proc q;
+		assert_int_equal(PROGRAM(&q, commands[i], "--help"), 0);
+		assert_non_null(strstr(str_get(&q.out_text), "usage: sparsetop "));
+		assert_string_equal(str_get(&q.err_text), "");
+		proc_release(&q);
+	}
+	WANT(0, "version");
+	assert_string_equal(str_get(&p.out_text), "sparsetop " SPARSETOP_VERSION "\n");
+	WANT(0, "--version");
+	assert_string_equal(str_get(&p.out_text), "sparsetop " SPARSETOP_VERSION "\n");
+	assert_false(exists(in_dir("s.db")));
+}
+
+static void knobs(void **state)
+{
+	(void)state;
+	REFUSED(2, "none, l2, random", "run", QUICK, "--method", "magic");
+	REFUSED(2, "drops none", "run", QUICK, "--method", "none", "--keep", ".5");
+	REFUSED(2, "openblas", "run", QUICK, "--gemm", "magic");
+	REFUSED(2, "does not have this knob", "run", QUICK, "--downsample", "2");
+	REFUSED(2, "no model of this version has it", "run", QUICK, "--threshold", "13");
+	REFUSED(1, "--device cuda", "run", QUICK, "--device", "cuda");
+	assert_int_equal(sessions_stored(), 1); /* the last one had got as far as a run */
+}
+
+static void write_file(const char *name, const char *bytes)
+{
+	FILE *f = fopen(in_dir(name), "w");
+	assert_non_null(f);
+	fputs(bytes, f);
+	fclose(f);
+}
+
+static void link_to(const char *from, const char *to)
+{
+	assert_int_equal(symlink(fixture(from), in_dir(to)), 0);
+}
+
+static void not_there(void **state)
+{
+	(void)state;
+	REFUSED(1, "/nowhere.png: No such file", "run", QUICK, "-i", "/nowhere.png");
+	REFUSED(1, "no such file or folder", "run", "-m", "clip\x1b[31m");
+	REFUSED(1, "hf download acme/clip", "run", "-m", "acme/clip");
+	REFUSED(1, "config.json", "run", "-m", dir);
+	REFUSED(1, "empty", "run", "-m", "");
+	REFUSED(1, "99", "sessions", "show", "99");
+	REFUSED(1, "99", "export", "99", "--format", "csv");
+	REFUSED(1, "not written", "run", QUICK, "--save-output", "/dev/null/x");
+	write_file("broken.png", "\x89PNG\r\n\x1a\n and then nothing");
+	REFUSED(1, "broken.png", "run", QUICK, "-i", in_dir("broken.png"));
+	write_file("text.png", "hello");
+	REFUSED(1, "text.png: not a picture", "run", QUICK, "-i", in_dir("text.png"));
+	mkdir(in_dir("empty"), 0755);
+	REFUSED(1, "no image files", "run", QUICK, "-i", in_dir("empty"));
+	/* A folder in which the second picture is broken: which one is said. */
+	mkdir(in_dir("all"), 0755);
+	link_to("images/rgb.png", "all/a.png");
+	write_file("all/b\x1b[31m.png", "hello");
+	REFUSED(1, "all/b\\x1b[31m.png: not a picture", "run", QUICK, "-i", in_dir("all"),
+		"--keep", ".5");
+	REFUSED(1, "all/b\\x1b[31m.png: not a picture", "run", QUICK, "-i", in_dir("all"),
+		"--batch", "2");
+}
+
+/* ---- the result object ---- */
+
+static void has_keys(const json_t *o, const char *const *paths)
+{
+	for (; *paths; paths++)
+		if (!at(o, *paths))
+			fail_msg("the result has no %s", *paths);
+}
+
+static const char *const result_keys[] = { "result_version",
+					   "uid",
+					   "session",
+					   "started_ns",
+					   "state",
+					   "error",
+					   "model.name",
+					   "model.family",
+					   "model.source",
+					   "model.format",
+					   "model.sha256",
+					   "model.params",
+					   "model.bytes",
+					   "model.random_weights",
+					   "input.kind",
+					   "input.source",
+					   "input.sha256",
+					   "input.batch",
+					   "input.tokens",
+					   "device",
+					   "knobs.method",
+					   "knobs.keep",
+					   "knobs.prune_at",
+					   "knobs.batch",
+					   "knobs.seed",
+					   "knobs.threads",
+					   "knobs.gemm",
+					   "knobs.device",
+					   "wall.n",
+					   "wall.warmup",
+					   "wall.min_ns",
+					   "wall.p50_ns",
+					   "wall.mean_ns",
+					   "wall.sd_ns",
+					   "wall.ci95_lo_ns",
+					   "wall.ci95_hi_ns",
+					   "wall.max_ns",
+					   "wall.samples_ns",
+					   "wall.stopped_by",
+					   "whole.p50_ns",
+					   "whole.layer_sum_ns",
+					   "whole.overhead_ratio",
+					   "throughput.items_per_s",
+					   "throughput.tokens_per_s",
+					   "memory.peak_rss_bytes",
+					   "memory.model_bytes",
+					   "memory.peak_activation_bytes",
+					   "memory.gpu_peak_bytes",
+					   "rusage.user_ns",
+					   "rusage.sys_ns",
+					   "rusage.minor_faults",
+					   "rusage.major_faults",
+					   "rusage.voluntary_switches",
+					   "rusage.involuntary_switches",
+					   "flops.ours",
+					   "flops.fvcore",
+					   "flops.torch",
+					   "bytes.read",
+					   "bytes.written",
+					   "fidelity",
+					   "tokens.per_layer",
+					   "tokens.kept",
+					   "layers",
+					   "env.host",
+					   "env.cpu",
+					   "env.isa",
+					   "env.threads",
+					   "env.governor",
+					   "env.blas.name",
+					   "env.blas.core",
+					   "env.blas.version",
+					   "env.os",
+					   "env.version",
+					   "env.gpu",
+					   "env.driver",
+					   "warnings",
+					   NULL };
+static const char *const layer_keys[] = {
+	"path",    "parent", "kind",       "calls",         "wall_ns",      "wall_min_ns",
+	"self_ns", "cpu_ns", "user_ns",    "sys_ns",        "minor_faults", "switches",
+	"gpu_ns",  "flops",  "bytes_read", "bytes_written", "tokens_in",    "tokens_out",
+	"m",       "n",      "k",          "engine",        "cosine",       NULL
+};
+static const char *const fidelity_keys[] = { "fidelity.reference",  "fidelity.images",
+					     "fidelity.cosine",     "fidelity.cosine_p5",
+					     "fidelity.cosine_min", "fidelity.rel_l2",
+					     "fidelity.top1_agree", NULL };
+
+/* A parent includes its children; the leaves are what layer_sum_ns says. */
+static void layers_add_up(const json_t *o)
+{
+	const json_t *layers = at(o, "layers"), *l, *c;
+	double sum = 0;
+	size_t i, j;
+	assert_true(json_array_size(layers) > 20);
+	json_array_foreach((json_t *)(uintptr_t)layers, i, l)
+	{
+		double children = 0;
+		has_keys(l, layer_keys);
+		json_array_foreach((json_t *)(uintptr_t)layers, j, c)
+		{
+			const char *parent = json_string_value(at(c, "parent"));
+			if (parent && !strcmp(parent, text(l, "path")))
+				children += num(c, "wall_ns");
+		}
+		if (children > 0)
+			assert_true(num(l, "wall_ns") >= children * (1 - 1e-9));
+		else
+			sum += num(l, "wall_ns");
+		assert_true(fabs(num(l, "self_ns") + children - num(l, "wall_ns")) < 1);
+	}
+	assert_true(fabs(sum - num(o, "whole.layer_sum_ns")) < 1);
+}
+
+static void result_object(void **state)
+{
+	(void)state;
+	WANT(0, "run", "-m", TINY, "--samples", "7", "--warmup", "2", "--keep", ".5",
+	     "--batch", "3", "--json");
+	assert_string_equal(str_get(&p.err_text), ""); /* no terminal: no progress */
+	json_t *o = output();
+	has_keys(o, result_keys);
+	has_keys(o, fidelity_keys);
+	layers_add_up(o);
+	assert_true(num(o, "result_version") == 1);
+	assert_string_equal(text(o, "state"), "done");
+	assert_string_equal(text(o, "knobs.method"), "l2");
+	assert_string_equal(text(o, "knobs.threads"), "auto");
+	assert_true(num(o, "knobs.keep") == .5 && num(o, "knobs.kept") == 8);
+	assert_true(num(o, "wall.n") == 7 && num(o, "wall.warmup") == 2);
+	assert_int_equal(json_array_size(at(o, "wall.samples_ns")), 7);
+	assert_string_equal(text(o, "wall.stopped_by"), "samples");
+	assert_true(num(o, "wall.min_ns") <= num(o, "wall.ci95_lo_ns") &&
+		    num(o, "wall.ci95_lo_ns") <= num(o, "wall.p50_ns") &&
+		    num(o, "wall.p50_ns") <= num(o, "wall.ci95_hi_ns") &&
+		    num(o, "wall.ci95_hi_ns") <= num(o, "wall.max_ns"));
+	assert_true(fabs(num(o, "throughput.items_per_s") * num(o, "wall.p50_ns") / 3e9 -
+			 1) < 1e-9);
+	assert_true(json_is_true(at(o, "model.random_weights")));
+	assert_true(json_is_null(at(o, "memory.gpu_peak_bytes")) &&
+		    json_is_null(at(o, "env.gpu")) &&
+		    json_is_null(at(o, "fidelity.cosine_p5"))); /* one picture */
+	assert_true(num(o, "memory.peak_activation_bytes") > 0);
+	assert_true(num(o, "env.threads") >= 1);
+	assert_true(num(o, "fidelity.cosine") <= 1 && num(o, "fidelity.rel_l2") > 0);
+	json_decref(o);
+	WANT(0, "run", QUICK, "--json");
+	o = output();
+	assert_true(json_is_null(at(o, "fidelity"))); /* no technique, no fidelity */
+	assert_true(json_is_null(at(o, "tokens.kept")));
+	assert_true(json_is_null(at(o, "wall.ci95_lo_ns"))); /* two samples */
+	json_decref(o);
+}
+
+static void saved_outputs(void **state)
+{
+	struct safetensors *st;
+	(void)state;
+	WANT(0, "run", QUICK, "-m", fixture("clip_odd"), "-i", fixture("images/rgb.png"),
+	     fixture("images/wide.png"), "--keep", ".5", "--batch", "3", "--json",
+	     "--save-output", in_dir("o.safetensors"));
+	json_t *o = output();
+	check_ok(safetensors_open(in_dir("o.safetensors"), &st));
+	const struct tensor *e = &safetensors_find(st, "image_embeds")->tensor;
+	assert_true(e->dtype == DT_F32 && e->ndim == 2 && e->dim[0] == 3 &&
+		    e->dim[1] == 24);
+	/* Two pictures for three items: the first comes again. */
+	assert_memory_equal(tensor_row(e, 0), tensor_row(e, 2), 24 * sizeof(float));
+	assert_memory_not_equal(tensor_row(e, 0), tensor_row(e, 1), 24 * sizeof(float));
+	const struct tensor *k = &safetensors_find(st, "kept")->tensor;
+	const json_t *kept = at(o, "tokens.kept");
+	assert_true(k->dtype == DT_I64 && k->ndim == 2 && k->dim[0] == 3 &&
+		    k->dim[1] == 12 && json_array_size(kept) == 12);
+	const int64_t *index = k->data;
+	for (size_t i = 0; i < 36; i++) {
+		assert_in_range(index[i], 0, 24);
+		assert_true(i % 12 == 0 || index[i] > index[i - 1]);
+		if (i < 12)
+			assert_int_equal(index[i],
+					 json_integer_value(json_array_get(kept, i)));
+	}
+	assert_false(json_is_true(at(o, "model.random_weights")));
+	assert_string_equal(text(o, "model.format"), "safetensors");
+	assert_int_equal(strlen(text(o, "model.sha256")), 64);
+	assert_true(num(o, "fidelity.images") == 2);
+	safetensors_free(st);
+	json_decref(o);
+	/* Nothing dropped: there is no list of what was kept. */
+	WANT(0, "run", QUICK, "--save-output", in_dir("o.safetensors"));
+	check_ok(safetensors_open(in_dir("o.safetensors"), &st));
+	assert_null(safetensors_find(st, "kept"));
+	assert_non_null(safetensors_find(st, "image_embeds"));
+	safetensors_free(st);
+}
+
+/* ---- the store ---- */
+
+static void stored_and_found(void **state)
+{
+	(void)state;
+	WANT(0, "run", QUICK, "--no-store", "--json");
+	assert_false(exists(in_dir("s.db")));
+	WANT(0, "run", QUICK, "--session", "mine", "--json");
+	char *first = str_dup(str_get(&p.out_text));
+	json_t *o = output();
+	char *uid = str_dup(text(o, "uid"));
+	assert_string_equal(text(o, "session"), "mine");
+	json_decref(o);
+	WANT(0, "run", QUICK, "--keep", ".5", "--session", "mine");
+	assert_non_null(strstr(str_get(&p.out_text), "speed-up")); /* over the first */
+	assert_non_null(strstr(str_get(&p.out_text), "(random)"));
+	const char *const names[] = { "1", "mine/1", uid };
+	for (size_t i = 0; i < 3; i++) {
+		WANT(0, "sessions", "show", names[i], "--json");
+		assert_string_equal(str_get(&p.out_text), first); /* what run printed */
+	}
+	WANT(0, "export", "mine", "--format", "json", "-o", in_dir("x.json"));
+	assert_string_equal(str_get(&p.out_text), "");
+	FILE *f = fopen(in_dir("x.json"), "r");
+	char *line = NULL;
+	size_t cap = 0;
+	assert_true(getline(&line, &cap, f) > 0);
+	assert_string_equal(line, first);
+	assert_true(getline(&line, &cap, f) > 0); /* in order of start */
+	assert_true(getline(&line, &cap, f) < 0);
+	fclose(f);
+	free(line);
+	WANT(0, "export", "last", "--format", "csv");
+	assert_int_equal(strncmp(str_get(&p.out_text), "uid,", 4), 0);
+	int rows = 0;
+	for (const char *c = str_get(&p.out_text); *c; c++)
+		rows += *c == '\n';
+	WANT(0, "sessions", "show", "last", "--json");
+	o = output();
+	assert_int_equal(rows, 1 + json_array_size(at(o, "layers")));
+	json_decref(o);
+	WANT(0, "sessions", "list");
+	assert_non_null(strstr(str_get(&p.out_text), "mine"));
+	WANT(0, "sessions", "show", "mine");
+	assert_non_null(strstr(str_get(&p.out_text), TINY));
+	free(first);
+	free(uid);
+}
+
+static void other_database(void **state)
+{
+	(void)state;
+	WANT(0, "run", QUICK, "--db", in_dir("deep/er/o.db"));
+	assert_true(exists(in_dir("deep/er/o.db")));
+	assert_false(exists(in_dir("s.db")));
+	WANT(0, "sessions", "show", "last", "--db", in_dir("deep/er/o.db"));
+	WANT(1, "sessions", "show", "last");
+	REFUSED(1, "/dev/null/x.db", "run", QUICK, "--db", "/dev/null/x.db");
+}
+
+/* From a later version: read, not written, and the run is on the screen anyway. */
+static void newer_database(void **state)
+{
+	(void)state;
+	WANT(0, "run", QUICK);
+	FILE *f = fopen(in_dir("s.db"), "r+");
+	assert_int_equal(fseek(f, 60, SEEK_SET), 0); /* user_version, big-endian */
+	fwrite("\0\0\0\143", 1, 4, f);
+	fclose(f);
+	WANT(0, "sessions", "list");
+	assert_non_null(strstr(str_get(&p.err_text), "newer"));
+	WANT(0, "sessions", "show", "last");
+	WANT(1, "run", QUICK, "--json");
+	assert_non_null(strstr(str_get(&p.err_text), "not stored"));
+	json_decref(output());
+	assert_int_equal(sessions_stored(), 1);
+}
+
+static void broken_database(void **state)
+{
+	(void)state;
+	write_file("s.db", "this is a diary, not a database, and quite long enough for "
+			   "the hundred bytes of a header that somebody could look at.");
+	REFUSED(1, "s.db", "run", QUICK);
+	REFUSED(1, "s.db", "sessions", "list");
+	assert_true(exists(in_dir("s.db"))); /* not ours: left alone */
+}
+
+/* ---- workers that go wrong ---- */
+
+static void no_worker(void **state)
+{
+	(void)state;
+	REFUSED(1, "the worker ended with status 1", "run", QUICK, "--worker", "false");
+	REFUSED(1, "no such", "run", QUICK, "--worker", "echo no such >&2; exit 127");
+	REFUSED(1, "signal 9", "run", QUICK, "--worker", "kill -9 $$");
+	REFUSED(1, "signal 9", "run", QUICK, "--worker", "sh -c 'kill -9 $$'; exit $?");
+	REFUSED(1, "broke the protocol", "run", QUICK, "--worker", "echo hello");
+	REFUSED(1, "protocol", "run", QUICK, "--worker",
+		"echo '{\"type\":\"hello\",\"protocol\":99,\"version\":\"9\"}'; cat");
+	REFUSED(1, "status 0", "run", QUICK, "--worker", "true");
+	assert_int_equal(sessions_stored(), 0);
+}
+
+/* In the middle of a run: one line, status 1, and the failed run is remembered. */
+static void worker_dies(void **state)
+{
+	static const char *const ways[][2] = {
+		{ "kill", "killed" },   { "abort", "signal 6" },
+		{ "exit", "status 3" }, { "garbage", "broke the protocol" },
+		{ "error", "odd" },     { "done", "sent no result" },
+	};
+	int n = (int)(sizeof(ways) / sizeof(ways[0]));
+	(void)state;
+	for (int i = 0; i < n; i++) {
+		REFUSED(1, ways[i][1], "run", "-m", TINY, "--warmup", "1", "--samples",
+			"100000", "--budget", "1000", "--keep", ".5", "--worker",
+			wrong(ways[i][0]));
+		WANT(0, "sessions", "show", "last", "--json");
+		json_t *o = output();
+		assert_string_equal(text(o, "state"), "failed");
+		assert_non_null(strstr(text(o, "error"), ways[i][1]));
+		assert_string_equal(text(o, "model.name"), TINY);
+		assert_string_equal(text(o, "knobs.method"), "l2");
+		assert_true(json_is_null(at(o, "wall.p50_ns")));
+		json_decref(o);
+	}
+	assert_int_equal(sessions_stored(), n);
+	WANT(0, "sessions", "show", "last");
+	assert_non_null(strstr(str_get(&p.out_text), "failed"));
+	WANT(0, "export", "last", "--format", "csv");
+	WANT(0, "export", "last", "--format", "json");
+	WANT(0, "run", QUICK); /* and nothing is broken */
+}
+
+/* From a daemon that has closed everything, or into a pipe that nobody reads. */
+static void odd_descriptors(void **state)
+{
+	static const char *const ways[] = { "<&-", "<&- 2>&-", "<&- 2>&- >&-", ">&-" };
+	char line[256];
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		snprintf(line, sizeof(line),
+			 "exec \"$SPARSETOP\" run -m " TINY
+			 " --samples 1 --warmup 1 --threads 1 --session %zu %s",
+			 i, ways[i]);
+		proc_release(&p);
+		proc_start(&p, (const char *const[]){ "/bin/sh", "-c", line, NULL });
+		(void)proc_finish(&p); /* without a stdout it may well complain */
+		assert_int_equal(sessions_stored(), i + 1);
+	}
+}
+
+static void interrupted(void **state)
+{
+	(void)state;
+	REFUSED(130, "cancelled", "run", "-m", TINY, "--warmup", "1", "--samples",
+		"100000", "--budget", "1000", "--worker", wrong("interrupt"));
+	assert_int_equal(sessions_stored(), 0);
+}
+
+/* ---- models ---- */
+
+static void hub_cache(void **state)
+{
+	(void)state;
+	mkdir(in_dir("models--acme--tiny"), 0755);
+	mkdir(in_dir("models--acme--tiny/refs"), 0755);
+	mkdir(in_dir("models--acme--tiny/snapshots"), 0755);
+	write_file("models--acme--tiny/refs/main", "0123abc\n");
+	REFUSED(1, "hf download acme/tiny", "run", "-m", "acme/tiny");
+	assert_int_equal(symlink(fixture("clip_tiny"),
+				 in_dir("models--acme--tiny/snapshots/0123abc")),
+			 0);
+	WANT(0, "run", QUICK, "-m", "acme/tiny", "--json");
+	json_t *o = output();
+	assert_string_equal(text(o, "model.name"), "acme/tiny");
+	char *sha256 = str_dup(text(o, "model.sha256"));
+	json_decref(o);
+	WANT(0, "models");
+	assert_non_null(strstr(str_get(&p.out_text), "acme/tiny"));
+	assert_non_null(strstr(str_get(&p.out_text), "clip-vit-l14-336"));
+	WANT(0, "models", "--json");
+	assert_non_null(strstr(str_get(&p.out_text), "\"acme/tiny\",\"kind\":\"cache\""));
+	/* The same weights as a folder and as a file. */
+	char file[512];
+	snprintf(file, sizeof(file), "%s/model.safetensors", fixture("clip_tiny"));
+	const char *const ways[] = { fixture("clip_tiny"), file };
+	for (size_t i = 0; i < 2; i++) {
+		WANT(0, "run", QUICK, "-m", ways[i], "--json");
+		o = output();
+		assert_string_equal(text(o, "model.sha256"), sha256);
+		json_decref(o);
+	}
+	free(sha256);
+}
+
+/* Not measured is "--", and what a folder is called cannot steer a terminal. */
+static void odd_names(void **state)
+{
+	(void)state;
+	mkdir(in_dir("m\x1b[31m\n"), 0755);
+	link_to("clip_tiny/config.json", "m\x1b[31m\n/config.json");
+	link_to("clip_tiny/model.safetensors", "m\x1b[31m\n/model.safetensors");
+	link_to("images/rgb.png", "p\x1b[31m\n.png");
+	WANT(0, "run", QUICK, "-m", in_dir("m\x1b[31m\n"), "-i",
+	     in_dir("p\x1b[31m\n.png"));
+	assert_null(strchr(str_get(&p.out_text), '\x1b'));
+	assert_non_null(strstr(str_get(&p.out_text), "m\\x1b[31m\\x0a"));
+	assert_non_null(strstr(str_get(&p.out_text), "--"));
+	static const char *const shows[][2] = { { "list", NULL },
+						{ "show", "last" },
+						{ "show", "odd" } };
+	WANT(0, "run", QUICK, "-m", in_dir("m\x1b[31m\n"), "--session", "odd");
+	for (size_t i = 0; i < 3; i++) {
+		WANT(0, "sessions", shows[i][0], shows[i][1]);
+		assert_null(strchr(str_get(&p.out_text), '\x1b'));
+	}
+	mkdir(in_dir("models--acme--bad"), 0755);
+	mkdir(in_dir("models--acme--bad/refs"), 0755);
+	write_file("models--acme--bad/refs/main", "1");
+	mkdir(in_dir("models--acme--bad/snapshots"), 0755);
+	mkdir(in_dir("models--acme--bad/snapshots/1"), 0755);
+	write_file("models--acme--bad/snapshots/1/config.json",
+		   "{\"model_type\":\"t5\"}");
+	link_to("clip_tiny/model.safetensors",
+		"models--acme--bad/snapshots/1/model.safetensors");
+	WANT(0, "models");
+	const char *row = strstr(str_get(&p.out_text), "acme/bad");
+	assert_non_null(row);
+	assert_non_null(strstr(row, "--"));
+	assert_null(strstr(row, "0.0 M"));
+	assert_non_null(strstr(row, "\"t5\""));
+}
+
+static void doctor(void **state)
+{
+	(void)state;
+	WANT(0, "doctor");
+	static const char *const checks[] = { "cpu",  "blas",     "worker",
+					      "cuda", "database", "terminal" };
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		assert_non_null(strstr(str_get(&p.out_text), checks[i]));
+	WANT(0, "doctor", "--json", "--worker", "false");
+	json_t *o = output();
+	assert_true(json_is_false(at(o, "ok")));
+	json_decref(o);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(usage),
+		CASE(help),
+		CASE(knobs),
+		CASE(not_there),
+		CASE(result_object),
+		CASE(saved_outputs),
+		CASE(stored_and_found),
+		CASE(other_database),
+		CASE(newer_database),
+		CASE(broken_database),
+		CASE(no_worker),
+		CASE(worker_dies),
+		CASE(odd_descriptors),
+		CASE(interrupted),
+		CASE(hub_cache),
+		CASE(odd_names),
+		CASE(doctor),
+	};
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 3 && !strcmp(argv[1], "proxy"))
+		return proxy(argv[2]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
