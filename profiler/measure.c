@@ -66,39 +66,41 @@ static enum err warm_batch(struct measurement *m, int variant, int passes, doubl
 	return e;
 }
 
+/* The next batch: twice as long, but not beyond what is left of the warm-up's time. */
+static int more_passes(int passes, double pass_ns, double left_s)
+{
+	double fit = left_s * 1e9 / pass_ns;
+	passes = passes < 64 ? 2 * passes : passes;
+	return fit >= passes ? passes : fit >= 1 ? (int)fit : 1;
+}
+
 /* Batches of 1, 2, 4, ... passes until two medians agree and half a second has gone. */
 static enum err warm_until_stable(struct measurement *m, int variant)
 {
 	int64_t start = clock_now_ns();
 	double before = (double)NAN, now;
-	double limit_s = m->opt->budget_s * WARMUP_SHARE / m->n;
-	for (int passes = 1;; passes = passes < 64 ? 2 * passes : passes) {
+	double limit_s;
+	for (int passes = 1;; passes = more_passes(passes, now, limit_s)) {
 		enum err e = warm_batch(m, variant, passes, &now);
 		if (e)
 			return e;
 		double spent_s = (double)(clock_now_ns() - start) * 1e-9;
+		limit_s = m->opt->budget_s * WARMUP_SHARE / m->n - spent_s;
 		bool agree = fabs(now - before) <= WARMUP_AGREE * now;
 		bool slow = now * 1e-9 * WARMUP_SLOW_RUNS > WARMUP_S;
-		if (spent_s >= limit_s || (spent_s >= WARMUP_S && agree) ||
+		if (limit_s <= 0 || (spent_s >= WARMUP_S && agree) ||
 		    (slow && m->out[variant].warmup >= WARMUP_SLOW_RUNS))
 			return OK;
 		before = now;
 	}
 }
 
-/* The tracer learns the tree in a pass that is not counted. */
 static enum err warm_up(struct measurement *m, int variant)
 {
 	double median;
-	enum err e = OK;
 	if (isnan(m->opt->warmup))
-		e = warm_until_stable(m, variant);
-	else
-		e = warm_batch(m, variant, (int)m->opt->warmup, &median);
-	if (!e)
-		e = setting_pass(m->settings[variant], true, NULL);
-	spans_restart(&m->settings[variant]->spans);
-	return e;
+		return warm_until_stable(m, variant);
+	return warm_batch(m, variant, (int)m->opt->warmup, &median);
 }
 
 static double seconds_ns(struct timeval a, struct timeval b)
@@ -174,13 +176,12 @@ static bool quiet_enough(const struct measurement *m)
 }
 
 /* Why the measurement should stop after `rounds`; NULL: go on. */
-static const char *reason_to_stop(const struct measurement *m, int rounds)
+static const char *reason_to_stop(const struct measurement *m, int rounds, double round_s)
 {
 	if (rounds >= MEASURE_MAX_SAMPLES ||
 	    (!isnan(m->opt->samples) && rounds >= m->opt->samples))
 		return "samples";
-	double spent = elapsed_s(m);
-	if (spent >= m->opt->budget_s)
+	if (elapsed_s(m) + round_s > m->opt->budget_s) /* the next one would not fit */
 		return "budget";
 	if (isnan(m->opt->samples) && rounds >= SAMPLES_LEAST && quiet_enough(m))
 		return "noise";
@@ -197,8 +198,9 @@ enum err measure(struct setting *const *settings, int n, bool abba,
 	for (int i = 0; !e && i < n; i++)
 		e = warm_up(&m, i);
 	for (int round = 0; !e && !why; round++) {
+		double before_s = elapsed_s(&m);
 		e = run_round(&m, round);
-		why = reason_to_stop(&m, round + 1);
+		why = reason_to_stop(&m, round + 1, elapsed_s(&m) - before_s);
 		tell_progress(&m, "measuring", round + 1,
 			      isnan(opt->samples) ? SAMPLES_LEAST : opt->samples);
 	}

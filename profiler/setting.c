@@ -14,13 +14,12 @@ static enum err dry_pass(const struct model *m, const struct knobs *k,
 	struct pass p = {
 		.backend = backend_by_name("dry"),
 		.arena = &arena,
-		.tracer = spans ? &spans->tracer : NULL,
+		.tracer = &spans->tracer,
 	};
-	if (spans)
-		spans_begin(spans);
+	spans_begin(spans);
 	m->family->forward(&p, m, &in, k, out);
 	enum err e = pass_end(&p);
-	if (spans && !spans_end(spans, e == OK) && !e)
+	if (!spans_end(spans, e == OK) && !e)
 		e = err_set(ERR_UNSUPPORTED, "%s: spans do not nest", m->name);
 	*peak = arena.peak;
 	return e;
@@ -67,12 +66,13 @@ enum err setting_init(struct setting *s, const struct model *m,
 		.knobs = *k,
 	};
 	size_t peak;
-	enum err e = dry_pass(m, k, NULL, &s->out, &peak);
+	spans_init(&s->spans, pool);
+	/* The dry pass tells the size of the arena and teaches the tracer its tree. */
+	enum err e = dry_pass(m, k, &s->spans, &s->out, &peak);
 	if (!e)
 		e = check_memory(m, (double)peak);
 	if (!e)
 		e = arena_init(&s->arena, peak);
-	spans_init(&s->spans, pool);
 	return e;
 }
 

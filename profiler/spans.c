@@ -128,7 +128,7 @@ void spans_init(struct spans *s, const struct pool *pool)
 			     .current = -1 };
 }
 
-void spans_restart(struct spans *s)
+static void drop_passes(struct spans *s)
 {
 	for (int i = 0; i < s->cap_passes; i++)
 		free(s->passes[i].rows);
@@ -139,7 +139,7 @@ void spans_restart(struct spans *s)
 
 void spans_release(struct spans *s)
 {
-	spans_restart(s);
+	drop_passes(s);
 	for (int i = 0; i < s->n; i++) {
 		free(s->nodes[i].name);
 		free(s->nodes[i].path);

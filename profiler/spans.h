@@ -35,9 +35,6 @@ bool spans_end(struct spans *, bool complete);
 /* Wall time of the last complete pass: the sum over top-level spans is less than this. */
 double spans_last_ns(const struct spans *);
 
-/* Forgets the timings, keeps the tree: after the warm-up. */
-void spans_restart(struct spans *);
-
 /*
  * Fills the run's layers, FLOPs, bytes and tokens per layer. Timed rows are means over
  * the passes in the middle half by total time, so that the tree adds up: a parent is its
