@@ -51,7 +51,6 @@ void app_free(struct app *app)
 	if (!app)
 		return;
 	struct app_private *p = app->private;
-	app_store_retry(app, true);
 	handle_stop(&p->worker, 300);
 	store_close(app->store);
 	run_free(app->estimate);
@@ -62,6 +61,8 @@ void app_free(struct app *app)
 	for (int i = 0; i < p->n_queue; i++)
 		run_free(p->queue[i]);
 	free(p->queue);
+	for (int i = 0; i < p->n_memory; i++)
+		run_free(p->memory[i]);
 	free(p->file_key);
 	for (int i = 0; i < KNOB_COUNT; i++)
 		free(app->model.why_not[i]);
@@ -89,10 +90,12 @@ int app_timeout_ms(const struct app *app)
 	const struct app_private *p = app->private;
 	int wait = -1;
 	if (p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE &&
-	    !p->paused && !app->opened && !p->failed_here && !app->result)
+	    !p->paused && !app->opened && !app->result &&
+	    !app_is_refused(app, &app->knobs))
 		wait = ms_until(p->due_ns);
-	const int64_t retries[] = { p->retry_ns, p->open_ns };
-	for (int i = 0; i < 2; i++) {
+	const int64_t retries[] = { p->retry_ns, p->open_ns,
+				    p->cancelled_id ? p->patience_ns : 0 };
+	for (int i = 0; i < 3; i++) {
 		int retry = retries[i] ? ms_until(retries[i]) : -1;
 		if (retry >= 0 && (wait < 0 || retry < wait))
 			wait = retry;
@@ -120,18 +123,31 @@ bool app_is_base(const struct app *app, const struct knobs *k)
 
 static void recall_base(struct app *app)
 {
+	char mine[RUN_CELL_SIZE], wanted[RUN_CELL_SIZE];
 	struct knobs base = knobs_base(&app->knobs);
+	if (app->base && run_cell(app->base, mine) && app_cell_of(app, &base, wanted) &&
+	    !strcmp(mine, wanted))
+		return; /* the workload is the same */
 	run_free(app->base);
 	app->base = app_recall(app, &base);
+}
+
+bool app_is_refused(const struct app *app, const struct knobs *k)
+{
+	const struct app_private *p = app->private;
+	return p->has_refused && knobs_equal(k, &p->refused, app->model.knob_mask);
+}
+
+void app_refuse(struct app *app, const struct knobs *k)
+{
+	app->private->refused = *k;
+	app->private->has_refused = true;
 }
 
 void app_show_setting(struct app *app)
 {
 	struct app_private *p = app->private;
-	struct knobs resolved = app->knobs;
-	knobs_resolve_method(&resolved);
 	app->key_ns = clock_now_ns();
-	p->failed_here = false;
 	p->due_ns = app->key_ns + REST_NS;
 	run_free(app->estimate);
 	run_free(app->result);
@@ -154,11 +170,11 @@ void app_show_setting(struct app *app)
 void app_measure_again(struct app *app)
 {
 	struct app_private *p = app->private;
-	if (app->opened) { /* an old run again: its knobs stay */
-		app_drop_opened(app);
-		app_show_setting(app);
+	if (app->opened) { /* an old run again: its knobs become the present ones */
+		struct knobs k = app->opened->knobs;
+		app_set_knobs(app, &k);
 	}
-	p->failed_here = false;
+	p->has_refused = false;
 	p->due_ns = 0;
 	if (app->phase == APP_BROKEN) {
 		p->deaths = 0;
@@ -182,8 +198,8 @@ void app_cancel(struct app *app)
 	}
 	if (app->private->purpose == FOR_NOTHING)
 		return;
+	app_refuse(app, &app->private->job_knobs);
 	app_forget_job(app);
-	app->private->failed_here = true; /* not again by itself */
 	app_say(app, APP_INFO, "cancelled; r measures again");
 }
 
@@ -252,9 +268,11 @@ void app_drop_opened(struct app *app)
 
 void app_close_run(struct app *app)
 {
-	if (app->opened)
-		app->knobs = app->private->present;
+	if (!app->opened)
+		return;
+	app->knobs = app->private->present;
 	app_drop_opened(app);
+	app_show_setting(app);
 }
 
 const struct run *app_shown(const struct app *app)
@@ -316,6 +334,8 @@ char *app_command_line(const struct app *app)
 		str_add(&s, i ? " " : " -i ");
 		add_quoted(&s, app->opt.images[i]);
 	}
-	knobs_command_line(k, app->model.knob_mask, &s);
+	if (app->opt.exif)
+		str_add(&s, " --exif");
+	knobs_command_line(k, app->has_model ? app->model.knob_mask : ~UINT64_C(0), &s);
 	return str_detach(&s);
 }

@@ -25,6 +25,8 @@ struct app_options {
 	double budget_s, noise; /* NaN: defaults */
 	double samples, warmup; /* NaN: defaults */
 	bool readonly;          /* store nothing */
+	double patience_s; /* for an answer to a cancel, then the worker is replaced; NaN:
+			      2 */
 };
 
 enum app_phase {
@@ -58,6 +60,7 @@ struct app_model {
 struct app_live {
 	double *samples_ns; /* uninstrumented passes */
 	int n, cap;
+	int64_t summed_ns;           /* when the following were computed */
 	double p50_ns, lo_ns, hi_ns; /* median and its 95 % interval; NaN: too few */
 };
 
@@ -105,10 +108,15 @@ struct app {
 	struct app_private *private;
 };
 
-/* Starts the worker and begins to load the model; returns at once. */
+/* Starts the worker and begins to load the model; returns at once. Borrows the options.
+ */
 enum err app_create(const struct app_options *, struct app **out) MUST_CHECK;
-void app_free(
-	struct app *); /* ends the worker; what could not be stored is tried once more */
+/*
+ * Before the end, off the screen: tries to store what waits for a busy database for up to
+ * wait_ms. Returns how many runs are lost for good; app->message says why.
+ */
+int app_flush(struct app *, int wait_ms);
+void app_free(struct app *); /* ends the worker */
 
 int app_fds(const struct app *, struct pollfd *fds,
 	    int max); /* fills; returns how many */

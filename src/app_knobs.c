@@ -5,7 +5,7 @@
 
 #include "app_private.h"
 
-static void set_knobs(struct app *app, const struct knobs *k)
+void app_set_knobs(struct app *app, const struct knobs *k)
 {
 	struct app_private *p = app->private;
 	app_drop_opened(app);
@@ -49,7 +49,7 @@ bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 	}
 	if (knobs_equal(&k, &app->knobs, KNOB_BIT(id)))
 		return false;
-	set_knobs(app, &k);
+	app_set_knobs(app, &k);
 	return true;
 }
 
@@ -172,10 +172,13 @@ static bool travel(struct app *app, int direction)
 {
 	struct app_private *p = app->private;
 	int to = p->at_undo + direction;
+	if (app->opened) { /* the last thing done was to open it */
+		app_close_run(app);
+		return true;
+	}
 	if (to < 0 || to >= p->n_undo)
 		return false;
 	p->at_undo = to;
-	app_drop_opened(app);
 	app->knobs = p->undo[to];
 	app_show_setting(app);
 	return true;

@@ -6,6 +6,7 @@
 #include "profiler/handle.h"
 
 #define UNDO_DEPTH 256
+#define MEMORY_RUNS 64
 
 /* What the running request is for. */
 enum purpose { FOR_NOTHING, FOR_LOAD, FOR_SETTING, FOR_BASE };
@@ -19,8 +20,11 @@ struct app_private {
 	enum purpose purpose;
 	struct knobs job_knobs; /* what the running request measures */
 	double job_start_ns;
-	bool loaded;      /* weights are ready: runs may start */
-	bool failed_here; /* the knobs as they stand failed: not again by itself */
+	bool loaded; /* weights are ready: runs may start */
+	struct knobs
+		refused; /* a setting that failed or was cancelled: not again by itself */
+	bool has_refused;
+	bool strange; /* the worker speaks another protocol */
 	bool paused;
 	int64_t due_ns; /* when a changed setting is measured; 0: nothing is due */
 
@@ -28,6 +32,12 @@ struct app_private {
 	char *file_key;
 
 	struct knobs present; /* what the sliders stood at before an old run was opened */
+
+	struct run
+		*memory[MEMORY_RUNS]; /* this session's latest results, stored or not */
+	int n_memory, next_memory;
+	int64_t cancelled_id; /* its end is awaited; 0: none */
+	int64_t patience_ns;  /* when waiting for it ends */
 
 	struct run **queue; /* finished runs the database did not take yet */
 	int n_queue;
@@ -50,8 +60,11 @@ bool app_start_due(struct app *); /* starts what is due */
 void app_open_store(struct app *);
 void app_store_run(struct app *, struct run *); /* takes it */
 bool app_store_retry(struct app *, bool now);
-/* A stored or queued result of these knobs in this session; the caller frees. NULL: none.
- */
+/* The cell of these knobs on what is loaded; false while a hash is not known. */
+bool app_cell_of(struct app *, const struct knobs *, char cell[RUN_CELL_SIZE]);
+/* Remembers a copy, whether or not it can be stored. */
+void app_remember(struct app *, const struct run *);
+/* A result of these knobs from this session; the caller frees. NULL: none. */
 struct run *app_recall(struct app *, const struct knobs *);
 /* Independent, by way of the one encoder and decoder; NULL (with a message) if it fails.
  */
@@ -59,7 +72,11 @@ struct run *app_copy_run(const struct run *);
 void app_offer_hash(struct app *);
 void app_remember_hash(struct app *, const struct run *);
 
-/* app.c */
+/* app.c and app_knobs.c */
+/* True when this setting failed or was cancelled last: only `r` runs it again. */
+bool app_is_refused(const struct app *, const struct knobs *);
+void app_refuse(struct app *, const struct knobs *);
+void app_set_knobs(struct app *, const struct knobs *); /* a step that undo takes back */
 void app_show_setting(struct app *); /* the knobs changed: recall, estimate, schedule */
 void app_drop_opened(struct app *);  /* the knobs stay those of the old run */
 bool app_is_base(const struct app *, const struct knobs *);

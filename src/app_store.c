@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app_private.h"
 #include "base/clock.h"
@@ -17,9 +18,16 @@ void app_open_store(struct app *app)
 		.readonly = app->opt.readonly,
 		.busy_ms = 0,
 	};
-	if (store_open(&o, &app->store)) {
+	enum err e = store_open(&o, &app->store);
+	app->private->open_ns = 0;
+	if (e) {
 		app->store = NULL;
-		app_say(app, APP_ERROR, "no database, runs are not stored: %s",
+		if (e ==
+		    ERR_BUSY) /* another program is writing: runs wait in the queue */
+			app->private->open_ns = clock_now_ns() + RETRY_NS;
+		app_say(app, e == ERR_BUSY ? APP_WARNING : APP_ERROR,
+			e == ERR_BUSY ? "%s; trying again"
+				      : "no database, runs are not stored: %s",
 			err_message());
 		return;
 	}
@@ -56,10 +64,14 @@ static enum err put(struct app *app, struct run *run)
 /* A stored run may be on the screen: it learns its number. */
 static void mark_stored(struct app *app, const struct run *run)
 {
+	struct app_private *p = app->private;
 	struct run *const shown[] = { app->result, app->base };
 	for (int i = 0; i < 2; i++)
 		if (shown[i] && !strcmp(shown[i]->uid, run->uid))
 			shown[i]->id = run->id;
+	for (int i = 0; i < p->n_memory; i++)
+		if (!strcmp(p->memory[i]->uid, run->uid))
+			p->memory[i]->id = run->id;
 	if (app->result && app->result->id)
 		app->result_stored = true;
 }
@@ -85,6 +97,25 @@ static void say_not_stored(struct app *app, enum err e)
 			app->private->n_queue, err_message());
 }
 
+/* Time, or somebody who makes room, can help; anything else would block the queue for
+ * ever. */
+static bool worth_waiting(enum err e)
+{
+	return e == ERR_BUSY || e == ERR_FULL || e == ERR_IO || e == ERR_NOMEM;
+}
+
+int app_flush(struct app *app, int wait_ms)
+{
+	struct app_private *p = app->private;
+	int64_t end = clock_now_ns() + (int64_t)wait_ms * 1000000;
+	for (;;) {
+		app_store_retry(app, true);
+		if (!p->n_queue || clock_now_ns() >= end)
+			return p->n_queue;
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+}
+
 bool app_store_retry(struct app *app, bool now)
 {
 	struct app_private *p = app->private;
@@ -96,12 +127,15 @@ bool app_store_retry(struct app *app, bool now)
 	p->retry_ns = 0;
 	while (p->n_queue) {
 		enum err e = put(app, p->queue[0]);
-		if (e) {
+		if (e && worth_waiting(e)) {
 			p->retry_ns = clock_now_ns() + RETRY_NS;
 			say_not_stored(app, e);
 			return true;
 		}
-		mark_stored(app, p->queue[0]);
+		if (e)
+			app_say(app, APP_ERROR, "a run is not stored: %s", err_message());
+		else
+			mark_stored(app, p->queue[0]);
 		take_first(app);
 		changed = true;
 	}
@@ -138,25 +172,44 @@ struct run *app_copy_run(const struct run *run)
 	return copy;
 }
 
+bool app_cell_of(struct app *app, const struct knobs *k, char cell[RUN_CELL_SIZE])
+{
+	struct run *run = app->private->described;
+	if (!run)
+		return false;
+	struct knobs before = run->knobs;
+	run->knobs = *k;
+	knobs_resolve_method(&run->knobs);
+	bool known = run_cell(run, cell);
+	run->knobs = before;
+	return known;
+}
+
+void app_remember(struct app *app, const struct run *run)
+{
+	struct app_private *p = app->private;
+	struct run *copy = app_copy_run(run);
+	if (!copy)
+		return;
+	run_free(p->memory[p->next_memory]);
+	p->memory[p->next_memory] = copy;
+	p->next_memory = (p->next_memory + 1) % MEMORY_RUNS;
+	p->n_memory += p->n_memory < MEMORY_RUNS;
+}
+
 struct run *app_recall(struct app *app, const struct knobs *k)
 {
 	struct app_private *p = app->private;
-	char cell[RUN_CELL_SIZE], queued[RUN_CELL_SIZE];
+	char cell[RUN_CELL_SIZE], other[RUN_CELL_SIZE];
 	int64_t id = 0;
 	struct run *run = NULL;
-	if (!p->described)
+	if (!app_cell_of(app, k, cell))
 		return NULL;
-	struct knobs before = p->described->knobs;
-	p->described->knobs = *k;
-	knobs_resolve_method(&p->described->knobs);
-	bool known = run_cell(p->described, cell);
-	p->described->knobs = before;
-	if (!known)
-		return NULL;
-	for (int i = p->n_queue - 1; i >= 0; i--)
-		if (p->queue[i]->state == RUN_DONE && run_cell(p->queue[i], queued) &&
-		    !strcmp(cell, queued))
-			return app_copy_run(p->queue[i]);
+	for (int i = 0; i < p->n_memory; i++) { /* newest first */
+		int at = (p->next_memory - 1 - i + MEMORY_RUNS) % MEMORY_RUNS;
+		if (run_cell(p->memory[at], other) && !strcmp(cell, other))
+			return app_copy_run(p->memory[at]);
+	}
 	if (!app->store || !app->session_id ||
 	    store_find_cell(app->store, cell, app->session_id, &id) || !id ||
 	    store_get(app->store, id, &run))

@@ -13,6 +13,8 @@
 	10000000000 /* a worker that lives shorter than this died early                  \
 		     */
 #define MAX_DEATHS 3
+#define PATIENCE_S 2      /* for an answer to a cancel: an op takes much less */
+#define LIVE_NS 50000000  /* the running summary is made 20 times a second */
 #define SCREEN_BUDGET_S 4 /* of one measurement: a person waits for it */
 
 static struct spec spec_of(const struct app *app, const struct knobs *k)
@@ -87,7 +89,8 @@ enum err app_start_worker(struct app *app)
 	if (e)
 		return e;
 	app->phase = APP_STARTING;
-	start_job(app, FOR_LOAD, &app->knobs);
+	p->cancelled_id = 0;
+	start_job(app, FOR_LOAD, app->opened ? &p->present : &app->knobs);
 	return OK;
 }
 
@@ -100,17 +103,24 @@ void app_ask_estimate(struct app *app)
 	send_command(app, COMMAND_ESTIMATE, p->estimate_id, &app->knobs);
 }
 
-void app_cancel_load(struct app *app)
+/* A worker that does not answer in time is wedged: app_pump() replaces it. */
+static void cancel_job(struct app *app)
 {
-	send_command(app, COMMAND_CANCEL, app->private->job_id, NULL);
+	struct app_private *p = app->private;
+	double patience = isnan(app->opt.patience_s) ? PATIENCE_S : app->opt.patience_s;
+	send_command(app, COMMAND_CANCEL, p->job_id, NULL);
+	p->cancelled_id = p->job_id;
+	p->patience_ns = clock_now_ns() + (int64_t)(patience * 1e9);
 }
+
+void app_cancel_load(struct app *app) { cancel_job(app); }
 
 void app_forget_job(struct app *app)
 {
 	struct app_private *p = app->private;
 	if (p->purpose != FOR_SETTING && p->purpose != FOR_BASE)
 		return;
-	send_command(app, COMMAND_CANCEL, p->job_id, NULL);
+	cancel_job(app);
 	p->job_id = 0; /* whatever still comes of it is dropped */
 	end_job(app);
 }
@@ -130,9 +140,11 @@ static void on_hello(struct app *app, const struct event *ev)
 	}
 	snprintf(app->worker_devices, sizeof(app->worker_devices), "%s", str_get(&s));
 	str_release(&s);
-	if (ev->protocol != PROTOCOL_VERSION)
+	if (ev->protocol != PROTOCOL_VERSION) {
 		app_say(app, APP_ERROR, "the worker speaks protocol %d, this program %d",
 			ev->protocol, PROTOCOL_VERSION);
+		app->private->strange = true;
+	}
 	if (app->phase == APP_STARTING)
 		app->phase = APP_LOADING;
 }
@@ -143,6 +155,23 @@ static void forget_model(struct app_model *m)
 		free(m->why_not[i]);
 	free(m->picture);
 	*m = (struct app_model){ 0 };
+}
+
+/* Knobs given at the start that this model lacks go back to their defaults, and it is
+ * said. */
+static void drop_foreign_knobs(struct app *app)
+{
+	struct knobs defaults;
+	knobs_init(&defaults);
+	for (int i = 0; i < KNOB_COUNT; i++) {
+		enum knob_id id = (enum knob_id)i;
+		if ((app->model.knob_mask & KNOB_BIT(i)) ||
+		    knobs_is_default(&app->knobs, id))
+			continue;
+		app_say(app, APP_WARNING, "--%s is left out: %s", knob_table[i].option,
+			app_knob_why_not(app, id));
+		app->knobs.v[i] = defaults.v[i];
+	}
 }
 
 static void on_loaded(struct app *app, struct event *ev)
@@ -173,6 +202,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	p->file_key = ev->file_key;
 	ev->file_key = NULL;
 	app->has_model = true;
+	drop_foreign_knobs(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
 	app_offer_hash(app);
 	if (p->purpose == FOR_LOAD)
@@ -190,6 +220,9 @@ static void on_sample(struct app *app, const struct measure_sample *s)
 			mem_grow(live->samples_ns, (size_t)live->cap, sizeof(double));
 	}
 	live->samples_ns[live->n++] = (double)s->wall_ns;
+	if (live->n > 10 && clock_now_ns() - live->summed_ns < LIVE_NS)
+		return;
+	live->summed_ns = clock_now_ns();
 	struct summary sum = summarize(live->samples_ns, live->n);
 	live->p50_ns = sum.p50;
 	live->lo_ns = sum.ci95_lo;
@@ -213,10 +246,14 @@ static void on_result(struct app *app, struct event *ev)
 	if (ev->variant != 0)
 		return;
 	ev->run = NULL;
+	p->deaths = 0;
+	p->has_refused = false;
 	uid_make(run->uid);
+	run->ended_ns = (double)clock_wall_ns();
 	bool is_base = app_is_base(app, &run->knobs);
 	run->trail = !is_base;
 	app_remember_hash(app, run);
+	app_remember(app, run);
 	if (is_base)
 		base = app_copy_run(run);
 	if (base) {
@@ -266,7 +303,7 @@ static void on_error(struct app *app, const struct event *ev)
 		app_say(app, APP_ERROR, "%s", message);
 	if (ev->code != ERR_USAGE)
 		store_failure(app, message);
-	p->failed_here = true;
+	app_refuse(app, &p->job_knobs);
 	end_job(app);
 	if (was_load)
 		app->phase = APP_BROKEN;
@@ -277,7 +314,6 @@ static void on_done(struct app *app)
 	struct app_private *p = app->private;
 	bool calibrated = p->purpose == FOR_LOAD;
 	p->loaded = true;
-	p->deaths = 0;
 	end_job(app);
 	if (calibrated && !app->result) /* an earlier estimate had no rates to stand on */
 		app_ask_estimate(app);
@@ -298,8 +334,15 @@ static void on_event(struct app *app, struct event *ev)
 		on_hello(app, ev);
 		return;
 	}
-	if (ev->id == p->estimate_id && ev->type == EVENT_ESTIMATE) {
-		on_estimate(app, ev);
+	if (ev->id == p->cancelled_id &&
+	    (ev->type == EVENT_ERROR || ev->type == EVENT_DONE))
+		p->cancelled_id = 0;
+	if (ev->id == p->estimate_id) {
+		if (ev->type == EVENT_ESTIMATE)
+			on_estimate(app, ev);
+		else if (ev->type == EVENT_ERROR && ev->code != ERR_NOTFOUND)
+			app_say(app, APP_WARNING, "%s",
+				ev->message ? ev->message : "no estimate");
 		return;
 	}
 	if (ev->id != p->job_id || p->purpose == FOR_NOTHING)
@@ -335,7 +378,8 @@ static void on_death(struct app *app, const char *why)
 	bool early = clock_now_ns() - p->worker_start_ns < QUICK_DEATH_NS;
 	p->deaths = early ? p->deaths + 1 : 1;
 	store_failure(app, why);
-	p->failed_here = p->purpose == FOR_SETTING || p->purpose == FOR_BASE;
+	if (p->purpose == FOR_SETTING || p->purpose == FOR_BASE)
+		app_refuse(app, &p->job_knobs);
 	end_job(app);
 	p->loaded = false;
 	if (p->deaths >= MAX_DEATHS) {
@@ -363,6 +407,13 @@ bool app_pump(struct app *app)
 		event_release(&ev);
 		changed = true;
 	}
+	if (p->strange) { /* another would say the same: only `r` tries again */
+		p->strange = false;
+		handle_stop(&p->worker, 0);
+		end_job(app);
+		app->phase = APP_BROKEN;
+		return true;
+	}
 	if (e) { /* it talks nonsense: it is of no use */
 		app_say(app, APP_ERROR, "%s", err_message());
 		snprintf(why, sizeof(why), "%s", err_message());
@@ -370,7 +421,14 @@ bool app_pump(struct app *app)
 		on_death(app, why);
 		return true;
 	}
-	if (handle_ended(&p->worker, why, sizeof(why))) {
+	bool wedged =
+		p->worker.pid && p->cancelled_id && clock_now_ns() >= p->patience_ns;
+	if (wedged) {
+		handle_stop(&p->worker, 0);
+		snprintf(why, sizeof(why),
+			 "the worker did not answer a cancel and was ended");
+	}
+	if (wedged || handle_ended(&p->worker, why, sizeof(why))) {
 		on_death(app, why);
 		return true;
 	}
@@ -381,14 +439,14 @@ bool app_start_due(struct app *app)
 {
 	struct app_private *p = app->private;
 	bool free_now = p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE;
-	if (!free_now || p->paused || app->opened || p->failed_here)
+	struct knobs base = knobs_base(&app->knobs);
+	if (!free_now || p->paused || app->opened)
 		return false;
-	if (!app->result) {
+	if (!app->result && !app_is_refused(app, &app->knobs)) {
 		if (clock_now_ns() < p->due_ns)
 			return false;
 		start_job(app, FOR_SETTING, &app->knobs);
-	} else if (!app->base) {
-		struct knobs base = knobs_base(&app->knobs);
+	} else if (app->result && !app->base && !app_is_refused(app, &base)) {
 		start_job(app, FOR_BASE, &base);
 	} else {
 		return false;

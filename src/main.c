@@ -16,6 +16,7 @@
 #include "tensor/model_source.h"
 #include "ui/ui.h"
 
+#define FLUSH_MS 10000 /* as long as any command waits for a busy database */
 #define SCREEN_OPTIONS                                                                   \
 	(OPTIONS_MODEL | OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_SESSION |             \
 	 OPTIONS_WORKER | OPTIONS_SCREEN)
@@ -78,6 +79,7 @@ static enum err run_screen(const struct options *o)
 		.noise = o->noise,
 		.samples = o->samples,
 		.warmup = o->warmup,
+		.patience_s = (double)NAN,
 		.readonly = o->readonly || o->no_store,
 	};
 	const struct ui_options ui = {
@@ -89,6 +91,10 @@ static enum err run_screen(const struct options *o)
 	if (e)
 		return e;
 	e = ui_run(app, &ui);
+	int lost = app_flush(app, FLUSH_MS);
+	if (!e && lost)
+		e = err_set(ERR_IO, "%d run(s) could not be stored: %s", lost,
+			    app->message);
 	app_free(app);
 	return e;
 }
