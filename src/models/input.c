@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
@@ -21,9 +22,23 @@ static const char *shown_path(const char *path, char buf[512])
 	return str_escaped(buf, 512, path, strlen(path));
 }
 
+/* In a folder the name tells a picture, so that a README beside them is no mistake but a
+ * broken picture is. */
+static bool named_like_a_picture(const char *name)
+{
+	static const char *const suffixes[] = {
+		"png", "jpg", "jpeg", "ppm", "pgm", "pnm"
+	};
+	const char *dot = strrchr(name, '.');
+	for (size_t i = 0; dot && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		if (!strcasecmp(dot + 1, suffixes[i]))
+			return true;
+	return false;
+}
+
 static int regular(const struct dirent *d)
 {
-	return d->d_name[0] != '.' &&
+	return d->d_name[0] != '.' && named_like_a_picture(d->d_name) &&
 	       (d->d_type == DT_REG || d->d_type == DT_LNK || d->d_type == DT_UNKNOWN);
 }
 
@@ -47,7 +62,8 @@ static enum err add_folder(struct input_list *l, const char *folder)
 	}
 	free(names);
 	if (l->n == before)
-		return err_set(ERR_NOTFOUND, "%s: no image files in this folder",
+		return err_set(ERR_NOTFOUND,
+			       "%s: no pictures (*.png, *.jpg, *.ppm ...) in this folder",
 			       shown_path(folder, shown));
 	return OK;
 }

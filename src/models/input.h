@@ -12,7 +12,8 @@ struct input_source {
 	bool exif;
 };
 
-/* The files behind a source, folders opened (regular files by name), at least one. */
+/* The files behind a source, folders opened (regular files with the suffix of a picture,
+ * in order of their names), at least one. */
 struct input_list {
 	char **paths; /* NULL entry: the built-in scene */
 	int n;

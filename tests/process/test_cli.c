@@ -292,15 +292,34 @@ static void not_there(void **state)
 	write_file("text.png", "hello");
 	REFUSED(1, "text.png: not a picture", "run", QUICK, "-i", in_dir("text.png"));
 	mkdir(in_dir("empty"), 0755);
-	REFUSED(1, "no image files", "run", QUICK, "-i", in_dir("empty"));
+	REFUSED(1, "no pictures", "run", QUICK, "-i", in_dir("empty"));
 	/* A folder in which the second picture is broken: which one is said. */
 	mkdir(in_dir("all"), 0755);
 	link_to("images/rgb.png", "all/a.png");
+	write_file("all/README.md", "not a picture and no mistake");
+	WANT(0, "run", QUICK, "-i", in_dir("all"), "--keep", ".5", "--batch", "2");
 	write_file("all/b\x1b[31m.png", "hello");
 	REFUSED(1, "all/b\\x1b[31m.png: not a picture", "run", QUICK, "-i", in_dir("all"),
 		"--keep", ".5");
 	REFUSED(1, "all/b\\x1b[31m.png: not a picture", "run", QUICK, "-i", in_dir("all"),
 		"--batch", "2");
+}
+
+/* More than this machine has is refused at once, not tried until something is killed. */
+static void too_large(void **state)
+{
+	double kilobytes = 0;
+	char line[128];
+	(void)state;
+	FILE *f = fopen("/proc/meminfo", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemTotal: %lf", &kilobytes) == 1)
+			break;
+	if (f)
+		fclose(f);
+	if (!kilobytes || kilobytes > 80e6)
+		skip_because("the largest batch of the largest preset fits here");
+	REFUSED(1, "MiB are needed", "run", "-m", "clip-vit-l14-336", "--batch", "4096");
 }
 
 /* ---- the result object ---- */
@@ -761,23 +780,15 @@ static void doctor(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(usage),
-		CASE(help),
-		CASE(knobs),
-		CASE(not_there),
-		CASE(result_object),
-		CASE(saved_outputs),
-		CASE(stored_and_found),
-		CASE(other_database),
-		CASE(newer_database),
-		CASE(broken_database),
-		CASE(no_worker),
-		CASE(worker_dies),
-		CASE(odd_descriptors),
-		CASE(interrupted),
-		CASE(hub_cache),
-		CASE(odd_names),
-		CASE(doctor),
+		CASE(usage),           CASE(help),
+		CASE(knobs),           CASE(not_there),
+		CASE(too_large),       CASE(result_object),
+		CASE(saved_outputs),   CASE(stored_and_found),
+		CASE(other_database),  CASE(newer_database),
+		CASE(broken_database), CASE(no_worker),
+		CASE(worker_dies),     CASE(odd_descriptors),
+		CASE(interrupted),     CASE(hub_cache),
+		CASE(odd_names),       CASE(doctor),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "proxy"))

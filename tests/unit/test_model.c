@@ -237,7 +237,7 @@ static void input_names(void **state)
 	snprintf(folder, sizeof(folder), "%s", dir);
 	char *empty[] = { folder };
 	check_err(input_list_make(&(struct input_source){ empty, 1, false }, &list),
-		  ERR_NOTFOUND, "no image files");
+		  ERR_NOTFOUND, "no pictures");
 }
 
 static void knobs_it_lacks(void **state)
