@@ -37,3 +37,12 @@ double memory_available_bytes(void)
 {
 	return proc_kilobytes("/proc/meminfo", "MemAvailable");
 }
+
+enum err memory_check(const char *what, double bytes)
+{
+	double have = memory_available_bytes();
+	if (!(bytes > have))
+		return OK;
+	return err_set(ERR_NOMEM, "%s: %.0f MiB are needed, %.0f MiB are available", what,
+		       bytes / 0x1p20, have / 0x1p20);
+}

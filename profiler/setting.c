@@ -41,18 +41,6 @@ enum err setting_predict(const struct model *m, const struct knobs *k, struct ru
 	return e;
 }
 
-/* Refused here with figures, rather than killed half-way by the system. */
-static enum err check_memory(const struct model *m, double need)
-{
-	double have = memory_available_bytes();
-	if (need > have)
-		return err_set(ERR_NOMEM,
-			       "%s needs %.0f MiB for these activations, %.0f MiB are "
-			       "available: a smaller --batch or --keep needs less",
-			       m->name, need / 0x1p20, have / 0x1p20);
-	return OK;
-}
-
 enum err setting_init(struct setting *s, const struct model *m,
 		      const struct backend *backend, void *backend_self,
 		      struct pool *pool, const struct input *in, const struct knobs *k)
@@ -70,7 +58,7 @@ enum err setting_init(struct setting *s, const struct model *m,
 	/* The dry pass tells the size of the arena and teaches the tracer its tree. */
 	enum err e = dry_pass(m, k, &s->spans, &s->out, &peak);
 	if (!e)
-		e = check_memory(m, (double)peak);
+		e = memory_check(MEMORY_OF_BATCH, (double)peak);
 	if (!e)
 		e = arena_init(&s->arena, peak);
 	return e;

@@ -147,6 +147,23 @@ bool workbench_same_pictures(const struct spec *a, const struct spec *b)
 	return knob_num(&a->knobs, KNOB_BATCH) == knob_num(&b->knobs, KNOB_BATCH);
 }
 
+/* Pixels and activations together, before any of them is touched. */
+static enum err check_fits(const struct model *m, const struct knobs *k,
+			   const struct input *shape)
+{
+	struct knobs resolved = *k;
+	struct run *run = run_create();
+	enum err e = model_check_knobs(m, &resolved);
+	if (!e)
+		e = setting_predict(m, &resolved, run);
+	if (!e)
+		e = memory_check(MEMORY_OF_BATCH,
+				 run->memory.peak_activation_bytes +
+					 (double)tensor_bytes(&shape->pixels));
+	run_free(run);
+	return e;
+}
+
 static enum err open_input(struct workbench *w, const struct spec *s)
 {
 	struct input_list list;
@@ -157,7 +174,13 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 		&(struct input_source){ s->images, s->n_images, s->exif }, &list);
 	if (e)
 		return e;
-	e = input_load(w->model, &list, s->exif, 0, &s->knobs, &in, &shown, sha256);
+	const struct input shape = w->model->family->shape(w->model, &s->knobs);
+	/* The activations come on top and are larger: a batch that fails, fails at once.
+	 */
+	e = check_fits(w->model, &s->knobs, &shape);
+	if (!e)
+		e = input_load(w->model, &list, s->exif, 0, &s->knobs, &in, &shown,
+			       sha256);
 	if (e) {
 		input_list_release(&list);
 		image_release(&shown);
@@ -245,24 +268,13 @@ static enum err open_backend(struct workbench *w, const struct knobs *k)
 	return OK;
 }
 
-static enum err check_memory(const struct model *m)
-{
-	double need = model_bytes(m), have = memory_available_bytes();
-	if (need > have)
-		return err_set(ERR_NOMEM,
-			       "%s needs %.0f MiB for its weights, %.0f MiB are "
-			       "available",
-			       m->name, need / 0x1p20, have / 0x1p20);
-	return OK;
-}
-
 static enum err prepare_weights(struct workbench *w, const struct work_watch *watch)
 {
 	struct prepare_work work = { w->pool, watch };
 	const struct tensors_work how = { &work, on_every_thread, weights_progress };
 	enum err e = OK;
 	if (!w->prepared) {
-		e = check_memory(w->model);
+		e = memory_check("weights of this model", model_bytes(w->model));
 		if (!e)
 			e = tensors_prepare(w->model->tensors, &how);
 		w->prepared = e == OK;
