@@ -143,6 +143,16 @@ static void load_says_what_it_is(void **state)
 	expect("done", 1);
 }
 
+/* A screen that starts with a knob that the model lacks shows the model, not an error. */
+static void load_ignores_techniques(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"load\",\"id\":1,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"threshold\":\"3\"}}]}\n");
+	expect("loaded", 1);
+	expect("done", 1);
+}
+
 static void estimates_need_a_model(void **state)
 {
 	(void)state;
@@ -428,6 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(hello_first),
 		CASE(load_says_what_it_is),
+		CASE(load_ignores_techniques),
 		CASE(estimates_need_a_model),
 		CASE(estimate_during_a_run),
 		CASE(cancel_and_go_on),
