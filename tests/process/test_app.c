@@ -1,0 +1,303 @@
+/*
+ * The controller without a screen: what it shows after a key, what it stores, and how it
+ * goes on when its worker dies. Its worker is the real one.
+ */
+#include "check.h"
+
+#include <math.h>
+#include <signal.h>
+
+#include "app.h"
+#include "app_private.h"
+#include "base/clock.h"
+#include "proc.h"
+#include "sessions/session.h"
+
+#define TINY "clip-vit-b32:tiny" /* 16 patches */
+
+static char dir[64], db[96], command[512];
+static struct app *app;
+
+static int set_up(void **state)
+{
+	(void)state;
+	temp_dir(dir);
+	snprintf(db, sizeof(db), "%s/s.db", dir);
+	snprintf(command, sizeof(command), "exec '%s' worker", program());
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	app_free(app);
+	app = NULL;
+	temp_dir_remove(dir);
+	return 0;
+}
+
+static void start(const char *model, const char *worker, double samples)
+{
+	struct app_options o = { .model = model, .db = db, .worker = worker };
+	knobs_init(&o.knobs);
+	o.budget_s = 1000;
+	o.noise = (double)NAN;
+	o.samples = samples;
+	o.warmup = 1;
+	check_ok(app_create(&o, &app));
+}
+
+/* Turns the loop until `done`; a hang fails with the app's own words. */
+static void until(bool (*done)(void))
+{
+	int64_t deadline = proc_now_s() + DEADLINE_S;
+	while (!done()) {
+		struct pollfd fds[3];
+		int n = app_fds(app, fds, 3), ms = app_timeout_ms(app);
+		poll(fds, (nfds_t)n, ms < 0 || ms > 1000 ? 1000 : ms);
+		app_handle(app);
+		if (proc_now_s() > deadline)
+			fail_msg("phase %d, message: %s", app->phase, app->message);
+	}
+}
+
+static bool measured(void) { return app->result && app->phase == APP_IDLE; }
+static bool based(void) { return measured() && app->base; }
+static bool estimated(void) { return app->estimate != NULL; }
+static bool broken(void) { return app->phase == APP_BROKEN; }
+static bool running(void) { return app->live.n > 0; }
+static bool said(void) { return app->message[0] != 0; }
+
+static int runs(const char *state)
+{
+	struct run_row rows[32];
+	int n, count = 0;
+	check_ok(session_run_page(app->store, 0, true, 0, 0, 32, rows, &n));
+	for (int i = 0; i < n; i++)
+		count += !strcmp(rows[i].state, state);
+	return count;
+}
+
+static void a_slider(void **state)
+{
+	(void)state;
+	start(TINY, command, 3);
+	until(measured);
+	assert_true(app->has_model && app->model.random_weights);
+	assert_int_equal(app->model.tokens, 16);
+	assert_non_null(app->model.picture);
+	assert_true(app->result_fresh && app->result_stored && app->result->id > 0);
+	assert_non_null(app->base); /* the first setting is the base itself */
+	assert_true(fabs(app_speedup(app, app->result) - 1) < 1e-9);
+
+	assert_true(app_knob_step(app, KNOB_KEEP, -1)); /* one token */
+	assert_null(app->result);
+	assert_int_equal(knob_kept(16, knob_num(&app->knobs, KNOB_KEEP)), 15);
+	until(estimated);
+	assert_true(app->estimate->wall.p50_ns > 0 && app_shown(app) == app->estimate);
+	until(based);
+	assert_true(app_shown(app) == app->result);
+	assert_true(app_flops_ratio(app, app->result) > 1);
+	assert_true(app_speedup(app, app->result) > 0);
+	assert_false(isnan(app->estimate_error));
+	assert_true(app->result->trail);
+	assert_int_equal(runs("done"), 2);
+	int64_t id = app->result->id;
+	app_keep_stop(app);
+	assert_false(app->result->trail);
+
+	/* Back: what was measured is there at once, from the store. */
+	assert_true(app_undo(app));
+	assert_true(app->result && !app->result_fresh && app->result->id != id);
+	assert_true(app_redo(app));
+	assert_true(app->result && app->result->id == id);
+	assert_int_equal(runs("done"), 2);
+	app_measure_again(app);
+	until(measured);
+	assert_int_equal(runs("done"), 3);
+}
+
+static void knob_limits(void **state)
+{
+	(void)state;
+	start(TINY, command, 1);
+	until(measured);
+	assert_false(app_knob_step(app, KNOB_KEEP, +1)); /* at its end */
+	assert_true(app_knob_set_fraction(app, KNOB_KEEP, 0));
+	assert_int_equal(knob_kept(16, knob_num(&app->knobs, KNOB_KEEP)), 1);
+	assert_false(app_knob_step(app, KNOB_KEEP, -1));
+	assert_true(app_knob_set_fraction(app, KNOB_KEEP, .5));
+	assert_int_equal(knob_kept(16, knob_num(&app->knobs, KNOB_KEEP)), 8);
+	assert_true(app_knob_step_large(app, KNOB_KEEP, +1));
+	assert_true(fabs(knob_num(&app->knobs, KNOB_KEEP) - .6) < 1e-9);
+	for (int keep = 16; keep >= 1; keep--) { /* every stop is reachable, one by one */
+		assert_true(app_knob_set_fraction(app, KNOB_KEEP, keep / 16.0) ||
+			    keep == knob_kept(16, knob_num(&app->knobs, KNOB_KEEP)));
+		assert_int_equal(knob_kept(16, knob_num(&app->knobs, KNOB_KEEP)), keep);
+	}
+	app->message[0] = 0;
+	assert_false(app_knob_step(app, KNOB_DOWNSAMPLE, +1));
+	assert_non_null(strstr(app->message, "scan"));
+	assert_non_null(app_knob_why_not(app, KNOB_THRESHOLD));
+	assert_null(app_knob_why_not(app, KNOB_KEEP));
+	assert_false(app_knob_set(app, KNOB_KEEP, "7"));
+	assert_non_null(strstr(app->message, "0.01 to 1"));
+	for (int i = 0; i < 600; i++) /* more than undo remembers */
+		app_knob_set(app, KNOB_SEED, i % 2 ? "1" : "2");
+	for (int i = 0; i < 600; i++)
+		app_undo(app);
+	assert_false(app_undo(app));
+	assert_true(app_redo(app));
+}
+
+/* A burst of keys: one measurement in the end, of where the slider came to rest. */
+static void a_burst(void **state)
+{
+	(void)state;
+	start(TINY, command, 2);
+	until(measured);
+	for (int i = 0; i < 10; i++)
+		app_knob_step(app, KNOB_KEEP, -1);
+	until(measured);
+	assert_true(app->result->tokens.n_kept == 6);
+	assert_int_equal(runs("done"), 2);
+}
+
+static void cancel_and_pause(void **state)
+{
+	(void)state;
+	start(TINY, command, 100000);
+	until(running);
+	app_cancel(app);
+	assert_int_equal(app->phase, APP_IDLE);
+	assert_true(app_timeout_ms(app) < 0); /* not again by itself */
+	assert_int_equal(runs("done") + runs("failed"), 0);
+	app_pause(app, true);
+	assert_true(app_knob_step(app, KNOB_KEEP, -1));
+	until(estimated);
+	assert_true(app_timeout_ms(app) < 0 && app_is_paused(app));
+	app_measure_again(app);
+	assert_false(app_is_paused(app));
+	until(running);
+}
+
+/* Killed in the middle: said, stored as failed, and a new worker goes on. */
+static void worker_dies(void **state)
+{
+	(void)state;
+	start(TINY, command, 100000);
+	until(running);
+	app->message[0] = 0;
+	kill(app->private->worker.pid, SIGKILL);
+	until(said);
+	assert_int_equal(app->severity, APP_ERROR);
+	assert_non_null(strstr(app->message, "killed"));
+	assert_non_null(strstr(app->message, "a new one runs"));
+	assert_int_equal(runs("failed"), 1);
+	app->opt.samples = 2;
+	assert_true(app_knob_set(app, KNOB_KEEP, "0.5"));
+	until(based);
+	assert_int_equal(runs("done"), 2);
+	assert_int_equal(runs("failed"), 1);
+}
+
+/* A worker that never works is tried a few times, not for ever; `r` tries again. */
+static void no_worker(void **state)
+{
+	(void)state;
+	start(TINY, "exit 3", 1);
+	until(broken);
+	assert_non_null(strstr(app->message, "status 3"));
+	assert_true(app_timeout_ms(app) < 0);
+	assert_int_equal(runs("failed"), 0);
+	app->opt.worker = command;
+	app_measure_again(app);
+	until(measured);
+}
+
+static void garbage_worker(void **state)
+{
+	(void)state;
+	start(TINY, "echo garbage; exec cat", 1);
+	until(broken);
+	assert_non_null(strstr(app->message, "broke the protocol"));
+}
+
+static void no_model(void **state)
+{
+	(void)state;
+	start("/nowhere/at\x1b[31m", command, 1);
+	until(broken);
+	assert_non_null(strstr(app->message, "/nowhere/at\\x1b[31m"));
+	assert_non_null(app_knob_why_not(app, KNOB_KEEP));
+	assert_false(app_knob_step(app, KNOB_KEEP, -1));
+	assert_null(app_shown(app));
+}
+
+/* Old runs are looked at without measuring anything. */
+static void opened(void **state)
+{
+	(void)state;
+	start(TINY, command, 2);
+	until(measured);
+	int64_t id = app->result->id;
+	assert_true(app_knob_set(app, KNOB_KEEP, "0.5"));
+	until(measured);
+	app_open_run(app, id);
+	assert_true(app->opened && app_shown(app) == app->opened);
+	char *line = app_command_line(app);
+	assert_null(strstr(line, "--keep"));
+	free(line);
+	app_close_run(app);
+	line = app_command_line(app);
+	assert_string_equal(line, "sparsetop run -m " TINY " --keep 0.5");
+	free(line);
+	app->message[0] = 0;
+	app_open_run(app, 4711);
+	assert_true(app->message[0] && !app->opened);
+}
+
+static void command_line_is_quoted(void **state)
+{
+	static const char *const images[] = { "it's a.png", "b.png", "" };
+	struct app_options o = { .model = "my model", .db = db, .worker = "exit 1" };
+	(void)state;
+	knobs_init(&o.knobs);
+	o.images = images;
+	o.n_images = 3;
+	check_ok(app_create(&o, &app));
+	char *line = app_command_line(app);
+	assert_string_equal(line,
+			    "sparsetop run -m 'my model' -i 'it'\\''s a.png' b.png ''");
+	free(line);
+}
+
+/* Nothing is stored where nothing may be, and everything works without a database. */
+static void without_a_store(void **state)
+{
+	(void)state;
+	snprintf(db, sizeof(db), "/dev/null/x.db");
+	start(TINY, command, 2);
+	assert_null(app->store);
+	assert_non_null(strstr(app->message, "not stored"));
+	until(based);
+	assert_true(app_knob_set(app, KNOB_KEEP, "0.5"));
+	until(based);
+	assert_false(app->result_stored);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_slider),        CASE(knob_limits),
+		CASE(a_burst),         CASE(cancel_and_pause),
+		CASE(worker_dies),     CASE(no_worker),
+		CASE(garbage_worker),  CASE(no_model),
+		CASE(opened),          CASE(command_line_is_quoted),
+		CASE(without_a_store),
+	};
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
