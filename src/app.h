@@ -25,8 +25,8 @@ struct app_options {
 	double budget_s, noise; /* NaN: defaults */
 	double samples, warmup; /* NaN: defaults */
 	bool readonly;          /* store nothing */
-	double patience_s; /* for an answer to a cancel, then the worker is replaced; NaN:
-			      2 */
+	/* How long a cancel may go unanswered before the worker is replaced; 0: 2 s. */
+	double patience_s;
 };
 
 enum app_phase {

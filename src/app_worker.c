@@ -107,7 +107,7 @@ void app_ask_estimate(struct app *app)
 static void cancel_job(struct app *app)
 {
 	struct app_private *p = app->private;
-	double patience = isnan(app->opt.patience_s) ? PATIENCE_S : app->opt.patience_s;
+	double patience = app->opt.patience_s > 0 ? app->opt.patience_s : PATIENCE_S;
 	send_command(app, COMMAND_CANCEL, p->job_id, NULL);
 	p->cancelled_id = p->job_id;
 	p->patience_ns = clock_now_ns() + (int64_t)(patience * 1e9);

@@ -79,7 +79,6 @@ static enum err run_screen(const struct options *o)
 		.noise = o->noise,
 		.samples = o->samples,
 		.warmup = o->warmup,
-		.patience_s = (double)NAN,
 		.readonly = o->readonly || o->no_store,
 	};
 	const struct ui_options ui = {

@@ -66,6 +66,7 @@ static bool based(void) { return measured() && app->base; }
 static bool estimated(void) { return app->estimate != NULL; }
 static bool broken(void) { return app->phase == APP_BROKEN; }
 static bool running(void) { return app->live.n > 0; }
+static bool quiet(void) { return app_timeout_ms(app) < 0; }
 static bool said(void) { return app->message[0] != 0; }
 
 static int runs(const char *state)
@@ -170,12 +171,14 @@ static void cancel_and_pause(void **state)
 	until(running);
 	app_cancel(app);
 	assert_int_equal(app->phase, APP_IDLE);
-	assert_true(app_timeout_ms(app) < 0); /* not again by itself */
+	until(quiet); /* the worker has answered, and nothing runs again by itself */
+	assert_int_equal(app->phase, APP_IDLE);
 	assert_int_equal(runs("done") + runs("failed"), 0);
 	app_pause(app, true);
 	assert_true(app_knob_step(app, KNOB_KEEP, -1));
 	until(estimated);
-	assert_true(app_timeout_ms(app) < 0 && app_is_paused(app));
+	until(quiet);
+	assert_true(app_is_paused(app) && !app->result);
 	app_measure_again(app);
 	assert_false(app_is_paused(app));
 	until(running);
