@@ -2,6 +2,7 @@
  * argv -> subcommand; without one, the screen. The only place that turns errors into text
  * and an exit status.
  */
+#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -101,6 +102,9 @@ static enum err run_screen(const struct options *o)
 static enum err screen(int argc, char **argv)
 {
 	struct options o;
+	static char name[] =
+		"sparsetop"; /* for messages, whatever path it was called by */
+	argv[0] = name;
 	enum err e = options_parse(&o, SCREEN_OPTIONS, argc, argv);
 	if (e)
 		return e;
@@ -130,11 +134,27 @@ static enum err dispatch(int argc, char **argv)
 	return screen(argc, argv);
 }
 
+static int errno_of_output;
+
+/* A result that never reached its reader is no result. A reader that has seen enough and
+ * closed the pipe needs no message. */
+static enum err finish_output(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return OK;
+	errno_of_output = errno;
+	return err_set(errno == ENOSPC ? ERR_FULL : ERR_IO, "stdout: %s",
+		       errno ? strerror(errno) : "cannot be written");
+}
+
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "");
 	enum err e = dispatch(argc, argv);
-	if (e)
+	if (!e)
+		e = finish_output();
+	if (e && errno_of_output != EPIPE)
 		fprintf(stderr, "sparsetop: %s\n", err_message());
 	return err_exit_status(e);
 }

@@ -679,6 +679,25 @@ static void odd_descriptors(void **state)
 	}
 }
 
+/* What did not reach its reader is said, and is no success. */
+static void full_stdout(void **state)
+{
+	static const char *const commands[] = {
+		"version",       "models",        "--help",
+		"doctor --json", "sessions list", "run -m " TINY " --samples 1 --no-store"
+	};
+	char line[256];
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		snprintf(line, sizeof(line), "exec \"$SPARSETOP\" %s >/dev/full",
+			 commands[i]);
+		proc_release(&p);
+		proc_start(&p, (const char *const[]){ "/bin/sh", "-c", line, NULL });
+		assert_int_equal(proc_finish(&p), 1);
+		assert_non_null(strstr(str_get(&p.err_text), "stdout: No space left"));
+	}
+}
+
 static void interrupted(void **state)
 {
 	(void)state;
@@ -787,8 +806,9 @@ int main(int argc, char **argv)
 		CASE(other_database),  CASE(newer_database),
 		CASE(broken_database), CASE(no_worker),
 		CASE(worker_dies),     CASE(odd_descriptors),
-		CASE(interrupted),     CASE(hub_cache),
-		CASE(odd_names),       CASE(doctor),
+		CASE(full_stdout),     CASE(interrupted),
+		CASE(hub_cache),       CASE(odd_names),
+		CASE(doctor),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "proxy"))
