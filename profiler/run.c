@@ -170,7 +170,13 @@ bool run_layer_is_leaf(const struct run *r, int layer)
 
 double run_kept(const struct run *r)
 {
-	return r->tokens.n_kept > 0 ? r->tokens.n_kept : (double)NAN;
+	if (r->tokens.n_kept > 0)
+		return r->tokens.n_kept;
+	bool all = (r->knob_mask & KNOB_BIT(KNOB_KEEP)) &&
+		   knob_num(&r->knobs, KNOB_KEEP) >= 1;
+	return all && r->input.tokens > 0 && r->input.tokens <= INT32_MAX
+		       ? r->input.tokens
+		       : (double)NAN;
 }
 
 const char *run_state_name(enum run_state state)
@@ -186,6 +192,24 @@ const char *run_state_name(enum run_state state)
 	return NULL;
 }
 
+/*
+ * Knobs as they tell settings apart: a share that keeps the same number of tokens is the
+ * same setting. By way of its text, so that a trip through JSON changes nothing.
+ */
+static void cell_knobs(const struct run *r, const struct knobs *k, struct str *out)
+{
+	char text[KNOB_TEXT_SIZE];
+	double tokens = r->input.tokens;
+	bool counted = (r->knob_mask & KNOB_BIT(KNOB_KEEP)) && tokens >= 1 &&
+		       tokens <= INT32_MAX;
+	uint64_t mask = counted ? r->knob_mask & ~KNOB_BIT(KNOB_KEEP) : r->knob_mask;
+	knobs_canonical(k, mask, out);
+	if (!counted)
+		return;
+	double keep = strtod(knobs_get(k, KNOB_KEEP, text), NULL);
+	str_addf(out, " kept=%lld", (long long)knob_kept((int64_t)tokens, keep));
+}
+
 static bool cell_of(const struct run *r, const struct knobs *k, char cell[RUN_CELL_SIZE])
 {
 	static_assert(RUN_CELL_SIZE == SHA256_HEX, "a cell is a sha256");
@@ -195,7 +219,7 @@ static bool cell_of(const struct run *r, const struct knobs *k, char cell[RUN_CE
 	struct knobs resolved = *k;
 	knobs_resolve_method(&resolved);
 	struct str knobs = STR_INIT;
-	knobs_canonical(&resolved, r->knob_mask, &knobs);
+	cell_knobs(r, &resolved, &knobs);
 	struct sha256 s;
 	sha256_start(&s);
 	sha256_add_str(&s, r->model.sha256);

@@ -147,14 +147,16 @@ void run_warn(struct run *, const char *fmt, ...) __attribute__((format(printf, 
 /* True when no other layer has it as its parent. */
 bool run_layer_is_leaf(const struct run *, int layer);
 
-/* The kept count that belongs to the keep knob: patches that stay to the end, or NaN. */
+/* The kept count that belongs to the keep knob: patches that stay to the end (all of them
+ * at keep 1), or NaN. */
 double run_kept(const struct run *);
 /* The word of a state in the result object: "done"; NULL beyond the last. */
 const char *run_state_name(enum run_state);
 
 /*
- * The identity of a setting: sha256 over model, input, canonical knobs and device. False
- * (and "") while the model's or the input's hash is not known.
+ * The identity of a setting: sha256 over model, input, canonical knobs and device. Where
+ * the tokens are known, keep counts as the number that stays: 0.7 and 0.701 of 196 are
+ * one setting. False (and "") while the model's or the input's hash is not known.
  */
 #define RUN_CELL_SIZE 65
 bool run_cell(const struct run *, char cell[RUN_CELL_SIZE]);

@@ -262,6 +262,46 @@ static void cells_survive_the_trip(void **state)
 	run_free(r);
 }
 
+/* What keeps the same tokens is the same setting; where N is not known, the share is. */
+static void equal_counts_are_one_cell(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1);
+	char a[RUN_CELL_SIZE], b[RUN_CELL_SIZE];
+	r->input.tokens = 196;
+	assert_true(run_cell(r, a));
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.701"));
+	assert_true(run_cell(r, b));
+	assert_string_equal(a, b);
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.71"));
+	assert_true(run_cell(r, b));
+	assert_string_not_equal(a, b);
+	r->input.tokens = (double)NAN;
+	assert_true(run_cell(r, a));
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.711"));
+	assert_true(run_cell(r, b));
+	assert_string_not_equal(a, b);
+	run_free(r);
+}
+
+static void everything_kept_is_counted(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1);
+	r->tokens.kept = NULL;
+	r->tokens.n_kept = 0;
+	r->input.tokens = 196;
+	assert_true(isnan(run_kept(r))); /* keep 0.7, but nobody has counted */
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "1"));
+	char *line = sample_line(r);
+	assert_non_null(strstr(line, "\"kept\":196}"));
+	check_round_trip(r);
+	r->input.tokens = (double)NAN;
+	assert_true(isnan(run_kept(r)));
+	free(line);
+	run_free(r);
+}
+
 static void leaves_have_no_children(void **state)
 {
 	(void)state;
@@ -317,6 +357,8 @@ int main(void)
 		cmocka_unit_test(damage_is_survived),
 		cmocka_unit_test(cells_tell_settings_apart),
 		cmocka_unit_test(cells_survive_the_trip),
+		cmocka_unit_test(equal_counts_are_one_cell),
+		cmocka_unit_test(everything_kept_is_counted),
 		cmocka_unit_test(leaves_have_no_children),
 		cmocka_unit_test(metrics_as_text),
 	};
