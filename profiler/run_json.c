@@ -358,6 +358,8 @@ static void take_layer(struct run *r, const struct json_in *in, int i, json_t *i
 	take_parent(in, l, index);
 	json_put(index, l->path, json_integer(i));
 	l->kind = take_text(r, in, "kind");
+	if (!l->kind)
+		refuse(in, "kind", "of a layer is missing");
 	l->engine = take_text(r, in, "engine");
 	for (int m = 0; m < METRIC_COUNT; m++)
 		l->v[m] = json_in_num(in, metric_table[m].name);

@@ -201,6 +201,7 @@ static int grouped_rows(const struct run *run, bool by_kind, struct row *rows)
 		const char *key = by_kind ? l->kind : l->name;
 		if (!run_layer_is_leaf(run, i))
 			continue;
+		key = key ? key : "--"; /* an old or damaged database may lack it */
 		str_escaped(label, sizeof(label), key, strlen(key));
 		struct row *r = find_row(rows, n, label);
 		if (!r) {

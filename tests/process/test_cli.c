@@ -12,7 +12,9 @@
 
 #include "proc.h"
 #include "profiler/metric.h"
+#include "sessions/store.h"
 #include "tensor/safetensors.h"
+#include "unit/run_sample.h"
 
 #define TINY "clip-vit-b32:tiny"
 #define QUICK "-m", TINY, "--samples", "2", "--warmup", "1", "--threads", "1"
@@ -614,6 +616,31 @@ static void broken_database(void **state)
 	assert_true(exists(in_dir("s.db"))); /* not ours: left alone */
 }
 
+/* Puts a run of the test's own making into the database. */
+static void put_run(struct run *r)
+{
+	struct store *store;
+	int64_t session;
+	char uid[UID_SIZE];
+	check_ok(store_open(&(struct store_options){ .path = in_dir("s.db") }, &store));
+	check_ok(store_session(store, "made", &session, uid));
+	check_ok(store_put(store, session, r));
+	store_close(store);
+}
+
+/* An older or damaged database: what is missing is shown as missing. */
+static void layers_without_a_kind(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1);
+	for (int i = 0; i < r->n_layers; i++)
+		r->layers[i].kind = NULL;
+	put_run(r);
+	run_free(r);
+	WANT(0, "sessions", "show", "last", "--group-by", "kind");
+	assert_non_null(strstr(str_get(&p.out_text), "\n--"));
+}
+
 /* ---- workers that go wrong ---- */
 
 static void no_worker(void **state)
@@ -799,15 +826,25 @@ static void doctor(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(usage),           CASE(help),
-		CASE(knobs),           CASE(not_there),
-		CASE(too_large),       CASE(result_object),
-		CASE(saved_outputs),   CASE(stored_and_found),
-		CASE(other_database),  CASE(newer_database),
-		CASE(broken_database), CASE(no_worker),
-		CASE(worker_dies),     CASE(odd_descriptors),
-		CASE(full_stdout),     CASE(interrupted),
-		CASE(hub_cache),       CASE(odd_names),
+		CASE(usage),
+		CASE(help),
+		CASE(knobs),
+		CASE(not_there),
+		CASE(too_large),
+		CASE(result_object),
+		CASE(saved_outputs),
+		CASE(stored_and_found),
+		CASE(other_database),
+		CASE(newer_database),
+		CASE(broken_database),
+		CASE(no_worker),
+		CASE(worker_dies),
+		CASE(odd_descriptors),
+		CASE(full_stdout),
+		CASE(interrupted),
+		CASE(hub_cache),
+		CASE(odd_names),
+		CASE(layers_without_a_kind),
 		CASE(doctor),
 	};
 	signal(SIGPIPE, SIG_IGN);

@@ -162,6 +162,8 @@ static void bad_values_are_named(void **state)
 	check_refused("\"parent\":\"blocks.0\"", "\"parent\":7", "\"parent\"");
 	check_refused("\"path\":\"blocks.0.ln1\"", "\"path\":\"blocks\"", "begin with");
 	check_refused("\"path\":\"blocks.0.ln1\"", "\"path\":\"blocks.0\"", "not unique");
+	check_refused("\"kind\":\"linear\",", "", "\"kind\" of a layer is missing");
+	check_refused("\"kind\":\"group\"", "\"kind\":null", "\"kind\" of a layer");
 	check_refused("\"layers\":[{", "\"layers\":[3,{", "\"layers\"");
 	check_refused("\"random weights\"]", "{}]", "\"warnings\"");
 	check_refused("\"wall\":{", "\"wall\":3,\"walled\":{", "\"wall\"");
