@@ -11,6 +11,8 @@
 #include "image/exif.h"
 #include "image/format.h"
 
+#define HEAD_BYTES 16 /* enough for every format's signature */
+
 void image_release(struct image *im)
 {
 	free(im->rgb);
@@ -118,22 +120,41 @@ static enum err unknown_format(const struct image_source *src, const uint8_t *he
 	return e;
 }
 
-static enum err source_decode(struct image_source *src, bool exif, struct image *out)
+static const struct image_format *known_format(const uint8_t *head, size_t n)
 {
-	uint8_t head[16];
-	size_t n = fread(head, 1, sizeof(head), src->file);
-	if (ferror(src->file) || fseeko(src->file, 0, SEEK_SET))
-		return err_set(ERR_IO, "%s: cannot read: %s", src->name, strerror(errno));
 	const struct image_format *const *f = image_formats;
 	while (*f && !(*f)->knows(head, n))
 		f++;
-	if (!*f)
+	return *f;
+}
+
+static enum err source_decode(struct image_source *src, bool exif, struct image *out)
+{
+	uint8_t head[HEAD_BYTES];
+	size_t n = fread(head, 1, sizeof(head), src->file);
+	if (ferror(src->file) || fseeko(src->file, 0, SEEK_SET))
+		return err_set(ERR_IO, "%s: cannot read: %s", src->name, strerror(errno));
+	const struct image_format *f = known_format(head, n);
+	if (!f)
 		return unknown_format(src, head, n);
 	int orientation = 1;
-	enum err e = (*f)->read(src, out, &orientation);
+	enum err e = f->read(src, out, &orientation);
 	if (e == OK && exif)
 		e = exif_apply(out, orientation);
 	return e;
+}
+
+bool image_sniff(const char *path)
+{
+	uint8_t head[HEAD_BYTES];
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = -1;
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		n = pread(fd, head, sizeof(head), 0);
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && known_format(head, (size_t)n);
 }
 
 enum err image_load(const char *path, bool exif, struct image *out)

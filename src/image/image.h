@@ -34,6 +34,10 @@ struct image {
  */
 enum err image_load(const char *path, bool exif, struct image *out) MUST_CHECK;
 
+/* True when the path is a regular file whose first bytes are those of a format that
+ * image_load() reads; says nothing of the rest. */
+bool image_sniff(const char *path);
+
 /* An empty picture may be released too, and is what a released one becomes. */
 void image_release(struct image *);
 

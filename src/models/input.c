@@ -22,8 +22,8 @@ static const char *shown_path(const char *path, char buf[512])
 	return str_escaped(buf, 512, path, strlen(path));
 }
 
-/* In a folder the name tells a picture, so that a README beside them is no mistake but a
- * broken picture is. */
+/* In a folder the name or the content tells a picture, so that a README beside them is no
+ * mistake but a broken picture is. */
 static bool named_like_a_picture(const char *name)
 {
 	static const char *const suffixes[] = {
@@ -38,7 +38,7 @@ static bool named_like_a_picture(const char *name)
 
 static int regular(const struct dirent *d)
 {
-	return d->d_name[0] != '.' && named_like_a_picture(d->d_name) &&
+	return d->d_name[0] != '.' &&
 	       (d->d_type == DT_REG || d->d_type == DT_LNK || d->d_type == DT_UNKNOWN);
 }
 
@@ -53,9 +53,8 @@ static enum err add_folder(struct input_list *l, const char *folder)
 	int before = l->n;
 	for (int i = 0; i < n; i++) {
 		struct str path = STR_INIT;
-		struct stat st;
 		str_addf(&path, "%s/%s", folder, names[i]->d_name);
-		if (!stat(str_get(&path), &st) && S_ISREG(st.st_mode))
+		if (named_like_a_picture(names[i]->d_name) || image_sniff(str_get(&path)))
 			list_add(l, str_dup(str_get(&path)));
 		str_release(&path);
 		free(names[i]);
@@ -63,7 +62,7 @@ static enum err add_folder(struct input_list *l, const char *folder)
 	free(names);
 	if (l->n == before)
 		return err_set(ERR_NOTFOUND,
-			       "%s: no pictures (*.png, *.jpg, *.ppm ...) in this folder",
+			       "%s: no pictures (PNG, JPEG, PPM or PGM) in this folder",
 			       shown_path(folder, shown));
 	return OK;
 }
@@ -122,6 +121,26 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 	return e;
 }
 
+/*
+ * Pictures beyond the first batch belong to the input too: fidelity is taken over all of
+ * them. They are not read here; a file that is another, or was changed, is told by what
+ * the file system says of it.
+ */
+static void hash_rest(struct sha256 *s, const struct input_list *list, int64_t from)
+{
+	for (int64_t i = from; i < list->n; i++) {
+		struct stat st = { 0 };
+		struct str facts = STR_INIT;
+		if (list->paths[i] && stat(list->paths[i], &st))
+			st = (struct stat){ 0 }; /* loading it will say so */
+		str_addf(&facts, "%lld %lld.%09ld %s", (long long)st.st_size,
+			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+			 list->paths[i] ? list->paths[i] : "");
+		sha256_add_str(s, str_get(&facts));
+		str_release(&facts);
+	}
+}
+
 enum err input_load(const struct model *m, const struct input_list *list, bool exif,
 		    int first, const struct knobs *k, struct input *in,
 		    struct image *shown, char sha256[SHA256_HEX])
@@ -149,6 +168,7 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 		sha256_start(&s);
 		int64_t distinct = batch < list->n ? batch : list->n;
 		sha256_add(&s, data, sizeof(float) * item * (size_t)distinct);
+		hash_rest(&s, list, distinct);
 		sha256_end(&s, sha256);
 	}
 	return e;

@@ -12,8 +12,8 @@ struct input_source {
 	bool exif;
 };
 
-/* The files behind a source, folders opened (regular files with the suffix of a picture,
- * in order of their names), at least one. */
+/* The files behind a source, at least one; of a folder those that are pictures by their
+ * suffix or their first bytes, by name. */
 struct input_list {
 	char **paths; /* NULL entry: the built-in scene */
 	int n;
@@ -25,7 +25,8 @@ void input_list_release(struct input_list *);
  * Pixels of `batch` pictures from `first` on, going around when there are fewer;
  * `in->pixels` owns its memory (input_release). `shown`, unless NULL, receives the first
  * preprocessed picture. sha256, unless NULL, is that of the values, repetitions not
- * counted: one picture has one hash, whatever the batch.
+ * counted: one picture has one hash, whatever the batch. Of pictures beyond the batch it
+ * takes path, size and time instead: another list is another input.
  */
 enum err input_load(const struct model *, const struct input_list *, bool exif, int first,
 		    const struct knobs *, struct input *in, struct image *shown,

@@ -1,8 +1,12 @@
 /* Opening a model: what a checkpoint folder can get wrong, and knobs it does not have. */
 #include "check.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/str.h"
 #include "models/input.h"
 #include "models/model.h"
 #include "models/preset.h"
@@ -301,15 +305,79 @@ static void all_presets(void **state)
 	check_err(model_open("", 0, &m), ERR_NOTFOUND, "empty");
 }
 
+/* A folder of pictures may hold a README. */
+static void folder_of_pictures(void **state)
+{
+	(void)state;
+	struct input_list list;
+	char *folder[] = { dir };
+	put("README.txt", "where these are from");
+	assert_int_equal(mkdir(in_dir("more.png"), 0755), 0);
+	assert_int_equal(symlink(fixture("images/wide.png"), in_dir("b")), 0);
+	assert_int_equal(symlink(fixture("images/rgb444.jpg"), in_dir("a.txt")), 0);
+	assert_int_equal(symlink("/nowhere", in_dir("c.png")), 0);
+	check_ok(input_list_make(&(struct input_source){ folder, 1, false }, &list));
+	assert_int_equal(list.n, 2);
+	assert_non_null(strstr(list.paths[0], "/a.txt"));
+	assert_non_null(strstr(list.paths[1], "/b"));
+	input_list_release(&list);
+	unlink(in_dir("a.txt"));
+	unlink(in_dir("b"));
+	check_err(input_list_make(&(struct input_source){ folder, 1, false }, &list),
+		  ERR_NOTFOUND, "no image files");
+}
+
+static void hash_of(const struct model *m, const char *const *pictures, int n,
+		    char *batch, char sha256[SHA256_HEX])
+{
+	struct input_list list;
+	struct input in;
+	struct knobs k;
+	char *paths[4];
+	for (int i = 0; i < n; i++)
+		paths[i] = str_dup(fixture(pictures[i]));
+	knobs_init(&k);
+	check_ok(knobs_set(&k, KNOB_BATCH, batch));
+	check_ok(input_list_make(&(struct input_source){ paths, n, false }, &list));
+	check_ok(input_load(m, &list, false, 0, &k, &in, NULL, sha256));
+	input_release(&in);
+	input_list_release(&list);
+	for (int i = 0; i < n; i++)
+		free(paths[i]);
+}
+
+/* Pictures beyond the first batch are part of the input; repetitions are not. */
+static void input_hashes(void **state)
+{
+	static const char *const ab[] = { "images/rgb.png", "images/wide.png" },
+				 *const ac[] = { "images/rgb.png", "images/grey.png" };
+	char one[SHA256_HEX], many[SHA256_HEX], more[SHA256_HEX], other[SHA256_HEX];
+	struct model *m;
+	char b1[] = "1", b2[] = "2", b3[] = "3";
+	(void)state;
+	check_ok(model_open("clip-vit-b32:tiny", 0, &m));
+	hash_of(m, ab, 1, b1, one);
+	hash_of(m, ab, 1, b3, many);
+	assert_string_equal(one, many);
+	hash_of(m, ab, 2, b1, many);
+	hash_of(m, ac, 2, b1, more);
+	assert_string_not_equal(one, many);
+	assert_string_not_equal(many, more);
+	hash_of(m, ab, 2, b2, many);
+	hash_of(m, ab, 2, b3, other);
+	assert_string_equal(many, other);
+	model_free(m);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(whole_folder),   CASE(missing_files),  CASE(wrong_tensors),
-		CASE(contradictions), CASE(wrong_words),    CASE(preprocessor),
-		CASE(input_names),    CASE(knobs_it_lacks), CASE(knob_values),
-		CASE(all_presets),
+		CASE(whole_folder),   CASE(missing_files),      CASE(wrong_tensors),
+		CASE(contradictions), CASE(wrong_words),        CASE(preprocessor),
+		CASE(input_names),    CASE(knobs_it_lacks),     CASE(knob_values),
+		CASE(all_presets),    CASE(folder_of_pictures), CASE(input_hashes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
