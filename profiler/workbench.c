@@ -48,6 +48,7 @@ static void drop_input(struct workbench *w)
 	input_list_release(&w->list);
 	input_release(&w->input);
 	image_release(&w->shown);
+	reference_release(&w->reference);
 }
 
 static void drop_model(struct workbench *w)

@@ -8,6 +8,7 @@
 
 #include "base/guard.h"
 #include "profiler/rates.h"
+#include "profiler/reference.h"
 #include "profiler/workbench.h"
 
 struct workbench {
@@ -29,6 +30,7 @@ struct workbench {
 	struct input input;
 	struct image shown;
 	char input_sha256[SHA256_HEX];
+	struct reference reference; /* outputs of the base for this input */
 };
 
 bool workbench_same_model(const struct model *, const struct spec *);

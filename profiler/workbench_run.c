@@ -25,53 +25,116 @@ static void watch_setting(struct setting *s, const struct work_watch *watch)
 	s->ctx = watch->ctx;
 }
 
+/* One comparison of a technique with its base. */
+struct comparison {
+	struct workbench *w;
+	struct setting base, technique;
+	struct input in; /* the batch at hand */
+	int64_t items;   /* new pictures in it: the last batch may go around */
+	bool known;      /* the base's outputs are there from an earlier run */
+	struct knobs base_knobs;
+	struct str reference; /* the base's canonical knobs */
+	char *key;            /* of its outputs */
+};
+
+/* What the base's outputs depend on, beyond the model: its knobs, and the pictures as
+ * they are now. */
+static char *reference_key(const struct workbench *w, const char *base_knobs)
+{
+	char hex[SHA256_HEX];
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, base_knobs);
+	sha256_add_str(&s, w->input_sha256);
+	input_list_hash(&w->list, 0, &s);
+	sha256_end(&s, hex);
+	return str_dup(hex);
+}
+
+static enum err comparison_init(struct comparison *c, struct workbench *w,
+				const struct knobs *k, const struct work_watch *watch)
+{
+	*c = (struct comparison){ .w = w, .in = w->input, .base_knobs = knobs_base(k) };
+	knobs_canonical(&c->base_knobs, w->model->family->knobs, &c->reference);
+	c->key = reference_key(w, str_get(&c->reference));
+	c->known = reference_holds(&w->reference, c->key);
+	enum err e = setting_init(&c->technique, w->model, w->backend, w->backend_self,
+				  w->pool, &c->in, k);
+	watch_setting(&c->technique, watch);
+	if (e || c->known)
+		return e;
+	reference_begin(&w->reference, c->key, w->list.n);
+	e = setting_init(&c->base, w->model, w->backend, w->backend_self, w->pool, &c->in,
+			 &c->base_knobs);
+	watch_setting(&c->base, watch);
+	return e;
+}
+
+static void comparison_release(struct comparison *c)
+{
+	setting_release(&c->technique);
+	setting_release(&c->base);
+	str_release(&c->reference);
+	free(c->key);
+}
+
+/* Both on the pixels of c->in, which begin at picture `first`. */
+static enum err compare_batch(struct comparison *c, int64_t first, struct fidelity *f)
+{
+	struct reference *known = &c->w->reference;
+	enum err e = setting_pass(&c->technique, false, NULL);
+	if (!e && !c->known)
+		e = setting_pass(&c->base, false, NULL);
+	if (e)
+		return e;
+	struct tensor base = c->known ? reference_rows(known, first, c->items)
+				      : c->base.out.image_embeds;
+	if (!c->known)
+		reference_add(known, &base, c->items);
+	fidelity_add(f, &c->technique.out.image_embeds, &base, c->items);
+	return OK;
+}
+
 /*
  * Fidelity over all pictures of the source, batch by batch, outside of any timing: base
- * and technique on the same pixels. The last batch may go around; only new pictures
- * count.
+ * and technique on the same pixels. Only new pictures count.
  */
 static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 				  const struct work_watch *watch, struct run *run)
 {
-	struct knobs base_knobs = knobs_base(k);
-	struct setting base, technique;
+	struct comparison c;
 	struct fidelity fidelity = { 0 };
-	struct input in = w->input;
 	int64_t batch = w->input.pixels.dim[0];
-	enum err e = setting_init(&base, w->model, w->backend, w->backend_self, w->pool,
-				  &in, &base_knobs);
-	enum err e2 = setting_init(&technique, w->model, w->backend, w->backend_self,
-				   w->pool, &in, k);
-	e = e ? e : e2;
-	watch_setting(&base, watch);
-	watch_setting(&technique, watch);
+	enum err e = comparison_init(&c, w, k, watch);
 	for (int64_t first = 0; !e && first < w->list.n; first += batch) {
 		watch->on_progress(watch->ctx, "comparing with the base", (double)first,
 				   (double)w->list.n);
 		if (first)
 			e = input_load(w->model, &w->list, w->source.exif, (int)first, k,
-				       &in, NULL, NULL);
+				       &c.in, NULL, NULL);
+		c.items = batch < w->list.n - first ? batch : w->list.n - first;
 		if (!e)
-			e = setting_pass(&base, false, NULL);
-		if (!e)
-			e = setting_pass(&technique, false, NULL);
-		if (!e)
-			fidelity_add(&fidelity, &technique.out.image_embeds,
-				     &base.out.image_embeds,
-				     batch < w->list.n - first ? batch
-							       : w->list.n - first);
+			e = compare_batch(&c, first, &fidelity);
 		if (first)
-			input_release(&in);
+			input_release(&c.in);
 	}
-	if (!e) {
-		struct str reference = STR_INIT;
-		knobs_canonical(&base_knobs, w->model->family->knobs, &reference);
-		fidelity_report(&fidelity, str_get(&reference), run);
-		str_release(&reference);
-	}
+	if (!e)
+		fidelity_report(&fidelity, str_get(&c.reference), run);
 	fidelity_release(&fidelity);
-	setting_release(&base);
-	setting_release(&technique);
+	comparison_release(&c);
+	return e;
+}
+
+/* What was measured stays, also where the comparison fails: a picture further down the
+ * list may be broken. Only a cancelled run is no run. */
+static enum err report_fidelity(struct workbench *w, const struct knobs *k,
+				const struct work_watch *watch, struct run *run)
+{
+	enum err e = compare_with_base(w, k, watch, run);
+	if (e && e != ERR_CANCELLED) {
+		run_warn(run, "fidelity is not known: %s", err_message());
+		e = OK;
+	}
 	return e;
 }
 
@@ -152,10 +215,15 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	report_kept(&s->out, run);
 	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
 	report_doubts(run, &c->measure, run);
-	enum err e =
-		tensors_error(w->model->tensors); /* the file may have shrunk meanwhile */
+	/* The file may have shrunk meanwhile: looked at before and after the comparison.
+	 */
+	enum err e = tensors_error(w->model->tensors);
 	if (!e && has_technique(w->model, &s->knobs))
-		e = compare_with_base(w, &s->knobs, watch, run);
+		e = report_fidelity(w, &s->knobs, watch, run);
+	if (!e)
+		e = tensors_error(w->model->tensors);
+	if (e) /* the base may have seen damaged weights too */
+		reference_release(&w->reference);
 	return e;
 }
 

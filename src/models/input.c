@@ -121,12 +121,7 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 	return e;
 }
 
-/*
- * Pictures beyond the first batch belong to the input too: fidelity is taken over all of
- * them. They are not read here; a file that is another, or was changed, is told by what
- * the file system says of it.
- */
-static void hash_rest(struct sha256 *s, const struct input_list *list, int64_t from)
+void input_list_hash(const struct input_list *list, int64_t from, struct sha256 *s)
 {
 	for (int64_t i = from; i < list->n; i++) {
 		struct stat st = { 0 };
@@ -168,7 +163,8 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 		sha256_start(&s);
 		int64_t distinct = batch < list->n ? batch : list->n;
 		sha256_add(&s, data, sizeof(float) * item * (size_t)distinct);
-		hash_rest(&s, list, distinct);
+		/* Fidelity is taken over all pictures: the others belong to it too. */
+		input_list_hash(list, distinct, &s);
 		sha256_end(&s, sha256);
 	}
 	return e;

@@ -20,6 +20,9 @@ struct input_list {
 };
 enum err input_list_make(const struct input_source *, struct input_list *) MUST_CHECK;
 void input_list_release(struct input_list *);
+/* Adds path, size and time of the files from `from` on: what tells, without reading them,
+ * that one is another or was changed. */
+void input_list_hash(const struct input_list *, int64_t from, struct sha256 *);
 
 /*
  * Pixels of `batch` pictures from `first` on, going around when there are fewer;

@@ -290,6 +290,43 @@ static void abba(void **state)
 	assert_int_equal(results, 2);
 }
 
+/* Fidelity of one run at `keep` on a photograph and on dir/x.png. */
+static double cosine_of(int id, const char *keep)
+{
+	ask("{\"type\":\"run\",\"id\":%d,\"samples\":1,\"warmup\":0,\"specs\":[{"
+	    "\"model\":"
+	    "\"" TINY "\",\"images\":[\"%s\",\"%s/x.png\"],\"knobs\":{\"keep\":\"%s\"}}]}"
+	    "\n",
+	    id, fixture("images/rgb.png"), dir, keep);
+	json_t *o = await("result", id);
+	const json_t *f = json_object_get(json_object_get(o, "result"), "fidelity");
+	assert_true(json_number_value(json_object_get(f, "images")) == 2);
+	double cosine = json_number_value(json_object_get(f, "cosine"));
+	json_decref(o);
+	expect("done", id);
+	return cosine;
+}
+
+/* The base's outputs are kept between runs, but never for another picture. */
+static void fidelity_from_run_to_run(void **state)
+{
+	char path[128];
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x.png", dir);
+	assert_int_equal(symlink(fixture("images/wide.png"), path), 0);
+	double first = cosine_of(1, "0.5"), other = cosine_of(2, "0.25");
+	assert_true(first > 0 && first < 1 && other != first);
+	assert_true(cosine_of(3, "0.5") == first);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(fixture("images/rgba.png"), path), 0);
+	double changed = cosine_of(4, "0.5");
+	assert_true(changed != first);
+	stop(state); /* and a fresh worker says the same */
+	start(state);
+	assert_true(cosine_of(1, "0.5") == changed);
+	unlink(path);
+}
+
 /* Settings that share no model or batch cannot take turns. */
 static void strangers(void **state)
 {
@@ -446,6 +483,7 @@ int main(void)
 		CASE(cancel_before_it_starts),
 		CASE(newest_wins),
 		CASE(abba),
+		CASE(fidelity_from_run_to_run),
 		CASE(strangers),
 		CASE(nonsense),
 		CASE(failures_leave_it_alive),
