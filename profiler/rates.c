@@ -128,18 +128,22 @@ static double calibrated(const struct rates *r, const struct layer *l)
 	return fmax(compute, move);
 }
 
-void rates_estimate(const struct rates *r, struct run *run)
+struct tally {
+	int guessed, leaves;
+};
+
+static struct tally estimate(const struct rates *r, bool learned, struct run *run)
 {
 	double total = 0;
-	int guessed = 0, leaves = 0;
+	struct tally n = { 0, 0 };
 	for (int i = run->n_layers - 1; i >= 0; i--) {
 		struct layer *l = &run->layers[i];
 		if (run_layer_is_leaf(run, i)) {
-			const struct op_rate *op = find(r, l->path);
+			const struct op_rate *op = learned ? find(r, l->path) : NULL;
 			l->v[METRIC_wall_ns] =
 				op ? interpolate(op, work_of(l)) : calibrated(r, l);
-			guessed += !op;
-			leaves++;
+			n.guessed += !op;
+			n.leaves++;
 		}
 		l->v[METRIC_self_ns] = (double)NAN;
 		if (l->parent < 0) {
@@ -151,9 +155,20 @@ void rates_estimate(const struct rates *r, struct run *run)
 	}
 	run->wall.p50_ns = run->whole.layer_sum_ns = total;
 	run->throughput.items_per_s = run->input.batch / total * 1e9;
-	if (guessed)
+	return n;
+}
+
+void rates_estimate(const struct rates *r, struct run *run)
+{
+	struct tally n = estimate(r, true, run);
+	if (n.guessed)
 		run_warn(run,
 			 "%d of %d ops were never measured: their time is estimated from "
 			 "calibrated rates of this machine",
-			 guessed, leaves);
+			 n.guessed, n.leaves);
+}
+
+void rates_estimate_calibrated(const struct rates *r, struct run *run)
+{
+	estimate(r, false, run);
 }

@@ -12,9 +12,9 @@ struct rates;
 
 struct rates *rates_create(void);
 void rates_free(struct rates *);
-void rates_forget(struct rates *); /* another model */
+void rates_forget(struct rates *); /* what was measured: another model or backend */
 
-/* FLOP/s of a matrix product and bytes/s of a copy, as calibrated. */
+/* FLOP/s of a matrix product and bytes/s of a copy, as calibrated; NaN: not known. */
 void rates_calibrate(struct rates *, double flops_per_s, double bytes_per_s);
 
 /* Learns from a measured run. */
@@ -24,5 +24,8 @@ void rates_learn(struct rates *, const struct run *);
  * warning when calibration, not measurement, stands behind it. Without any rate: stays
  * NaN. */
 void rates_estimate(const struct rates *, struct run *);
+/* The same from calibration alone, without a warning: for a setting that the measurements
+ * are not of. The caller says so. */
+void rates_estimate_calibrated(const struct rates *, struct run *);
 
 #endif

@@ -37,6 +37,12 @@ static void close_backend(struct workbench *w)
 	w->backend = NULL;
 	pool_free(w->pool);
 	w->pool = NULL;
+	/* Rates are those of these threads and this engine. */
+	guard_enter(w->guard);
+	w->threads = 0;
+	rates_forget(w->rates);
+	rates_calibrate(w->rates, (double)NAN, (double)NAN);
+	guard_leave(w->guard);
 }
 
 static void drop_input(struct workbench *w)
@@ -110,14 +116,14 @@ static char *file_key(const char *path)
 }
 
 /* A preset's identity: its name and seed; the version, since the generator may change. */
-static void hash_preset(const struct model *m, char hex[SHA256_HEX])
+static void hash_preset(const struct model *m, uint64_t seed_number, char hex[SHA256_HEX])
 {
 	char seed[32];
 	struct sha256 s;
 	sha256_start(&s);
 	sha256_add_str(&s, "preset");
 	sha256_add_str(&s, m->name);
-	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)m->seed);
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)seed_number);
 	sha256_add_str(&s, seed);
 	sha256_end(&s, hex);
 }
@@ -133,7 +139,7 @@ static enum err open_model(struct workbench *w, const struct spec *s)
 	guard_enter(w->guard);
 	w->model = m;
 	if (m->random_weights)
-		hash_preset(m, w->sha256);
+		hash_preset(m, m->seed, w->sha256);
 	guard_leave(w->guard);
 	return OK;
 }
@@ -242,20 +248,39 @@ static bool hash_progress(void *ctx, int64_t done, int64_t total)
 	return watch->still_wanted(watch->ctx);
 }
 
+/* Where it runs; what only computes shapes is no place. */
+static enum err find_backend(const struct knobs *k, const struct backend **out)
+{
+	const char *name = knob_text(k, KNOB_DEVICE);
+	*out = backend_by_name(name);
+	if (*out && !(*out)->dry)
+		return OK;
+	if (!strcmp(name, "cuda"))
+		return err_set(ERR_UNAVAILABLE,
+			       "--device cuda: this version has no GPU backend; use cpu");
+	return err_set(ERR_USAGE, "--device %s: no such device; there are cpu and cuda",
+		       name);
+}
+
+static int threads_wanted(const struct knobs *k)
+{
+	double threads = knob_num(k, KNOB_THREADS);
+	return isnan(threads) ? pool_cpus_allowed() : (int)threads;
+}
+
 /* Threads and backend as the knobs say; another number of threads is another pool. */
 static enum err open_backend(struct workbench *w, const struct knobs *k)
 {
-	double threads = knob_num(k, KNOB_THREADS);
-	int want = isnan(threads) ? pool_cpus_allowed() : (int)threads;
+	int want = threads_wanted(k);
 	const char *gemm = knob_text(k, KNOB_GEMM);
-	const struct backend *backend = backend_by_name(knob_text(k, KNOB_DEVICE));
-	if (!backend || backend->dry)
-		return err_set(ERR_UNAVAILABLE, "--device %s: this version has cpu",
-			       knob_text(k, KNOB_DEVICE));
+	const struct backend *backend;
+	enum err e = find_backend(k, &backend);
+	if (e)
+		return e;
 	if (w->backend == backend && pool_size(w->pool) == want && !strcmp(w->gemm, gemm))
 		return OK;
 	close_backend(w);
-	enum err e = pool_create(want, &w->pool);
+	e = pool_create(want, &w->pool);
 	if (e)
 		return e;
 	e = backend->open(&(struct backend_opts){ w->pool, gemm }, &w->backend_self);
@@ -265,7 +290,10 @@ static enum err open_backend(struct workbench *w, const struct knobs *k)
 		return e;
 	}
 	w->backend = backend;
+	guard_enter(w->guard);
 	snprintf(w->gemm, sizeof(w->gemm), "%s", gemm);
+	w->threads = want;
+	guard_leave(w->guard);
 	return OK;
 }
 
@@ -387,24 +415,54 @@ void workbench_describe(struct workbench *w, struct event *loaded)
 	loaded->picture_height = w->shown.height;
 }
 
+/* Measured rates hold for the threads and the engine they were measured with. */
+static void estimate_times(const struct workbench *w, const struct knobs *k,
+			   struct run *run)
+{
+	bool same = w->threads == threads_wanted(k) &&
+		    !strcmp(w->gemm, knob_text(k, KNOB_GEMM));
+	if (!w->threads || same) {
+		rates_estimate(w->rates, run);
+		return;
+	}
+	rates_estimate_calibrated(w->rates, run);
+	run_warn(run, "estimated from calibrated rates of %d threads and --gemm %s",
+		 w->threads, w->gemm[0] ? w->gemm : "auto");
+}
+
+/* Under the guard. What is counted does not depend on the seed, so another one needs no
+ * other weights; the model's identity does. */
+static enum err estimate(struct workbench *w, const struct spec *s, struct run *run)
+{
+	const struct backend *backend;
+	const struct model *m = w->model;
+	struct knobs k = s->knobs;
+	char sha256[SHA256_HEX];
+	if (!m || !str_equal(m->name, s->model))
+		return err_set(ERR_NOTFOUND, "%s is not loaded", s->model);
+	enum err e = model_check_knobs(m, &k);
+	if (!e)
+		e = find_backend(&k, &backend);
+	if (e)
+		return e;
+	workbench_describe_setting(w, &k, run);
+	if (m->random_weights) {
+		hash_preset(m, seed_of(&k), sha256);
+		run->model.sha256 = run_str(run, sha256);
+	}
+	e = setting_predict(m, &k, run);
+	if (e)
+		return e;
+	run->state = RUN_ESTIMATE;
+	estimate_times(w, &k, run);
+	return OK;
+}
+
 enum err workbench_estimate(struct workbench *w, const struct spec *s, struct run **out)
 {
 	struct run *run = run_create();
-	struct knobs k = s->knobs;
 	guard_enter(w->guard);
-	enum err e = OK;
-	if (!workbench_same_model(w->model, s))
-		e = err_set(ERR_NOTFOUND, "%s is not loaded", s->model);
-	if (!e)
-		e = model_check_knobs(w->model, &k);
-	if (!e) {
-		workbench_describe_setting(w, &k, run);
-		e = setting_predict(w->model, &k, run);
-	}
-	if (!e) {
-		run->state = RUN_ESTIMATE;
-		rates_estimate(w->rates, run);
-	}
+	enum err e = estimate(w, s, run);
 	guard_leave(w->guard);
 	if (e) {
 		run_free(run);

@@ -1,7 +1,8 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates, where the input comes from) changes under `guard` only.
+ * its hash, rates and what they are of, where the input comes from) changes under `guard`
+ * only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
 #define PROFILER_WORKBENCH_PRIVATE_H
@@ -23,7 +24,8 @@ struct workbench {
 	struct pool *pool;
 	const struct backend *backend;
 	void *backend_self;
-	char gemm[KNOB_TEXT_SIZE];
+	char gemm[KNOB_TEXT_SIZE]; /* as asked for */
+	int threads;               /* of the open backend; 0: none is open */
 
 	struct spec source; /* whose pictures are loaded; its knobs tell the batch */
 	struct input_list list;

@@ -172,6 +172,74 @@ static void estimates_need_a_model(void **state)
 	expect_error(5, "notfound");
 }
 
+/* The warnings of an estimate with these knobs; the caller frees. */
+static char *estimate_warnings(int id, const char *knobs)
+{
+	ask("{\"type\":\"estimate\",\"id\":%d,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{%s}}]}\n",
+	    id, knobs);
+	json_t *o = await("estimate", id);
+	const json_t *r = json_object_get(o, "result");
+	char *line = json_line(json_object_get(r, "warnings"));
+	json_decref(o);
+	return line;
+}
+
+/* What was measured with other threads or another engine says nothing of these. */
+static void estimates_of_other_threads(void **state)
+{
+	static const char *const others[] = { "\"threads\":\"2\"",
+					      "\"threads\":\"1\",\"gemm\":\"native\"" };
+	(void)state;
+	ask("{\"type\":\"run\",\"id\":1,\"samples\":1,\"warmup\":0,\"specs\":[{\"model\":"
+	    "\"" TINY "\",\"knobs\":{\"threads\":\"1\"}}]}\n");
+	expect("done", 1);
+	char *text = estimate_warnings(2, "\"threads\":\"1\"");
+	assert_string_equal(text, "[]"); /* every op was measured */
+	free(text);
+	for (int i = 0; i < 2; i++) {
+		text = estimate_warnings(3 + i, others[i]);
+		assert_non_null(strstr(text, "rates of 1 threads and --gemm auto"));
+		free(text);
+	}
+	/* A load with other threads opens another backend: nothing is learned of it. */
+	ask("{\"type\":\"load\",\"id\":5,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"threads\":\"2\"}}]}\n");
+	expect("done", 5);
+	text = estimate_warnings(6, "\"threads\":\"2\"");
+	assert_non_null(strstr(text, "never measured"));
+	free(text);
+}
+
+/* An estimate refuses what a run would refuse, and needs no weights of that seed. */
+static void estimates_check_the_setting(void **state)
+{
+	(void)state;
+	ask_run(1, 1);
+	expect("done", 1);
+	ask("{\"type\":\"estimate\",\"id\":2,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"device\":\"abacus\"}}]}\n");
+	expect_error(2, "usage");
+	ask("{\"type\":\"estimate\",\"id\":3,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"device\":\"cuda\"}}]}\n");
+	expect_error(3, "unavailable");
+	char first[65] = "";
+	for (int id = 4; id < 6; id++) {
+		ask("{\"type\":\"estimate\",\"id\":%d,\"specs\":[{\"model\":\"" TINY
+		    "\",\"knobs\":{\"seed\":\"%d\"}}]}\n",
+		    id, id - 4);
+		json_t *o = await("estimate", id);
+		const json_t *r = json_object_get(o, "result");
+		assert_true(json_number_value(json_object_get(json_object_get(r, "flops"),
+							      "ours")) > 0);
+		const char *sha256 = json_string_value(
+			json_object_get(json_object_get(r, "model"), "sha256"));
+		assert_string_not_equal(sha256, first); /* another model all the same */
+		snprintf(first, sizeof(first), "%s", sha256);
+		json_decref(o);
+	}
+}
+
 static void estimate_during_a_run(void **state)
 {
 	(void)state;
@@ -477,6 +545,8 @@ int main(void)
 		CASE(load_says_what_it_is),
 		CASE(load_ignores_techniques),
 		CASE(estimates_need_a_model),
+		CASE(estimates_of_other_threads),
+		CASE(estimates_check_the_setting),
 		CASE(estimate_during_a_run),
 		CASE(cancel_and_go_on),
 		CASE(old_cancels_change_nothing),

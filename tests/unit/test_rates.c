@@ -77,6 +77,11 @@ static void interpolation(void **state)
 	for (int i = 0; i < 30; i++) /* more sizes than are remembered: the latest stay */
 		learn(r, 10000 + i, 1000 + i);
 	assert_true(fabs(estimate(r, 10029, NULL) - 1029) < 1e-6);
+	struct run *other = run_of(1000, (double)NAN, "blocks.0.fc1");
+	rates_estimate_calibrated(r, other); /* 1000 FLOPs and bytes at one a second */
+	assert_true(fabs(other->wall.p50_ns - 1000e9) < 1);
+	assert_int_equal(other->n_warnings, 0);
+	run_free(other);
 	rates_forget(r); /* another model: calibration again */
 	(void)estimate(r, 1000, &warnings);
 	assert_int_equal(warnings, 1);
