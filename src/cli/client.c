@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "sessions/store.h"
 
@@ -122,6 +123,16 @@ static enum err remote_error(const struct event *ev)
 	return err_set(ev->code, "%s", ev->message ? ev->message : "the worker failed");
 }
 
+/* A result has no identity before it arrives: the front gives it one, stored or not. */
+static struct run *take_result(struct event *ev)
+{
+	struct run *run = ev->run;
+	ev->run = NULL;
+	uid_make(run->uid);
+	run->ended_ns = (double)clock_wall_ns();
+	return run;
+}
+
 enum err client_run(struct client *c, struct command *run, struct run **out)
 {
 	char *key = NULL;
@@ -149,8 +160,7 @@ enum err client_run(struct client *c, struct command *run, struct run **out)
 			show_progress(&ev);
 		} else if (ev.type == EVENT_RESULT && ev.variant < run->n_specs) {
 			run_free(out[ev.variant]);
-			out[ev.variant] = ev.run;
-			ev.run = NULL;
+			out[ev.variant] = take_result(&ev);
 		} else if (ev.type == EVENT_ERROR) {
 			e = remote_error(&ev);
 		}

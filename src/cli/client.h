@@ -24,7 +24,8 @@ struct client {
 enum err client_start(struct client *, const struct options *, struct store *) MUST_CHECK;
 void client_stop(struct client *);
 
-/* Sends the run and waits; out[n_specs] are the caller's. The worker's own errors come
+/* Sends the run and waits; out[n_specs] are the caller's, each with a uid and the time it
+ * ended. The worker's own errors come
  * back as they are, ERR_WORKER when it died. */
 enum err client_run(struct client *, struct command *, struct run **out) MUST_CHECK;
 

@@ -596,6 +596,26 @@ static void stored_and_found(void **state)
 	free(uid);
 }
 
+/* Every result can be told from every other, and says when it began and ended. */
+static void identity_and_end(void **state)
+{
+	struct store *store;
+	struct run *run;
+	int64_t id;
+	(void)state;
+	WANT(0, "run", QUICK, "--no-store", "--json");
+	json_t *o = output();
+	assert_int_equal(strlen(text(o, "uid")), UID_SIZE - 1);
+	json_decref(o);
+	WANT(0, "run", QUICK);
+	check_ok(store_open(&(struct store_options){ .path = in_dir("s.db") }, &store));
+	check_ok(store_find_run(store, "last", &id));
+	check_ok(store_get(store, id, &run));
+	assert_true(run->ended_ns >= run->started_ns); /* not NaN */
+	run_free(run);
+	store_close(store);
+}
+
 static void other_database(void **state)
 {
 	(void)state;
@@ -854,6 +874,7 @@ int main(int argc, char **argv)
 		CASE(result_object),
 		CASE(saved_outputs),
 		CASE(stored_and_found),
+		CASE(identity_and_end),
 		CASE(other_database),
 		CASE(newer_database),
 		CASE(broken_database),
