@@ -70,11 +70,46 @@ const char *age_text(double since_ns, char *buf, size_t size)
 	return buf;
 }
 
+/* Texts of a run come from files, other machines and databases. */
+static const char *plain(const char *text, char buf[512])
+{
+	return text ? str_escaped(buf, 512, text, strlen(text)) : "--";
+}
+
+/* "threads 8, not 2": what makes times of two runs incomparable; false: nothing does. */
+static bool other_environment(const struct run_env *env, const struct run_env *base,
+			      struct str *out)
+{
+	const struct {
+		const char *name, *now, *then;
+	} texts[] = { { "host", env->host, base->host },
+		      { "CPU", env->cpu, base->cpu },
+		      { "BLAS", env->blas_name, base->blas_name },
+		      { "BLAS core", env->blas_core, base->blas_core } };
+	char now[512], then[512];
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!str_equal(texts[i].now, texts[i].then))
+			str_addf(out, "%s%s %s, not %s", out->len ? "; " : "",
+				 texts[i].name, plain(texts[i].then, then),
+				 plain(texts[i].now, now));
+	if (!(env->threads == base->threads))
+		str_addf(out, "%sthreads %.0f, not %.0f", out->len ? "; " : "",
+			 base->threads, env->threads);
+	return out->len;
+}
+
 static void print_speedup(const struct run *run, const struct run *base)
 {
 	char age[32];
+	struct str difference = STR_INIT;
 	if (!base || run->id == base->id)
 		return;
+	if (other_environment(&run->env, &base->env, &difference)) {
+		printf("speed-up   -- (base from another environment: run %lld, %s)\n",
+		       (long long)base->id, str_get(&difference));
+		str_release(&difference);
+		return;
+	}
 	printf("speed-up   %.2fx over the base (run %lld, %s; not interleaved)",
 	       base->wall.p50_ns / run->wall.p50_ns, (long long)base->id,
 	       age_text(base->started_ns, age, sizeof(age)));
@@ -91,12 +126,6 @@ static void print_fidelity(const struct run *run)
 		printf(" (minimum %.4f of %.0f images)", f->cosine_min, f->images);
 	printf(", relative L2 %.4f%s\n", f->rel_l2,
 	       run->model.random_weights ? " (random)" : "");
-}
-
-/* Texts of a run come from files, other machines and databases. */
-static const char *plain(const char *text, char buf[512])
-{
-	return text ? str_escaped(buf, 512, text, strlen(text)) : "--";
 }
 
 void table_print_headline(const struct run *run, const struct run *base)

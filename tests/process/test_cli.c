@@ -549,6 +549,18 @@ static void saved_outputs(void **state)
 
 /* ---- the store ---- */
 
+/* Puts a run of the test's own making into the database. */
+static void put_run(struct run *r)
+{
+	struct store *store;
+	int64_t session;
+	char uid[UID_SIZE];
+	check_ok(store_open(&(struct store_options){ .path = in_dir("s.db") }, &store));
+	check_ok(store_session(store, "made", &session, uid));
+	check_ok(store_put(store, session, r));
+	store_close(store);
+}
+
 static void stored_and_found(void **state)
 {
 	(void)state;
@@ -594,6 +606,32 @@ static void stored_and_found(void **state)
 	assert_non_null(strstr(str_get(&p.out_text), TINY));
 	free(first);
 	free(uid);
+}
+
+/* Times of other threads or another machine make no speed-up. */
+static void base_from_elsewhere(void **state)
+{
+	(void)state;
+	WANT(0, "run", QUICK);
+	WANT(0, "run", QUICK, "--keep", ".5");
+	assert_non_null(strstr(str_get(&p.out_text), "x over the base"));
+	/* The same base again, as if its file came from another machine. */
+	struct store *store;
+	struct run *run;
+	check_ok(store_open(&(struct store_options){ .path = in_dir("s.db") }, &store));
+	check_ok(store_get(store, 1, &run));
+	store_close(store);
+	run->uid[0] = 0;
+	run->started_ns += 1e9;
+	run->env.host = "else\x1bwhere";
+	run->env.threads = 64;
+	put_run(run);
+	run_free(run);
+	WANT(0, "run", QUICK, "--keep", ".5");
+	assert_null(strstr(str_get(&p.out_text), "x over the base"));
+	assert_non_null(strstr(str_get(&p.out_text), "base from another environment"));
+	assert_non_null(strstr(str_get(&p.out_text), "host else\\x1bwhere, not "));
+	assert_non_null(strstr(str_get(&p.out_text), "threads 64, not 1"));
 }
 
 /* Every result can be told from every other, and says when it began and ended. */
@@ -653,18 +691,6 @@ static void broken_database(void **state)
 	REFUSED(1, "s.db", "run", QUICK);
 	REFUSED(1, "s.db", "sessions", "list");
 	assert_true(exists(in_dir("s.db"))); /* not ours: left alone */
-}
-
-/* Puts a run of the test's own making into the database. */
-static void put_run(struct run *r)
-{
-	struct store *store;
-	int64_t session;
-	char uid[UID_SIZE];
-	check_ok(store_open(&(struct store_options){ .path = in_dir("s.db") }, &store));
-	check_ok(store_session(store, "made", &session, uid));
-	check_ok(store_put(store, session, r));
-	store_close(store);
 }
 
 /* An older or damaged database: what is missing is shown as missing. */
@@ -875,6 +901,7 @@ int main(int argc, char **argv)
 		CASE(saved_outputs),
 		CASE(stored_and_found),
 		CASE(identity_and_end),
+		CASE(base_from_elsewhere),
 		CASE(other_database),
 		CASE(newer_database),
 		CASE(broken_database),
