@@ -47,10 +47,15 @@ enum err store_put(struct store *, int64_t session_id, struct run *) MUST_CHECK;
 /* The whole run back; what store_put wrote and store_get reads encode to equal JSON. */
 enum err store_get(struct store *, int64_t id, struct run **out) MUST_CHECK;
 
-/* RUN as the contract says: a number, a uid or its unique prefix, `last`, SESSION/N. */
+/* RUN as the contract says: a number, a uid or its unique prefix, `last`, SESSION/N.
+ * ERR_NOTFOUND; ERR_USAGE for a prefix of several. */
 enum err store_find_run(struct store *, const char *selector, int64_t *id) MUST_CHECK;
 /* SESSION: a name, a uid or its unique prefix. */
 enum err store_find_session(struct store *, const char *selector, int64_t *id) MUST_CHECK;
+
+/* RUN, and where there is no such run, SESSION: one of both ids, the other is 0. */
+enum err store_find(struct store *, const char *selector, int64_t *run_id,
+		    int64_t *session_id) MUST_CHECK;
 
 /* The latest done run of a cell, in a session (0: in any); *id 0 when there is none. */
 enum err store_find_cell(struct store *, const char *cell, int64_t session_id,

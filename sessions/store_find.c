@@ -27,8 +27,8 @@ static enum err one(struct query *q, const char *what, const char *selector, int
 	if (e || !more)
 		return e;
 	*id = 0;
-	return err_set(ERR_NOTFOUND,
-		       "%s: \"%s\" is more than one %s; give more of the uid", s->path,
+	return err_set(ERR_USAGE, "%s: \"%s\" is more than one %s; give more of the uid",
+		       s->path,
 		       str_escaped(shown, sizeof(shown), selector, strlen(selector)),
 		       what);
 }
@@ -122,6 +122,28 @@ enum err store_find_session(struct store *s, const char *selector, int64_t *id)
 	if (!e && !*id)
 		e = by_prefix(s, SQL_SESSION_PREFIX, "session", selector, id);
 	return e || *id ? e : none(s, "session", selector);
+}
+
+enum err store_find(struct store *s, const char *selector, int64_t *run_id,
+		    int64_t *session_id)
+{
+	char shown[120], ambiguous[512];
+	*session_id = 0;
+	enum err e = store_find_run(s, selector, run_id);
+	if (e != ERR_NOTFOUND && e != ERR_USAGE)
+		return e;
+	/* The beginning of several runs may be the name of a session. */
+	bool several = e == ERR_USAGE;
+	snprintf(ambiguous, sizeof(ambiguous), "%s", err_message());
+	e = store_find_session(s, selector, session_id);
+	if (several && (e == ERR_NOTFOUND || e == ERR_USAGE))
+		return err_set(ERR_USAGE, "%s", ambiguous);
+	if (e != ERR_NOTFOUND)
+		return e;
+	return err_set(e,
+		       "%s: no run or session of that name; `sparsetop sessions list` "
+		       "shows what there is",
+		       str_escaped(shown, sizeof(shown), selector, strlen(selector)));
 }
 
 enum err store_find_cell(struct store *s, const char *cell, int64_t session_id,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cpu_isa.h"
 #include "base/json.h"
@@ -121,7 +122,8 @@ static void check_terminal(struct report *r)
 	bool known = term && *term && strcmp(term, "dumb");
 	snprintf(text, sizeof(text), "TERM=%s, %s%s", term ? term : "", charset,
 		 known ? "" : ": set TERM to run the screen; commands work without");
-	say(r, known, "terminal", text);
+	/* A script has no terminal, and needs none. */
+	say(r, known || !isatty(STDOUT_FILENO), "terminal", text);
 }
 
 static enum err doctor_command(int argc, char **argv)
@@ -150,6 +152,8 @@ static enum err doctor_command(int argc, char **argv)
 		free(line);
 		json_decref(all);
 	}
+	if (!e && r.bad)
+		e = err_set(ERR_UNAVAILABLE, "doctor: not everything is as it should be");
 	json_decref(r.checks);
 	options_release(&o);
 	return e;

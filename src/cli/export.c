@@ -55,15 +55,11 @@ static enum err add_session(struct store *store, int64_t session, struct runs *r
 
 static enum err add(struct store *store, const char *what, struct runs *runs)
 {
-	int64_t id;
-	char shown[80];
-	enum err e = store_find_run(store, what, &id);
-	if (!e)
-		return add_run(store, id, runs);
-	if (e == ERR_NOTFOUND && !store_find_session(store, what, &id))
-		return add_session(store, id, runs);
-	return err_set(e, "%s: no run or session of that name",
-		       str_escaped(shown, sizeof(shown), what, strlen(what)));
+	int64_t run, session;
+	enum err e = store_find(store, what, &run, &session);
+	if (e)
+		return e;
+	return run ? add_run(store, run, runs) : add_session(store, session, runs);
 }
 
 static enum err find_exporter(const char *name, const struct exporter **out)

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,14 +194,29 @@ static struct option *long_options(unsigned groups)
 	return all;
 }
 
-static enum err unknown(const char *command, const char *argument, bool lacks_value)
+static enum err unknown(const char *command, const char *argument)
 {
 	char shown[80];
+	return err_set(ERR_USAGE, "%s is not an option of %s; try --help",
+		       str_escaped(shown, sizeof(shown), argument, strlen(argument)),
+		       command);
+}
+
+/* What getopt refused. A letter stands in the middle of an argument maybe ("-xm"), a long
+ * option is the argument that it has just passed. */
+static enum err refused(char **argv, bool lacks_value)
+{
+	char shown[80], letter[3] = { '-', (char)optopt, 0 };
+	const char *argument = argv[optind - 1];
+	bool is_letter = optopt && optopt <= UCHAR_MAX;
+	if (is_letter && !(lacks_value && !strncmp(argument, "--", 2)))
+		argument = letter;
 	str_escaped(shown, sizeof(shown), argument, strlen(argument));
 	if (lacks_value)
 		return err_set(ERR_USAGE, "%s wants a value", shown);
-	return err_set(ERR_USAGE, "%s is not an option of %s; try --help", shown,
-		       command);
+	if (optopt && !is_letter) /* --json=yes */
+		return err_set(ERR_USAGE, "%s: this option takes no value", shown);
+	return unknown(argv[0], argument);
 }
 
 /* What follows -i IMAGE without a dash is more images; elsewhere the command's own. */
@@ -225,6 +241,7 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 			       .noise = nan,
 			       .limit = -1 };
 	knobs_init(&o->knobs);
+	groups |= OPTIONS_EVERYWHERE;
 	struct option *all = long_options(groups);
 	const char *letters = groups & OPTIONS_MODEL    ? ":m:i:h"
 			      : groups & OPTIONS_EXPORT ? ":o:h"
@@ -235,7 +252,7 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 	optind = 1;
 	while (!e && (code = getopt_long(argc, argv, letters, all, NULL)) != -1) {
 		if (code == '?' || code == ':')
-			e = unknown(argv[0], argv[optind - 1], code == ':');
+			e = refused(argv, code == ':');
 		else
 			e = take(o, code == 'h' ? CODE_HELP : code, optarg);
 	}
@@ -243,7 +260,7 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 	if (!e)
 		take_rest(o, groups, argc, argv);
 	if (!e && o->n_rest && (groups & OPTIONS_MODEL))
-		e = unknown(argv[0], o->rest[0], false);
+		e = unknown(argv[0], o->rest[0]);
 	if (e)
 		options_release(o);
 	return e;
@@ -257,6 +274,7 @@ void options_release(struct options *o)
 
 void options_print_help(unsigned groups)
 {
+	groups |= OPTIONS_EVERYWHERE;
 	for (int i = 0; i < N_TABLE; i++) {
 		char left[64];
 		if (table[i].group && !(table[i].group & groups))

@@ -37,6 +37,9 @@ struct options {
 	int n_rest;
 };
 
+/* Every command takes these, so that a script may always give them. */
+#define OPTIONS_EVERYWHERE (OPTIONS_STORE | OPTIONS_WORKER)
+
 /* ERR_USAGE. `groups` is a set of enum option_group. */
 enum err options_parse(struct options *, unsigned groups, int argc,
 		       char **argv) MUST_CHECK;

@@ -143,21 +143,13 @@ static enum err show_run(struct store *store, int64_t id, const struct options *
 	return e;
 }
 
-/* RUN, and where there is no such run, SESSION. */
 static enum err show(struct store *store, const char *what, const struct options *o)
 {
-	int64_t id;
-	enum err e = store_find_run(store, what, &id);
-	if (!e)
-		return show_run(store, id, o);
-	if (e == ERR_NOTFOUND && !store_find_session(store, what, &id))
-		return show_session(store, id, o);
-	char shown[80];
-	return err_set(
-		e,
-		"%s: no run or session of that name; `sparsetop sessions list` shows "
-		"what there is",
-		str_escaped(shown, sizeof(shown), what, strlen(what)));
+	int64_t run, session;
+	enum err e = store_find(store, what, &run, &session);
+	if (e)
+		return e;
+	return run ? show_run(store, run, o) : show_session(store, session, o);
 }
 
 static bool is_list(const struct options *o)

@@ -206,6 +206,12 @@ static void usage(void **state)
 	(void)state;
 	REFUSED(2, "frobnicate", "frobnicate");
 	REFUSED(2, "--bogus", "run", "--bogus");
+	REFUSED(2, "-x is not", "run", "-xm", "foo");
+	REFUSED(2, "-x is not", "run", "--json", "-xm", "foo");
+	REFUSED(2, "-\\xc3 is not", "run", "-\xc3\xb6");
+	REFUSED(2, "-m wants a value", "run", "--json", "-hm");
+	REFUSED(2, "--model wants a value", "run", "--model");
+	REFUSED(2, "--json=yes", "run", "--json=yes");
 	REFUSED(2, "wants a value", "run", "--keep");
 	REFUSED(2, "wants a value", "run", "-m");
 	REFUSED(2, "0.01 to 1", "run", "--keep", "0");
@@ -234,8 +240,8 @@ static void usage(void **state)
 
 static void help(void **state)
 {
-	static const char *const commands[] = { "run", "sessions", "export", "models",
-						"doctor" };
+	static const char *const commands[] = { "run",    "sessions", "export", "models",
+						"doctor", "worker",   "version" };
 	(void)state;
 	WANT(0, "--help");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -245,7 +251,14 @@ static void help(void **state)
 		assert_non_null(strstr(str_get(&q.out_text), "usage: sparsetop "));
 		assert_string_equal(str_get(&q.err_text), "");
 		proc_release(&q);
+		/* These two anywhere, so that a script may always give them. */
+		assert_int_equal(PROGRAM(&q, commands[i], "--db", in_dir("s.db"),
+					 "--worker", "false", "--help"),
+				 0);
+		proc_release(&q);
 	}
+	WANT(0, "models", "--db", in_dir("s.db"), "--worker", "false");
+	WANT(0, "version", "--db", in_dir("s.db"));
 	WANT(0, "version");
 	assert_string_equal(str_get(&p.out_text), "sparsetop " SPARSETOP_VERSION "\n");
 	WANT(0, "--version");
@@ -261,6 +274,7 @@ static void knobs(void **state)
 	REFUSED(2, "openblas", "run", QUICK, "--gemm", "magic");
 	REFUSED(2, "does not have this knob", "run", QUICK, "--downsample", "2");
 	REFUSED(2, "no model of this version has it", "run", QUICK, "--threshold", "13");
+	REFUSED(2, "cpu and cuda", "run", QUICK, "--device", "abacus");
 	REFUSED(1, "--device cuda", "run", QUICK, "--device", "cuda");
 	assert_int_equal(sessions_stored(), 1); /* the last one had got as far as a run */
 }
@@ -875,15 +889,41 @@ static void odd_names(void **state)
 static void doctor(void **state)
 {
 	(void)state;
-	WANT(0, "doctor");
+	proc_release(&p);
+	int status = PROGRAM(&p, "doctor");
 	static const char *const checks[] = { "cpu",  "blas",     "worker",
 					      "cuda", "database", "terminal" };
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		assert_non_null(strstr(str_get(&p.out_text), checks[i]));
-	WANT(0, "doctor", "--json", "--worker", "false");
+	/* What it says and its status agree, on whatever machine this is. */
+	proc_release(&p);
+	assert_int_equal(PROGRAM(&p, "doctor", "--json"), status);
 	json_t *o = output();
+	assert_int_equal(json_is_true(at(o, "ok")), status == 0);
+	json_decref(o);
+	WANT(1, "doctor", "--json", "--worker", "false");
+	o = output();
 	assert_true(json_is_false(at(o, "ok")));
 	json_decref(o);
+	assert_non_null(strstr(str_get(&p.err_text), "not everything"));
+}
+
+/* What is wrong is said, not that there is no such run. */
+static void selectors(void **state)
+{
+	(void)state;
+	WANT(0, "run", QUICK, "--session", "0");
+	WANT(0, "run", QUICK);
+	WANT(0, "sessions", "show", "last", "--json");
+	json_t *o = output();
+	char both[5] = ""; /* uids begin with the time: all of today alike */
+	snprintf(both, sizeof(both), "%.4s", text(o, "uid"));
+	json_decref(o);
+	REFUSED(2, "more than one run", "sessions", "show", both);
+	REFUSED(2, "more than one run", "export", both, "--format", "csv");
+	WANT(0, "sessions", "show", "0"); /* a session of that name comes first */
+	REFUSED(1, "no run or session", "sessions", "show", "x");
+	REFUSED(1, "no run or session", "export", "x", "--format", "csv");
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -914,6 +954,7 @@ int main(int argc, char **argv)
 		CASE(odd_names),
 		CASE(layers_without_a_kind),
 		CASE(doctor),
+		CASE(selectors),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "proxy"))

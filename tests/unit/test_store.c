@@ -194,7 +194,7 @@ static void sessions_have_names(void **state)
 	check_ok(store_find_session(s, again, &id));
 	assert_int_equal(id, b);
 	check_err(store_find_session(s, "prunin", &id), ERR_NOTFOUND, "\"prunin\"");
-	check_err(store_find_session(s, "0", &id), ERR_NOTFOUND, "more than one");
+	check_err(store_find_session(s, "0", &id), ERR_USAGE, "more than one");
 	store_close(s);
 }
 
@@ -242,7 +242,7 @@ static void runs_are_found_by_what_people_type(void **state)
 		assert_int_equal(id, 0);
 	}
 	check_err(store_find_run(s, "a\033", &id), ERR_NOTFOUND, "\\x1b");
-	check_err(store_find_run(s, "ab", &id), ERR_NOTFOUND, "more than one");
+	check_err(store_find_run(s, "ab", &id), ERR_USAGE, "more than one");
 	store_close(s);
 }
 
