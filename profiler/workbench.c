@@ -13,6 +13,7 @@
 #include "profiler/memory.h"
 #include "profiler/workbench_private.h"
 #include "tensor/file_hash.h"
+#include "tensor/random_source.h"
 
 struct workbench *workbench_create(void)
 {
@@ -115,15 +116,17 @@ static char *file_key(const char *path)
 	return str_detach(&key);
 }
 
-/* A preset's identity: its name and seed; the version, since the generator may change. */
+/* A preset's identity: its name and seed; the generator's version, since it may change.
+ */
 static void hash_preset(const struct model *m, uint64_t seed_number, char hex[SHA256_HEX])
 {
-	char seed[32];
+	char seed[48];
 	struct sha256 s;
 	sha256_start(&s);
 	sha256_add_str(&s, "preset");
 	sha256_add_str(&s, m->name);
-	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)seed_number);
+	snprintf(seed, sizeof(seed), "%llu %d", (unsigned long long)seed_number,
+		 RANDOM_SOURCE_VERSION);
 	sha256_add_str(&s, seed);
 	sha256_end(&s, hex);
 }

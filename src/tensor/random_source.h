@@ -23,6 +23,10 @@
 
 #include "tensor/tensors.h"
 
+/* Part of a preset's identity: to be raised with any change of a value above, so that
+ * results of other numbers are not taken for these. */
+#define RANDOM_SOURCE_VERSION 1
+
 /* `label` begins messages and is the preset's name. */
 struct tensors *tensors_create_random(uint64_t seed, const char *label);
 
