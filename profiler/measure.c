@@ -95,12 +95,24 @@ static enum err warm_until_stable(struct measurement *m, int variant)
 	}
 }
 
+/* So many passes as were asked for, one at least, within this setting's part of the
+ * budget. */
+static enum err warm_passes(struct measurement *m, int variant, int passes)
+{
+	double median, until_s = m->opt->budget_s * (variant + 1) / m->n;
+	enum err e = OK;
+	for (int i = 0; !e && i < passes; i++) {
+		if (i && elapsed_s(m) >= until_s)
+			break;
+		e = warm_batch(m, variant, 1, &median);
+	}
+	return e;
+}
+
 static enum err warm_up(struct measurement *m, int variant)
 {
-	double median;
-	if (isnan(m->opt->warmup))
-		return warm_until_stable(m, variant);
-	return warm_batch(m, variant, (int)m->opt->warmup, &median);
+	return isnan(m->opt->warmup) ? warm_until_stable(m, variant)
+				     : warm_passes(m, variant, (int)m->opt->warmup);
 }
 
 static double seconds_ns(struct timeval a, struct timeval b)

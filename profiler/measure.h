@@ -14,7 +14,7 @@ struct measure_options {
 	double budget_s; /* upper bound, warm-up included; at least one sample is taken */
 	double samples;  /* NaN: at least 10, then until the noise target; else exactly so
 			    many */
-	double warmup;   /* NaN: until stable; else exactly so many passes */
+	double warmup; /* NaN: until stable; else so many passes, if the budget permits */
 	double noise; /* target: half the 95 % interval of the median, as a share of it */
 };
 

@@ -52,7 +52,7 @@ static const struct {
 	{ "samples", CODE_SAMPLES, OPTIONS_MEASURE, "N",
 	  "exactly N samples, budget permitting" },
 	{ "warmup", CODE_WARMUP, OPTIONS_MEASURE, "N",
-	  "exactly N passes before the first sample" },
+	  "N passes before the first sample, budget permitting" },
 	{ "noise", CODE_NOISE, OPTIONS_MEASURE, "PERCENT",
 	  "stop when the median is known to this" },
 	{ "db", CODE_DB, OPTIONS_STORE, "FILE",

@@ -520,6 +520,21 @@ static void result_object(void **state)
 	json_decref(o);
 }
 
+/* A warm-up of a million passes ends with the budget, after one pass at least. */
+static void warmup_within_budget(void **state)
+{
+	(void)state;
+	WANT(0, "run", "-m", TINY, "--warmup", "1000000", "--budget", "0", "--json");
+	json_t *o = output();
+	assert_true(num(o, "wall.warmup") == 1);
+	assert_true(num(o, "wall.n") == 1);
+	json_decref(o);
+	WANT(0, "run", "-m", TINY, "--warmup", "0", "--samples", "1", "--json");
+	o = output();
+	assert_true(num(o, "wall.warmup") == 0);
+	json_decref(o);
+}
+
 static void saved_outputs(void **state)
 {
 	struct safetensors *st;
@@ -938,6 +953,7 @@ int main(int argc, char **argv)
 		CASE(too_large),
 		CASE(fidelity_that_fails),
 		CASE(result_object),
+		CASE(warmup_within_budget),
 		CASE(saved_outputs),
 		CASE(stored_and_found),
 		CASE(identity_and_end),
