@@ -12,6 +12,9 @@
 #include "profiler/output.h"
 #include "profiler/stats.h"
 
+/* Times the median: worth a word to whoever starts a process for each picture. */
+#define FIRST_PASS_SLOW 3
+
 /* A technique is on when the knobs differ from their own base. */
 static bool has_technique(const struct model *m, const struct knobs *k)
 {
@@ -179,8 +182,8 @@ static void report_wall(const struct measured *m, struct run *run)
 	run->rusage = m->rusage;
 }
 
-static void report_doubts(const struct run *from, const struct measure_options *opt,
-			  struct run *run)
+static void report_doubts(const struct run *from, const struct measured *m,
+			  const struct measure_options *opt, struct run *run)
 {
 	double sum = from->whole.layer_sum_ns / from->whole.p50_ns - 1;
 	double half =
@@ -192,6 +195,9 @@ static void report_doubts(const struct run *from, const struct measure_options *
 		run_warn(run, "%g samples: too few for an interval", from->wall.n);
 	else if (half > opt->noise)
 		run_warn(run, "noisy: the median is known to +-%.1f %% only", 100 * half);
+	if (m->warmup && m->first_ns > FIRST_PASS_SLOW * from->wall.p50_ns)
+		run_warn(run, "the first pass took %.3g ms, %.1f times the median",
+			 m->first_ns * 1e-6, m->first_ns / from->wall.p50_ns);
 	if (fabs(sum) > 0.02)
 		run_warn(run, "the layers sum to %+.1f %% of the whole pass", 100 * sum);
 }
@@ -214,7 +220,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	run->memory.peak_activation_bytes = (double)s->arena.peak;
 	report_kept(&s->out, run);
 	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
-	report_doubts(run, &c->measure, run);
+	report_doubts(run, m, &c->measure, run);
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.
 	 */
 	enum err e = tensors_error(w->model->tensors);
