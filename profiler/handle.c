@@ -72,6 +72,9 @@ enum err handle_start(struct handle *h, const char *command)
 	}
 	if (h->pid == 0)
 		become_worker(in, out, err, command);
+	/* Here as well: a signal may be sent to the group before the child has made it.
+	 * After its exec this fails, and is not needed. */
+	(void)setpgid(h->pid, h->pid);
 	close(in[0]);
 	close(out[1]);
 	close(err[1]);
