@@ -213,13 +213,22 @@ static void clip_release(struct model *m)
 	m->state = NULL;
 }
 
+static enum err unknown_method(const char *name)
+{
+	struct str names = STR_INIT;
+	method_names(&names);
+	enum err e = err_set(ERR_USAGE, "--method %s: this version has %s", name,
+			     str_get(&names));
+	str_release(&names);
+	return e;
+}
+
 static enum err clip_check(const struct model *m, const struct knobs *k)
 {
 	const char *name = knob_text(k, KNOB_METHOD);
 	const struct method *method = method_by_name(name);
 	if (!method)
-		return err_set(ERR_USAGE, "--method %s: this version has %s", name,
-			       method_names());
+		return unknown_method(name);
 	if (!method->score && knob_num(k, KNOB_KEEP) < 1)
 		return err_set(ERR_USAGE,
 			       "--keep %.4g needs a method that drops tokens; "

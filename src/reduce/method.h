@@ -6,6 +6,7 @@
 #ifndef REDUCE_METHOD_H
 #define REDUCE_METHOD_H
 
+#include "base/str.h"
 #include "kernels/op.h"
 
 /* Where a method is asked: what it may look at. */
@@ -24,7 +25,7 @@ struct method {
 extern const struct method *const methods[]; /* NULL-terminated */
 
 const struct method *method_by_name(const char *name); /* NULL: none */
-/* "none, l2, random": for messages. */
-const char *method_names(void);
+/* Adds "none, l2, random": for messages. */
+void method_names(struct str *);
 
 #endif

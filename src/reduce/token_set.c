@@ -1,9 +1,9 @@
 #include "reduce/token_set.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/knobs.h"
+#include "base/str.h"
 
 const struct method *method_by_name(const char *name)
 {
@@ -13,14 +13,10 @@ const struct method *method_by_name(const char *name)
 	return NULL;
 }
 
-const char *method_names(void)
+void method_names(struct str *out)
 {
-	static char text[256];
-	size_t at = 0;
-	for (int i = 0; methods[i] && at < sizeof(text); i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s",
-				       i ? ", " : "", methods[i]->name);
-	return text;
+	for (int i = 0; methods[i]; i++)
+		str_addf(out, "%s%s", i ? ", " : "", methods[i]->name);
 }
 
 struct token_set token_set_all(int64_t total)
