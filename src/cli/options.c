@@ -231,6 +231,31 @@ static void take_rest(struct options *o, unsigned groups, int argc, char **argv)
 	o->n_rest = 0;
 }
 
+/* What goes to the worker goes as JSON, which is UTF-8. */
+static enum err check_utf8(const char *what, const char *path)
+{
+	char shown[512];
+	size_t n = path ? strlen(path) : 0;
+	for (size_t i = 0; i < n;) {
+		int len = utf8_len(path + i, n - i);
+		if (!len)
+			return err_set(ERR_UNSUPPORTED,
+				       "%s %s: this path is not UTF-8: rename it, or "
+				       "link to it under another name",
+				       what, str_escaped(shown, sizeof(shown), path, n));
+		i += (size_t)len;
+	}
+	return OK;
+}
+
+static enum err check_paths(const struct options *o)
+{
+	enum err e = check_utf8("-m", o->model);
+	for (int i = 0; !e && i < o->n_images; i++)
+		e = check_utf8("-i", o->images[i]);
+	return e ? e : check_utf8("--save-output", o->save_output);
+}
+
 enum err options_parse(struct options *o, unsigned groups, int argc, char **argv)
 {
 	const double nan = (double)NAN;
@@ -261,6 +286,8 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 		take_rest(o, groups, argc, argv);
 	if (!e && o->n_rest && (groups & OPTIONS_MODEL))
 		e = unknown(argv[0], o->rest[0]);
+	if (!e)
+		e = check_paths(o);
 	if (e)
 		options_release(o);
 	return e;

@@ -40,7 +40,8 @@ struct options {
 /* Every command takes these, so that a script may always give them. */
 #define OPTIONS_EVERYWHERE (OPTIONS_STORE | OPTIONS_WORKER)
 
-/* ERR_USAGE. `groups` is a set of enum option_group. */
+/* ERR_USAGE; ERR_UNSUPPORTED for a path that is not UTF-8. `groups` is a set of enum
+ * option_group. */
 enum err options_parse(struct options *, unsigned groups, int argc,
 		       char **argv) MUST_CHECK;
 void options_release(struct options *);

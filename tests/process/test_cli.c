@@ -307,6 +307,12 @@ static void not_there(void **state)
 	REFUSED(1, "broken.png", "run", QUICK, "-i", in_dir("broken.png"));
 	write_file("text.png", "hello");
 	REFUSED(1, "text.png: not a picture", "run", QUICK, "-i", in_dir("text.png"));
+	/* A name that cannot cross to the worker, though the file is there. */
+	link_to("images/rgb.png", "\xff.png");
+	REFUSED(1, "\\xff.png: this path is not UTF-8", "run", QUICK, "-i",
+		in_dir("\xff.png"));
+	REFUSED(1, "is not UTF-8", "run", "-m", "m\xc3");
+	REFUSED(1, "is not UTF-8", "run", QUICK, "--save-output", in_dir("\x80"));
 	mkdir(in_dir("empty"), 0755);
 	REFUSED(1, "no pictures", "run", QUICK, "-i", in_dir("empty"));
 	/* A folder in which the second picture is broken: which one is said. */
