@@ -36,6 +36,13 @@ static bool named_like_a_picture(const char *name)
 	return false;
 }
 
+static bool is_picture(const char *path, const char *name)
+{
+	struct stat st;
+	return !stat(path, &st) && S_ISREG(st.st_mode) &&
+	       (named_like_a_picture(name) || image_sniff(path));
+}
+
 static int regular(const struct dirent *d)
 {
 	return d->d_name[0] != '.' &&
@@ -54,7 +61,7 @@ static enum err add_folder(struct input_list *l, const char *folder)
 	for (int i = 0; i < n; i++) {
 		struct str path = STR_INIT;
 		str_addf(&path, "%s/%s", folder, names[i]->d_name);
-		if (named_like_a_picture(names[i]->d_name) || image_sniff(str_get(&path)))
+		if (is_picture(str_get(&path), names[i]->d_name))
 			list_add(l, str_dup(str_get(&path)));
 		str_release(&path);
 		free(names[i]);

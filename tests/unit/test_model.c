@@ -324,7 +324,7 @@ static void folder_of_pictures(void **state)
 	unlink(in_dir("a.txt"));
 	unlink(in_dir("b"));
 	check_err(input_list_make(&(struct input_source){ folder, 1, false }, &list),
-		  ERR_NOTFOUND, "no image files");
+		  ERR_NOTFOUND, "no pictures");
 }
 
 static void hash_of(const struct model *m, const char *const *pictures, int n,
