@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/overwrite.h"
 #include "base/str.h"
 #include "tensor/safetensors.h"
 
@@ -19,6 +20,11 @@ enum err output_check(const char *path)
 	if (!slash)
 		str_add(&folder, ".");
 	int failed = 0;
+	enum err precious = overwrite_check(path);
+	if (precious) {
+		str_release(&folder);
+		return precious;
+	}
 	if (access(str_get(&folder), W_OK | X_OK))
 		failed = errno;
 	else if (!stat(path, &st) && S_ISDIR(st.st_mode))

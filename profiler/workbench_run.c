@@ -13,6 +13,7 @@
 #include "profiler/stats.h"
 
 /* Times the median: worth a word to whoever starts a process for each picture. */
+#define INSTRUMENTS_MUCH 0.05 /* from here on their cost is worth a warning */
 #define FIRST_PASS_SLOW 3
 
 /* A technique is on when the knobs differ from their own base. */
@@ -198,6 +199,14 @@ static void report_doubts(const struct run *from, const struct measured *m,
 	if (m->warmup && m->first_ns > FIRST_PASS_SLOW * from->wall.p50_ns)
 		run_warn(run, "the first pass took %.3g ms, %.1f times the median",
 			 m->first_ns * 1e-6, m->first_ns / from->wall.p50_ns);
+	if (from->whole.overhead_ratio > 1 + INSTRUMENTS_MUCH)
+		run_warn(run,
+			 "instruments slow this model down by %.0f %%: its layers are "
+			 "short",
+			 100 * (from->whole.overhead_ratio - 1));
+	if (from->env.threads > from->env.n_cpu)
+		run_warn(run, "%g threads on %g CPUs wait for each other",
+			 from->env.threads, from->env.n_cpu);
 	if (fabs(sum) > 0.02)
 		run_warn(run, "the layers sum to %+.1f %% of the whole pass", 100 * sum);
 }

@@ -74,7 +74,8 @@ static void write_header(struct row *row)
 	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
 		cell_text(row, head[i]);
 	for (int i = 0; i < KNOB_COUNT; i++)
-		cell_text(row, knob_json_name((enum knob_id)i, name));
+		if (i != KNOB_DEVICE) /* it is among the first columns */
+			cell_text(row, knob_json_name((enum knob_id)i, name));
 	cell_text(row, "kept");
 	for (const struct run_field *f = run_fields; f->group; f++)
 		if (is_column(f)) {
@@ -119,9 +120,11 @@ static void write_run(struct row *row, const struct run *r)
 	cell_text(row, r->error);
 	cell_text(row, r->device);
 	for (int i = 0; i < KNOB_COUNT; i++)
-		cell_text(row, r->knob_mask & KNOB_BIT(i)
-				       ? knobs_get(&r->knobs, (enum knob_id)i, text)
-				       : NULL);
+		if (i != KNOB_DEVICE)
+			cell_text(row,
+				  r->knob_mask & KNOB_BIT(i)
+					  ? knobs_get(&r->knobs, (enum knob_id)i, text)
+					  : NULL);
 	cell_num(row, run_kept(r));
 	for (const struct run_field *f = run_fields; f->group; f++)
 		if (is_column(f))

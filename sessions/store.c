@@ -149,14 +149,16 @@ static enum err cannot_open(struct store *s, int rc, bool must_exist)
 		s->path, why ? ": " : "", why ? strerror(why) : "");
 }
 
-static enum err connect(struct store *s, const char *path, bool readonly, int busy_ms)
+static enum err connect(struct store *s, const char *path, bool readonly, bool must_exist,
+			int busy_ms)
 {
-	int flags = readonly ? SQLITE_OPEN_READONLY
-			     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	int flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	if (!readonly && !must_exist)
+		flags |= SQLITE_OPEN_CREATE;
 	flags |= SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
 	int rc = sqlite3_open_v2(path, &s->db, flags, NULL);
 	if (rc)
-		return cannot_open(s, rc, readonly);
+		return cannot_open(s, rc, readonly || must_exist);
 	sqlite3_busy_timeout(s->db, busy_ms);
 	s->readonly = sqlite3_db_readonly(s->db, "main") == 1;
 	return harden(s);
@@ -182,7 +184,7 @@ static enum err open_newer(struct store *s, const char *path, int busy_ms)
 {
 	disconnect(s);
 	s->newer = true;
-	enum err e = connect(s, path, true, busy_ms);
+	enum err e = connect(s, path, true, true, busy_ms);
 	return e ? e
 		 : notice(s, "written by a newer sparsetop: it can be read here, new "
 			     "runs are "
@@ -192,7 +194,7 @@ static enum err open_newer(struct store *s, const char *path, int busy_ms)
 static enum err prepare(struct store *s, const char *path, const struct store_options *o)
 {
 	enum content content;
-	enum err e = connect(s, path, o->readonly, o->busy_ms);
+	enum err e = connect(s, path, o->readonly, o->must_exist, o->busy_ms);
 	if (!e)
 		e = identify(s, &content);
 	if (e)
@@ -221,7 +223,7 @@ static enum err open_at(struct store *s, const char *path, const struct store_op
 	struct str shown = STR_INIT;
 	str_add_escaped(&shown, path, strlen(path), 400);
 	s->path = str_detach(&shown);
-	enum err e = o->readonly ? OK : place_make_folders(path);
+	enum err e = o->readonly || o->must_exist ? OK : place_make_folders(path);
 	if (!e)
 		e = prepare(s, path, o);
 	const char *network = e ? NULL : place_network(path);

@@ -19,6 +19,7 @@ struct store_options {
 	const char
 		*path; /* NULL: SPARSETOP_DB, else XDG_DATA_HOME/sparsetop/sessions.db */
 	bool readonly;
+	bool must_exist; /* looking makes no database: ERR_NOTFOUND where there is none */
 	int busy_ms; /* how long a command waits for another writer: 10000; the TUI: 0 */
 };
 

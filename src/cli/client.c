@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "sessions/store.h"
 
+#define HELLO_S 60 /* a worker behind a job queue or a slow line may take its time */
+
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int sig) { interrupted = sig; }
@@ -49,7 +51,11 @@ static enum err wait_event(struct client *c, struct event *ev)
 		struct pollfd fds[3];
 		int n = handle_fds(&c->worker, fds);
 		const struct timespec soon = { .tv_nsec = 20000000 };
-		if (ppoll(fds, (nfds_t)n, n ? NULL : &soon, &c->while_waiting) < 0 &&
+		if (c->hello_by_ns && clock_now_ns() > c->hello_by_ns)
+			return err_set(ERR_WORKER, "the worker said nothing for %d s",
+				       HELLO_S);
+		if (ppoll(fds, (nfds_t)n, n && !c->hello_by_ns ? NULL : &soon,
+			  &c->while_waiting) < 0 &&
 		    errno != EINTR)
 			return err_set(ERR_IO, "poll: %s", strerror(errno));
 		if (interrupted)
@@ -75,9 +81,11 @@ enum err client_start(struct client *c, const struct options *o, struct store *s
 	sigprocmask(SIG_BLOCK, &ends, &c->while_waiting);
 	sigdelset(&c->while_waiting, SIGINT);
 	sigdelset(&c->while_waiting, SIGTERM);
+	c->hello_by_ns = clock_now_ns() + HELLO_S * INT64_C(1000000000);
 	enum err e = handle_start(&c->worker, o->worker);
 	if (!e)
 		e = wait_event(c, &c->hello);
+	c->hello_by_ns = 0;
 	if (!e && (c->hello.type != EVENT_HELLO || c->hello.protocol != PROTOCOL_VERSION))
 		e = err_set(ERR_WORKER, "the worker speaks protocol %d, this program %d",
 			    c->hello.protocol, PROTOCOL_VERSION);

@@ -16,7 +16,9 @@ struct client {
 	struct event hello;  /* what the worker said first */
 	int64_t next_id;
 	sigset_t while_waiting; /* signals blocked while it waits: not ^C */
-	bool loaded;            /* the request got as far as a loaded model */
+	int64_t hello_by_ns; /* a worker that says nothing until then is none; 0: it has
+			      */
+	bool loaded;         /* the request got as far as a loaded model */
 	struct run
 		*described; /* model and input as loaded; for a run that failed later */
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/overwrite.h"
 #include "base/str.h"
 #include "cli/options.h"
 #include "sessions/exporter.h"
@@ -85,6 +86,9 @@ static enum err write_out(const struct exporter *x, const struct runs *runs,
 			  const char *path)
 {
 	const struct run_set set = { runs->all, runs->n };
+	enum err refused = path ? overwrite_check(path) : OK;
+	if (refused)
+		return refused;
 	FILE *f = path ? fopen(path, "we") : stdout;
 	if (!f)
 		return err_set(ERR_IO, "%s: %s", path, strerror(errno));
@@ -106,7 +110,9 @@ static enum err export_runs(const struct options *o)
 		e = err_set(ERR_USAGE,
 			    "export: which run? A number, a uid, last, or SESSION");
 	if (!e)
-		e = store_open(&(struct store_options){ .path = o->db, .busy_ms = 10000 },
+		e = store_open(&(struct store_options){ .path = o->db,
+							.must_exist = true,
+							.busy_ms = 10000 },
 			       &store);
 	for (int i = 0; !e && i < o->n_rest; i++)
 		e = add(store, o->rest[i], &runs);
@@ -130,6 +136,8 @@ static enum err export_command(int argc, char **argv)
 		       "FILE]\n\n");
 		for (int i = 0; exporters[i]; i++)
 			printf("  %-8s %s\n", exporters[i]->name, exporters[i]->help);
+		printf("\n");
+		options_print_help(GROUPS);
 	} else {
 		e = export_runs(&o);
 	}

@@ -190,9 +190,16 @@ static enum err sessions_command(int argc, char **argv)
 	} else {
 		e = check_usage(&o);
 		if (!e)
-			e = store_open(
-				&(struct store_options){ .path = o.db, .busy_ms = 10000 },
-				&store);
+			e = store_open(&(struct store_options){ .path = o.db,
+								.must_exist = true,
+								.busy_ms = 10000 },
+				       &store);
+		if (e == ERR_NOTFOUND && is_list(&o)) { /* an empty list is no mistake */
+			fprintf(stderr, "sparsetop: %s: nothing is stored yet\n",
+				err_message());
+			options_release(&o);
+			return OK;
+		}
 		if (!e && store_notice(store))
 			fprintf(stderr, "sparsetop: %s\n", store_notice(store));
 		if (!e)

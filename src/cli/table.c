@@ -102,8 +102,9 @@ static void print_speedup(const struct run *run, const struct run *base)
 {
 	char age[32];
 	struct str difference = STR_INIT;
-	if (!base || run->id == base->id)
-		return;
+	char mine[RUN_CELL_SIZE], its[RUN_CELL_SIZE];
+	if (!base || (run_cell(run, mine) && run_cell(base, its) && !strcmp(mine, its)))
+		return; /* it is the base */
 	if (other_environment(&run->env, &base->env, &difference)) {
 		printf("speed-up   -- (base from another environment: run %lld, %s)\n",
 		       (long long)base->id, str_get(&difference));
@@ -207,13 +208,14 @@ static struct row new_row(const char *label, int order)
 	return r;
 }
 
-static int tree_rows(const struct run *run, struct row *rows)
+/* In order of the tree, indented; `flat`: by their paths, since a sorted tree is none. */
+static int tree_rows(const struct run *run, bool flat, struct row *rows)
 {
 	for (int i = 0; i < run->n_layers; i++) {
 		char label[96], name[64];
-		snprintf(label, sizeof(label), "%*s%s", 2 * depth_of(run, i), "",
-			 str_escaped(name, sizeof(name), run->layers[i].name,
-				     strlen(run->layers[i].name)));
+		const char *text = flat ? run->layers[i].path : run->layers[i].name;
+		snprintf(label, sizeof(label), "%*s%s", flat ? 0 : 2 * depth_of(run, i),
+			 "", str_escaped(name, sizeof(name), text, strlen(text)));
 		rows[i] = new_row(label, i);
 		memcpy(rows[i].v, run->layers[i].v, sizeof(rows[i].v));
 	}
@@ -280,7 +282,7 @@ enum err table_print_layers(const struct run *run, const char *group_by, const c
 		return e;
 	struct row *rows = mem_alloc(sizeof(*rows) * (size_t)(run->n_layers + 1));
 	bool tree = !group_by || same_word(group_by, "layer");
-	int n = tree ? tree_rows(run, rows)
+	int n = tree ? tree_rows(run, sort != NULL, rows)
 		     : grouped_rows(run, same_word(group_by, "kind"), rows);
 	if (sort || !tree) {
 		sort_metric = sort ? find_metric(sort) : METRIC_wall_ns;

@@ -806,6 +806,22 @@ static void odd_descriptors(void **state)
 	}
 }
 
+/* Looking makes no database, and no output replaces one. */
+static void database_is_safe(void **state)
+{
+	(void)state;
+	WANT(0, "sessions", "list");
+	assert_non_null(strstr(str_get(&p.err_text), "nothing is stored yet"));
+	REFUSED(1, "no such database", "sessions", "show", "last");
+	REFUSED(1, "no such database", "export", "last", "--format", "csv");
+	assert_false(exists(in_dir("s.db")));
+	WANT(0, "run", QUICK);
+	REFUSED(2, "is a database", "export", "last", "--format", "csv", "-o",
+		in_dir("s.db"));
+	REFUSED(2, "is a database", "run", QUICK, "--save-output", in_dir("s.db"));
+	assert_int_equal(sessions_stored(), 1);
+}
+
 /* What did not reach its reader is said, and is no success. */
 static void full_stdout(void **state)
 {
@@ -971,6 +987,7 @@ int main(int argc, char **argv)
 		CASE(worker_dies),
 		CASE(odd_descriptors),
 		CASE(full_stdout),
+		CASE(database_is_safe),
 		CASE(interrupted),
 		CASE(hub_cache),
 		CASE(odd_names),
