@@ -172,25 +172,66 @@ static void add_verdict(const struct run *base, const struct timing *t, struct p
 		parts_join(p, 1, STYLE_NORMAL, "AMBG");
 }
 
-static void add_ratios(const struct app *app, const struct run *run,
-		       const struct timing *t, struct parts *p)
+static double speedup_of(const struct app *app, const struct run *run,
+			 const struct timing *t)
 {
-	unsigned style = t->estimate ? STYLE_DIM : STYLE_NORMAL;
-	double speedup = t->live && app->base ? app->base->wall.p50_ns / t->p50_ns
-					      : app_speedup(app, run);
-	double flops = app_flops_ratio(app, run);
+	return t->live && app->base ? app->base->wall.p50_ns / t->p50_ns
+				    : app_speedup(app, run);
+}
+
+static void add_speedup(const struct app *app, const struct run *run,
+			const struct timing *t, struct parts *p)
+{
+	double speedup = speedup_of(app, run, t);
 	if (is_base(run)) {
-		parts_join(p, 0, style, "base");
-		return;
-	}
-	if (!isnan(speedup)) {
+		parts_join(p, 0, t->estimate ? STYLE_DIM : STYLE_NORMAL, "base");
+	} else if (!isnan(speedup)) {
 		parts_join(p, 0, t->estimate ? STYLE_DIM : STYLE_BOLD, "~%.2fx", speedup);
 		add_verdict(app->base, t, p);
 	}
-	if (!isnan(flops))
-		parts_add(p, 2, style, "FLOPs %.2fx", flops);
-	if (!isnan(flops) && !isnan(speedup) && flops > 1.005 && !t->estimate)
-		parts_join(p, 4, style, "realised %.0f%%", 100 * speedup / flops);
+}
+
+static void add_flops(const struct app *app, const struct run *run,
+		      const struct timing *t, struct parts *p)
+{
+	double speedup = speedup_of(app, run, t), flops = app_flops_ratio(app, run);
+	if (isnan(flops) || is_base(run))
+		return;
+	parts_add(p, 2, t->estimate ? STYLE_DIM : STYLE_NORMAL, "FLOPs %.2fx", flops);
+	if (!isnan(speedup) && flops > 1.005 && !t->estimate)
+		parts_join(p, 4, STYLE_NORMAL, "realised %.0f%%", 100 * speedup / flops);
+}
+
+static bool on_slider(const enum knob_id *sliders, int n, enum knob_id id)
+{
+	for (int i = 0; i < n; i++)
+		if (sliders[i] == id)
+			return true;
+	return false;
+}
+
+/* What differs from the defaults and stands on no slider: nobody should change it, or
+ * compare runs, without seeing it. */
+static void add_knobs(const struct app *app, const struct run *run,
+		      const enum knob_id *sliders, int n_sliders, struct parts *p)
+{
+	const struct knobs *knobs = app->opened ? &app->opened->knobs : &app->knobs;
+	struct str s = STR_INIT;
+	for (int i = 0; i < KNOB_COUNT; i++) {
+		enum knob_id id = (enum knob_id)i;
+		char value[KNOB_TEXT_SIZE], shown[KNOB_TEXT_SIZE];
+		bool applies =
+			run ? run->knob_mask & KNOB_BIT(i) : !app_knob_why_not(app, id);
+		if (!applies || knobs_is_default(knobs, id) ||
+		    on_slider(sliders, n_sliders, id))
+			continue;
+		knobs_get(knobs, id, value);
+		str_addf(&s, "%s%s %s", s.len ? " " : "", knob_table[i].option,
+			 str_escaped(shown, sizeof(shown), value, strlen(value)));
+	}
+	if (s.len)
+		parts_add(p, 0, STYLE_ACCENT, "%s", str_get(&s));
+	str_release(&s);
 }
 
 static void add_fidelity(const struct app *app, const struct run *run, struct parts *p)
@@ -228,20 +269,25 @@ static void add_origin(const struct app *app, const struct run *run, struct part
 		parts_add(p, 6, STYLE_DIM, "est. %+.0f%%", app->estimate_error * 100);
 }
 
-void headline_parts(const struct app *app, const struct canvas *c, struct parts *p)
+void headline_parts(const struct app *app, const enum knob_id *sliders, int n_sliders,
+		    const struct canvas *c, struct parts *p)
 {
 	const struct run *run = app_shown(app);
 	struct timing t = timing_of(app, run);
 	if (!run) {
 		parts_add(p, 0, STYLE_DIM, "-- ms");
+		add_knobs(app, run, sliders, n_sliders, p);
 		return;
 	}
 	if (run->state == RUN_FAILED) {
 		parts_add(p, 0, STYLE_BAD | STYLE_BOLD, "FAILED");
+		add_knobs(app, run, sliders, n_sliders, p);
 		return;
 	}
 	add_time(c, &t, p);
-	add_ratios(app, run, &t, p);
+	add_speedup(app, run, &t, p);
+	add_knobs(app, run, sliders, n_sliders, p);
+	add_flops(app, run, &t, p);
 	add_fidelity(app, run, p);
 	add_memory(run, t.estimate ? STYLE_DIM : STYLE_NORMAL, p);
 	add_origin(app, run, p);

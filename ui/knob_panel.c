@@ -66,6 +66,12 @@ void knob_panel_init(struct knob_panel *p)
 	p->table.selected = KNOB_KEEP;
 }
 
+void knob_panel_open(struct knob_panel *p, enum knob_id id)
+{
+	p->open = true;
+	table_select(&p->table, (int)id, KNOB_COUNT);
+}
+
 enum knob_id knob_panel_knob(const struct knob_panel *p)
 {
 	return (enum knob_id)p->table.selected;

@@ -12,6 +12,8 @@ struct knob_panel {
 };
 
 void knob_panel_init(struct knob_panel *);
+/* With the cursor on a knob. */
+void knob_panel_open(struct knob_panel *, enum knob_id);
 void knob_panel_draw(struct knob_panel *, const struct app *, struct canvas *);
 /* REACT_NONE: not for it. ENTER is the owner's: it asks for a value of knob_panel_knob.
  */

@@ -5,11 +5,29 @@
 #define KEYS_HEIGHT 20     /* room for the bar of function keys */
 #define MAIN_WIDTH_MAX 132 /* of the first pane: all columns of the layers */
 
+/* The knob that the keys step is always there: where there is room as a row of its own,
+ * else instead of the last slider that the model lacks, or of the last. */
+static int place_chosen(struct layout *l, const struct app *app, int n, int most)
+{
+	int at = n;
+	if (n == most)
+		for (at = n - 1; at > 0 && !app_knob_why_not(app, l->sliders[at]);)
+			at--;
+	if (n == most && at == 0)
+		at = n - 1;
+	l->sliders[at] = app->knob;
+	return at == n ? n + 1 : n;
+}
+
 static int count_sliders(struct layout *l, const struct app *app, int height)
 {
 	int n = app_sliders(app, l->sliders, UI_SLIDERS_MAX);
 	int most = height >= TALL ? UI_SLIDERS_MAX : 3;
-	return n < most ? n : most;
+	n = n < most ? n : most;
+	for (int i = 0; i < n; i++)
+		if (l->sliders[i] == app->knob)
+			return n;
+	return place_chosen(l, app, n, most);
 }
 
 void layout_make(struct layout *l, const struct app *app, int width, int height)

@@ -15,8 +15,10 @@ static void drag_slider(struct ui *ui, int slider, int x)
 /* Makes a slider the chosen one: the app knows only steps from one to the next. */
 static void choose_slider(struct ui *ui, int slider)
 {
-	for (int i = 0; i < UI_SLIDERS_MAX && ui->app->knob != ui->layout.sliders[slider];
-	     i++)
+	enum knob_id id = ui->layout.sliders[slider];
+	if (app_knob_why_not(ui->app, id)) /* no number of steps leads there */
+		return;
+	for (int i = 0; i < KNOB_COUNT && ui->app->knob != id; i++)
 		if (!app_knob_select(ui->app, 1))
 			break;
 }

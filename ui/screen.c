@@ -85,6 +85,9 @@ static void step_hint(enum knob_id id, char *buf, size_t size)
 	keymap_key(REQ_KNOB_UP_LARGE, false, more, sizeof(more));
 	if (id == KNOB_KEEP)
 		snprintf(buf, size, "%s %s 1 token  %s %s 10%%", down, up, less, more);
+	else if (knob_table[id].kind == KNOB_NAME)
+		snprintf(buf, size, ":set %s %s", knob_table[id].option,
+			 knob_table[id].initial);
 	else
 		snprintf(buf, size, "%s %s step", down, up);
 }
@@ -282,7 +285,7 @@ static void draw_small(struct ui *ui, struct canvas *c, int *cursor_x, int *curs
 	const struct app *app = ui->app;
 	struct parts figures = { .n = 0 }, subject = { .n = 0 };
 	char state[96];
-	headline_parts(app, c, &figures);
+	headline_parts(app, NULL, 0, c, &figures);
 	headline_subject(app, &subject);
 	headline_state(app, c, state, sizeof(state));
 	parts_draw(&figures, c, 0, 0, c->width);
@@ -310,7 +313,7 @@ void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
 	draw_strip(ui->app, c);
 	draw_tabs(ui, c);
 	draw_sliders(ui, c);
-	headline_parts(ui->app, c, &figures);
+	headline_parts(ui->app, l->sliders, l->n_sliders, c, &figures);
 	parts_draw(&figures, c, 1, l->headline_y, c->width - 2);
 	struct canvas body =
 		canvas_window(c, 0, l->body_y, l->body_width, l->body_height);

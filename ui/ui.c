@@ -123,7 +123,7 @@ static bool on_knob(struct ui *ui, enum request request)
 		app_knob_select(app, 1);
 		return true;
 	case REQ_KNOBS:
-		ui->panel.open = true;
+		knob_panel_open(&ui->panel, app->knob);
 		return true;
 	case REQ_UNDO:
 		if (!app_undo(app))

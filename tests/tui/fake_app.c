@@ -330,6 +330,8 @@ static bool step(struct app *app, enum knob_id id, int64_t tokens, int steps)
 		return set_keep(app,
 				knob_kept(TOKENS, knob_num(&app->knobs, id)) + tokens);
 	double v = knob_num(&app->knobs, id) + steps;
+	if (knob_table[id].kind != KNOB_INTEGER)
+		return false;
 	if (isnan(v) || v < knob_table[id].min || v > knob_table[id].max)
 		return false;
 	app->knobs.v[id].num = v;
@@ -369,12 +371,12 @@ bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 
 bool app_knob_select(struct app *app, int direction)
 {
-	for (int i = 0; i < N_SLIDERS; i++)
-		if (sliders[i] == app->knob) {
-			app->knob = sliders[(i + direction + N_SLIDERS) % N_SLIDERS];
-			return true;
-		}
-	return false;
+	int id = (int)app->knob;
+	do
+		id = (id + direction + KNOB_COUNT) % KNOB_COUNT;
+	while (!(fake_knob_mask() & KNOB_BIT(id)));
+	app->knob = (enum knob_id)id;
+	return true;
 }
 
 bool app_undo(struct app *app)

@@ -217,10 +217,30 @@ static void sliders_follow_keys_and_mouse(void **state)
 	pty_wait(&p, " 1/196 tokens");
 	pty_keys(&p, "\033[<64;20;3M"); /* wheel */
 	pty_wait(&p, " 2/196 tokens");
-	pty_keys(&p, ")");
-	pty_wait(&p, ">down");
-	pty_keys(&p, "]");
+	pty_keys(&p, "\033[<64;20;4M"); /* wheel where there is nothing to turn */
 	pty_wait(&p, "downsample: not here");
+	quit(&p);
+}
+
+static void the_chosen_knob_is_always_seen(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "))]"); /* keep, prune-at, batch */
+	pty_wait(&p, ">batch");
+	pty_keys(&p, ")]");
+	pty_wait(&p, ">seed");
+	pty_wait(&p, "batch 2");
+	pty_golden(&p, "chosen_80x24");
+	pty_keys(&p, "K"); /* with the cursor on it */
+	pty_wait(&p, "seed: seed of random weights");
+	pty_keys(&p, "K(((");
+	pty_wait(&p, ">keep");
+	pty_wait(&p, "batch 2 seed 1");
+	pty_keys(&p, ":open 42\r");
+	pty_wait(&p, "OLD RUN #42");
+	pty_wait(&p, "batch 2 seed 1");
 	quit(&p);
 }
 
@@ -452,6 +472,7 @@ int main(void)
 		cmocka_unit_test(plain_has_no_lines),
 		cmocka_unit_test(resizes_and_recovers),
 		cmocka_unit_test(sliders_follow_keys_and_mouse),
+		cmocka_unit_test(the_chosen_knob_is_always_seen),
 		cmocka_unit_test(rows_and_tabs_follow_the_mouse),
 		cmocka_unit_test(commands_and_completion),
 		cmocka_unit_test(old_runs_are_read_page_by_page),
