@@ -185,6 +185,44 @@ void canvas_field(struct canvas *c, int x, int y, int width, unsigned style,
 	canvas_text(c, x + w, y, 1, style, canvas_glyph(c, GLYPH_ELLIPSIS));
 }
 
+/* Bytes of the text that fit into `width`, up to a blank if there is one; at least one
+ * character. */
+static size_t line_bytes(const struct canvas *c, const char *text, int width)
+{
+	const char *p = text, *gap = text;
+	int w = 0;
+	while (*p) {
+		const char *at = p;
+		w += char_width(next_char(&p, c));
+		if (*at == ' ')
+			gap = at;
+		if (w <= width)
+			continue;
+		const char *end = gap > text ? gap : at > text ? at : p;
+		return (size_t)(end - text);
+	}
+	return (size_t)(p - text);
+}
+
+int canvas_wrap(struct canvas *c, int x, int y, int width, int rows, unsigned style,
+		const char *text)
+{
+	int row = 0;
+	for (; row < rows && width > 0 && *text; row++) {
+		char line[1024];
+		size_t n = line_bytes(c, text, width);
+		if (row == rows - 1) {
+			canvas_field(c, x, y + row, width, style, text);
+			return rows;
+		}
+		snprintf(line, sizeof(line), "%.*s", (int)n, text);
+		canvas_text(c, x, y + row, width, style, line);
+		text += n;
+		text += strspn(text, " ");
+	}
+	return row;
+}
+
 void canvas_field_right(struct canvas *c, int x, int y, int width, unsigned style,
 			const char *text)
 {

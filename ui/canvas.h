@@ -83,6 +83,10 @@ int canvas_printf(struct canvas *, int x, int y, unsigned style, const char *fmt
 /* Text in a field of `width`: what is too long ends in an ellipsis. */
 void canvas_field(struct canvas *, int x, int y, int width, unsigned style,
 		  const char *text);
+/* Text over at most `rows` rows of `width`, broken at blanks where there are some; what
+ * is left ends in an ellipsis. Returns the rows it takes. */
+int canvas_wrap(struct canvas *, int x, int y, int width, int rows, unsigned style,
+		const char *text);
 void canvas_field_right(struct canvas *, int x, int y, int width, unsigned style,
 			const char *text);
 void canvas_glyphs(struct canvas *, int x, int y, int n, unsigned style, enum glyph);

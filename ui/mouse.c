@@ -73,8 +73,9 @@ void mouse_key(struct ui *ui, const struct key *key)
 	struct key inside = *key;
 	if (l->small || ui->prompt.open || on_slider(ui, key) || on_tab(ui, key))
 		return;
-	inside.y -= l->body_y;
-	if (inside.y < 0 || inside.y >= l->body_height || key->x >= l->body_width)
+	inside.y -= l->view_y;
+	if (inside.y < 0 || key->y >= l->body_y + l->body_height ||
+	    key->x >= l->body_width)
 		return;
 	if (ui->panel.open)
 		on_panel(ui, &inside);

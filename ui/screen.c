@@ -158,7 +158,8 @@ static void draw_message(struct ui *ui, struct canvas *c, int y, int *cursor_x)
 			*cursor_x = c->width - 1;
 		return;
 	}
-	if (app->message[0]) {
+	bool said = app->phase == APP_BROKEN && !strcmp(app->message, ui->broken);
+	if (app->message[0] && !said) {
 		const char *mark = app->severity == APP_ERROR ? "error: " : "";
 		snprintf(text, sizeof(text), "%s", mark);
 		size_t n = strlen(text);
@@ -278,6 +279,35 @@ static void draw_side(struct ui *ui, struct canvas *c)
 	views[i]->draw(ui->view_state[i], ui->app, &rest, false);
 }
 
+/* ---- no model ---- */
+
+/* Why there is none and what to do, at the top of a canvas. Rows it took. */
+static int draw_broken(const struct ui *ui, struct canvas *c, int x, int y, int most)
+{
+	char text[700], again[16], hint[96];
+	if (ui->app->phase != APP_BROKEN || most < 2)
+		return 0;
+	str_escaped(text, sizeof(text), ui->broken, strlen(ui->broken));
+	int rows = canvas_wrap(c, x, y, c->width - x - 1, most - 1, STYLE_BAD, text);
+	keymap_key(REQ_AGAIN, false, again, sizeof(again));
+	snprintf(hint, sizeof(hint), "%s tries again", again);
+	canvas_field(c, x, y + rows, c->width - x - 1, STYLE_NORMAL, hint);
+	return rows + 1;
+}
+
+static void draw_body(struct ui *ui, struct canvas *body)
+{
+	int used = draw_broken(ui, body, 2, 1, body->height / 2);
+	used += used > 0; /* the blank row above */
+	struct canvas rest =
+		canvas_window(body, 0, used, body->width, body->height - used);
+	if (ui->panel.open)
+		knob_panel_draw(&ui->panel, ui->app, &rest);
+	else
+		views[ui->active]->draw(ui->view_state[ui->active], ui->app, &rest, true);
+	ui->layout.view_y = ui->layout.body_y + used;
+}
+
 /* ---- all of it ---- */
 
 static void draw_small(struct ui *ui, struct canvas *c, int *cursor_x, int *cursor_y)
@@ -291,10 +321,14 @@ static void draw_small(struct ui *ui, struct canvas *c, int *cursor_x, int *curs
 	parts_draw(&figures, c, 0, 0, c->width);
 	canvas_text(c, 0, 1, -1, STYLE_NORMAL, state);
 	parts_draw(&subject, c, 0, 2, c->width);
-	canvas_printf(c, 0, 4, STYLE_DIM, "%dx%d is too small for the rest:", c->width,
-		      c->height);
-	canvas_printf(c, 0, 5, STYLE_DIM, "make it %dx%d", UI_MIN_WIDTH, UI_MIN_HEIGHT);
+	int y = 4 + draw_broken(ui, c, 0, 3, c->height - 4);
 	*cursor_y = c->height - 1;
+	if (y + 1 < *cursor_y) {
+		canvas_printf(c, 0, y, STYLE_DIM,
+			      "%dx%d is too small for the rest:", c->width, c->height);
+		canvas_printf(c, 0, y + 1, STYLE_DIM, "make it %dx%d", UI_MIN_WIDTH,
+			      UI_MIN_HEIGHT);
+	}
 	draw_message(ui, c, *cursor_y, cursor_x);
 }
 
@@ -317,10 +351,7 @@ void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
 	parts_draw(&figures, c, 1, l->headline_y, c->width - 2);
 	struct canvas body =
 		canvas_window(c, 0, l->body_y, l->body_width, l->body_height);
-	if (ui->panel.open)
-		knob_panel_draw(&ui->panel, ui->app, &body);
-	else
-		views[ui->active]->draw(ui->view_state[ui->active], ui->app, &body, true);
+	draw_body(ui, &body);
 	draw_side(ui, c);
 	*cursor_y = l->message_y;
 	draw_message(ui, c, l->message_y, cursor_x);

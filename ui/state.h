@@ -23,6 +23,7 @@ struct layout {
 	enum knob_id sliders[UI_SLIDERS_MAX];
 	int headline_y;
 	int body_y, body_height, body_width;
+	int view_y; /* where the view begins: below what stands above it in the body */
 	int side_x, side_width; /* the second pane; width 0: none */
 	int message_y, keys_y;  /* -1: not there */
 	int tab_x[UI_VIEWS_MAX + 1];
@@ -39,7 +40,9 @@ struct ui {
 	struct prompt prompt;
 	enum request asking; /* what the prompt is for; KNOBS: a value for `asked_knob` */
 	enum knob_id asked_knob;
-	int dragging; /* slider that the mouse holds, -1: none */
+	int dragging;         /* slider that the mouse holds, -1: none */
+	enum app_phase phase; /* when it was looked at last */
+	char broken[512];     /* why there is no model, as long as there is none */
 	bool dirty, quit;
 	int64_t typed_ns;  /* when bytes came last */
 	int64_t opened_id; /* of the old run that was on the screen in the last frame */

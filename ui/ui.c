@@ -143,6 +143,7 @@ static bool on_measuring(struct ui *ui, enum request request)
 	struct app *app = ui->app;
 	switch (request) {
 	case REQ_AGAIN:
+		ui->phase = APP_IDLE; /* if it fails at once, for a new reason */
 		app_measure_again(app);
 		return true;
 	case REQ_CANCEL:
@@ -322,6 +323,15 @@ static void resize(struct ui *ui)
 		canvas_resize(&ui->canvas, width, height);
 }
 
+/* Why there is no model stays, whatever is said later. */
+static void watch_phase(struct ui *ui)
+{
+	const struct app *app = ui->app;
+	if (app->phase == APP_BROKEN && ui->phase != APP_BROKEN)
+		snprintf(ui->broken, sizeof(ui->broken), "%s", app->message);
+	ui->phase = app->phase;
+}
+
 /* An old run that was just opened is looked at where its layers are. */
 static void follow_opened(struct ui *ui)
 {
@@ -420,9 +430,11 @@ static void turn(struct ui *ui, struct input *in, int timeout, bool *ended)
 			fds[i].revents = 0;
 	on_signals(ui, term_signals(), ended);
 	read_keys(ui, in, fds[0].revents != 0);
+	watch_phase(ui);
 	/* Ready, due, or neither: it knows, and it never waits. */
 	if (!ui->quit && app_handle(ui->app))
 		ui->dirty = true;
+	watch_phase(ui);
 }
 
 static void loop(struct ui *ui, bool *ended)
@@ -432,6 +444,7 @@ static void loop(struct ui *ui, bool *ended)
 		due_ns = 0; /* the last frame; when 60 a second would be used up */
 	bool again = false;
 	ui->dirty = true;
+	watch_phase(ui);
 	while (!ui->quit) {
 		int64_t now = clock_now_ns();
 		bool aged =

@@ -450,7 +450,10 @@ enum err app_create(const struct app_options *opt, struct app **out)
 	}
 	if (!strcmp(setting("FAKE_PHASE"), "broken")) {
 		app->phase = APP_BROKEN;
-		app_say(app, APP_ERROR, "a\033[31mb/model: config.json is missing");
+		app_say(app, APP_ERROR,
+			"a\033[31mb/model: config.json is missing; a preset (sparsetop "
+			"list) or a folder with config.json and model.safetensors is "
+			"expected");
 		return OK;
 	}
 	load(app);

@@ -83,6 +83,9 @@ static void every_view_at_every_size(void **state)
 	sweep(&ui);
 	ui.canvas.ascii = ui.canvas.plain = true;
 	sweep(&ui);
+	ui.app->phase = APP_BROKEN;
+	snprintf(ui.broken, sizeof(ui.broken), "%0500d and some words", 0);
+	sweep(&ui);
 	stop(&ui);
 }
 

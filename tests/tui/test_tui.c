@@ -131,6 +131,24 @@ static void phases_without_a_model(void **state)
 	}
 }
 
+static void the_cause_stays_while_there_is_no_model(void **state)
+{
+	static const char *const keys[] = { "]", "3", "2", "m1K", ":frob\r" };
+	struct pty p;
+	(void)state;
+	start_with(&p, "FAKE_PHASE=broken");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		pty_keys(&p, keys[i]);
+		pty_wait(&p, "config.json is missing");
+		pty_wait(&p, "r tries again");
+	}
+	pty_wait(&p, "no command or knob");
+	pty_wait(&p, "config.json is missing");
+	pty_resize(&p, 40, 10);
+	pty_golden(&p, "broken_40x10");
+	quit(&p);
+}
+
 static void the_selection_is_seen_without_color(void **state)
 {
 	struct pty p;
@@ -467,6 +485,7 @@ int main(void)
 		cmocka_unit_test(the_measurement_replaces_it),
 		cmocka_unit_test(views_and_overlays),
 		cmocka_unit_test(phases_without_a_model),
+		cmocka_unit_test(the_cause_stays_while_there_is_no_model),
 		cmocka_unit_test(the_selection_is_seen_without_color),
 		cmocka_unit_test(ascii_by_option_and_by_locale),
 		cmocka_unit_test(plain_has_no_lines),

@@ -37,6 +37,19 @@ static void text_is_clipped_on_every_side(void **state)
 	canvas_release(&c);
 }
 
+static void long_text_wraps_at_blanks(void **state)
+{
+	struct canvas c;
+	(void)state;
+	canvas_init(&c, 8, 4);
+	assert_int_equal(canvas_wrap(&c, 1, 0, 7, 4, 0, "one two threefour five"), 3);
+	check_dump(&c, " one two\n threefo\n ur five\n\n");
+	canvas_clear(&c);
+	assert_int_equal(canvas_wrap(&c, 1, 0, 7, 2, 0, "one two threefour five"), 2);
+	check_dump(&c, " one two\n threef…\n\n\n");
+	canvas_release(&c);
+}
+
 static void wide_characters_stay_whole(void **state)
 {
 	struct canvas c;
@@ -315,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_clipped_on_every_side),
+		cmocka_unit_test(long_text_wraps_at_blanks),
 		cmocka_unit_test(wide_characters_stay_whole),
 		cmocka_unit_test(nothing_a_terminal_would_obey),
 		cmocka_unit_test(windows_share_and_clip),

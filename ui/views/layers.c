@@ -19,7 +19,7 @@ static void draw_nothing(const struct app *app, struct canvas *c)
 	else if (app->phase == APP_LOADING)
 		why = "the model is being read";
 	else if (app->phase == APP_BROKEN)
-		why = "no model; the message below says why";
+		why = "";
 	str_escaped(text, sizeof(text), why, strlen(why));
 	canvas_text(c, 2, 1, c->width - 2, run ? STYLE_BAD : STYLE_DIM, text);
 }
