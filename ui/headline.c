@@ -95,6 +95,13 @@ static void add_device(const struct run *run, struct parts *p)
 		parts_join(p, 2, STYLE_NORMAL, "t%.0f", run->env.threads);
 }
 
+static bool is_random(const struct app *app)
+{
+	if (app->opened)
+		return app->opened->model.random_weights;
+	return app->has_model && app->model.random_weights;
+}
+
 void headline_subject(const struct app *app, struct parts *p)
 {
 	const struct run *run = app_shown(app);
@@ -103,12 +110,14 @@ void headline_subject(const struct app *app, struct parts *p)
 	if (app->opened && run && run->model.name)
 		model = run->model.name;
 	parts_add(p, 0, STYLE_BOLD, "%s", format_name(model, name, sizeof(name)));
-	if (app->has_model && app->model.random_weights && !app->opened)
-		parts_join(p, 5, STYLE_DIM, "(random weights)");
+	if (is_random(app)) {
+		parts_join(p, 0, STYLE_DIM, "(random weights)");
+		parts_brief(p, "(random)");
+	}
 	add_input(app, run, p);
 	add_device(run, p);
 	if (app->opened)
-		parts_add(p, 1, STYLE_WARN | STYLE_BOLD, "OLD RUN #%lld",
+		parts_add(p, 0, STYLE_WARN | STYLE_BOLD, "OLD RUN #%lld",
 			  (long long)app->opened->id);
 	else if (app->base && app->base->id)
 		parts_add(p, 3, STYLE_NORMAL, "base #%lld", (long long)app->base->id);

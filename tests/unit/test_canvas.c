@@ -50,6 +50,30 @@ static void long_text_wraps_at_blanks(void **state)
 	canvas_release(&c);
 }
 
+static void parts_that_matter_stay(void **state)
+{
+	struct canvas c;
+	struct parts p = { .n = 0 };
+	(void)state;
+	canvas_init(&c, 40, 5);
+	parts_add(&p, 0, 0, "a-long-name");
+	parts_join(&p, 0, 0, "(random weights)");
+	parts_brief(&p, "(random)");
+	parts_add(&p, 1, 0, "cpu");
+	parts_add(&p, 2, 0, "base");
+	assert_int_equal(parts_draw(&p, &c, 0, 0, 41), 41);
+	parts_draw(&p, &c, 0, 1, 37);
+	parts_draw(&p, &c, 0, 2, 28);
+	parts_draw(&p, &c, 0, 3, 27);
+	parts_draw(&p, &c, 0, 4, 15);
+	check_dump(&c, "a-long-name (random weights) │ cpu │ bas\n"
+		       "a-long-name (random weights) │ cpu\n"
+		       "a-long-name (random weights)\n"
+		       "a-long-name (random)\n"
+		       "a-lon… (random)\n");
+	canvas_release(&c);
+}
+
 static void wide_characters_stay_whole(void **state)
 {
 	struct canvas c;
@@ -329,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_clipped_on_every_side),
 		cmocka_unit_test(long_text_wraps_at_blanks),
+		cmocka_unit_test(parts_that_matter_stay),
 		cmocka_unit_test(wide_characters_stay_whole),
 		cmocka_unit_test(nothing_a_terminal_would_obey),
 		cmocka_unit_test(windows_share_and_clip),

@@ -11,8 +11,9 @@
 
 struct part {
 	char text[160];
+	char brief[16]; /* said instead when only what is always there is left */
 	unsigned style;
-	int priority; /* 0: always there, clipped */
+	int priority; /* 0: always there; the longest is cut when it must be */
 	bool joined;  /* no separator before it, one blank */
 };
 
@@ -25,6 +26,8 @@ void parts_add(struct parts *, int priority, unsigned style, const char *fmt, ..
 	__attribute__((format(printf, 4, 5)));
 void parts_join(struct parts *, int priority, unsigned style, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* A shorter text of the part added last. */
+void parts_brief(struct parts *, const char *text);
 /* Returns the columns it took. */
 int parts_draw(const struct parts *, struct canvas *, int x, int y, int width);
 
