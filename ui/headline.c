@@ -168,19 +168,6 @@ static void add_time(const struct canvas *c, const struct timing *t, struct part
 			   (t->hi_ns - t->lo_ns) / 2e6);
 }
 
-/* Words for whether the two intervals touch. Unpaired: the base ran at another time. */
-static void add_verdict(const struct run *base, const struct timing *t, struct parts *p)
-{
-	if (!base || t->estimate || isnan(t->lo_ns) || isnan(base->wall.ci95_lo_ns))
-		return;
-	if (t->hi_ns < base->wall.ci95_lo_ns)
-		parts_join(p, 1, STYLE_GOOD | STYLE_BOLD, "FAST");
-	else if (t->lo_ns > base->wall.ci95_hi_ns)
-		parts_join(p, 1, STYLE_BAD | STYLE_BOLD, "SLOW");
-	else
-		parts_join(p, 1, STYLE_NORMAL, "AMBG");
-}
-
 static double speedup_of(const struct app *app, const struct run *run,
 			 const struct timing *t)
 {
@@ -188,6 +175,8 @@ static double speedup_of(const struct app *app, const struct run *run,
 				    : app_speedup(app, run);
 }
 
+/* With ~ and without a verdict: the base ran at another time, and what the machine did
+ * then is part of the ratio. */
 static void add_speedup(const struct app *app, const struct run *run,
 			const struct timing *t, struct parts *p)
 {
@@ -196,7 +185,6 @@ static void add_speedup(const struct app *app, const struct run *run,
 		parts_join(p, 0, t->estimate ? STYLE_DIM : STYLE_NORMAL, "base");
 	} else if (!isnan(speedup)) {
 		parts_join(p, 0, t->estimate ? STYLE_DIM : STYLE_BOLD, "~%.2fx", speedup);
-		add_verdict(app->base, t, p);
 	}
 }
 

@@ -83,7 +83,7 @@ static void the_measurement_replaces_it(void **state)
 	start_with(&p, "FAKE_MEASURE_MS=30");
 	pty_wait(&p, "sum of layers");
 	pty_keys(&p, "{");
-	pty_wait(&p, "FAST");
+	pty_wait(&p, "cos .");
 	pty_golden(&p, "measured_80x24");
 	quit(&p);
 }

@@ -13,10 +13,9 @@ struct help {
 static const struct {
 	const char *term, *means;
 } terms[] = {
-	{ "~", "an estimate, or a speed-up whose base was measured at another time" },
+	{ "~", "an estimate, or a ratio to a base that was measured at another time" },
 	{ "--", "not measured" },
 	{ "NEW", "a layer that the base does not have" },
-	{ "FAST SLOW", "the intervals of run and base do not touch; AMBG: they do" },
 	{ "realised", "speed-up as a share of the FLOPs ratio" },
 	{ "cos (random)",
 	  "agreement with keep = 1; random weights say little about a real model" },

@@ -151,20 +151,23 @@ static void kind_cell(const struct layers_shown *s, int layer, struct table_cell
 			    sizeof(cell->text));
 }
 
+/* Run and base were measured at different times: hence the ~, and no colour. */
+static void change_text(double ratio, char *buf, size_t size)
+{
+	char change[16];
+	snprintf(buf, size, "%s%s", isnan(ratio) ? "" : "~",
+		 format_change(ratio, change, sizeof(change)));
+}
+
 static void base_cell(const struct layers_shown *s, int layer, struct table_cell *cell)
 {
 	double ratio = base_ratio(s, layer);
-	char change[16];
 	if (!s->base)
 		return;
 	if (s->state->base_of[layer] < 0)
 		snprintf(cell->text, sizeof(cell->text), "NEW");
 	else
-		snprintf(cell->text, sizeof(cell->text), "%s%s",
-			 s->run->state == RUN_ESTIMATE && !isnan(ratio) ? "~" : "",
-			 format_change(ratio, change, sizeof(change)));
-	if (s->run->state != RUN_ESTIMATE)
-		cell->style = ratio < 0.95 ? STYLE_GOOD : ratio > 1.05 ? STYLE_BAD : 0;
+		change_text(ratio, cell->text, sizeof(cell->text));
 }
 
 static void layer_cell(const void *context, int row, int column, struct table_cell *cell)
@@ -195,8 +198,8 @@ static void total_cell(const void *context, int row, int column, struct table_ce
 	else if (column == COL_BASE && !s->base)
 		return;
 	else if (column == COL_BASE)
-		format_change(s->total[METRIC_wall_ns] / s->base_sum_ns, cell->text,
-			      sizeof(cell->text));
+		change_text(s->total[METRIC_wall_ns] / s->base_sum_ns, cell->text,
+			    sizeof(cell->text));
 	else if (column != COL_GEMM && column != COL_KIND && column != COL_TOKENS)
 		format_value((enum layer_column)column,
 			     from_values(s, s->total, (enum layer_column)column),
