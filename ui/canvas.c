@@ -209,7 +209,7 @@ int canvas_wrap(struct canvas *c, int x, int y, int width, int rows, unsigned st
 {
 	int row = 0;
 	for (; row < rows && width > 0 && *text; row++) {
-		char line[1024];
+		char line[2200];
 		size_t n = line_bytes(c, text, width);
 		if (row == rows - 1) {
 			canvas_field(c, x, y + row, width, style, text);

@@ -13,6 +13,9 @@
 #include "ui/widgets/picture.h"
 #include "ui/widgets/slider.h"
 
+#define MESSAGE_SIZE 2100 /* a message, every byte escaped */
+#define MESSAGE_WRAPS 20  /* a row more for a message in each so many rows of the screen \
+			   */
 #define SIDE_PICTURE_HEIGHT 24 /* at most, of the picture beside the view */
 
 /* ---- top ---- */
@@ -148,31 +151,56 @@ static unsigned message_style(enum app_severity severity)
 	}
 }
 
-static void draw_message(struct ui *ui, struct canvas *c, int y, int *cursor_x)
+/* The line above the keys; false: nothing to say. */
+static bool message_text(const struct ui *ui, char *text, size_t size)
 {
 	const struct app *app = ui->app;
-	char text[700];
+	bool said = app->phase == APP_BROKEN && !strcmp(app->message, ui->broken);
+	text[0] = 0;
+	if (app->message[0] && !said) {
+		snprintf(text, size, "%s", app->severity == APP_ERROR ? "error: " : "");
+		size_t n = strlen(text);
+		str_escaped(text + n, size - n, app->message, strlen(app->message));
+	} else if (app->opened) {
+		char age[24], key[16];
+		snprintf(text, size, "a run of %s; %s comes back to the present",
+			 format_ago(app->opened->started_ns, age, sizeof(age)),
+			 keymap_key(REQ_LEAVE, false, key, sizeof(key)));
+	}
+	return text[0] != 0;
+}
+
+/* A long message takes rows from the body. */
+static void make_room(const struct ui *ui, struct layout *l, int width, int height)
+{
+	char text[MESSAGE_SIZE];
+	struct canvas nowhere = ui->canvas;
+	l->message_rows = 1;
+	if (ui->prompt.open || height < MESSAGE_WRAPS ||
+	    !message_text(ui, text, sizeof(text)))
+		return;
+	nowhere.width = nowhere.height = 0;
+	l->message_rows = canvas_wrap(&nowhere, 0, 0, width - 2,
+				      height / MESSAGE_WRAPS + 1, 0, text);
+	l->message_rows = l->message_rows > 1 ? l->message_rows : 1;
+	l->message_y -= l->message_rows - 1;
+	l->body_height -= l->message_rows - 1;
+}
+
+static void draw_message(struct ui *ui, struct canvas *c, int y, int rows, int *cursor_x)
+{
+	const struct app *app = ui->app;
+	char text[MESSAGE_SIZE];
 	if (ui->prompt.open) {
 		*cursor_x = prompt_draw(&ui->prompt, c, 1, y, c->width - 1);
 		if (*cursor_x >= c->width)
 			*cursor_x = c->width - 1;
 		return;
 	}
-	bool said = app->phase == APP_BROKEN && !strcmp(app->message, ui->broken);
-	if (app->message[0] && !said) {
-		const char *mark = app->severity == APP_ERROR ? "error: " : "";
-		snprintf(text, sizeof(text), "%s", mark);
-		size_t n = strlen(text);
-		str_escaped(text + n, sizeof(text) - n, app->message,
-			    strlen(app->message));
-		canvas_field(c, 1, y, c->width - 2, message_style(app->severity), text);
-	} else if (app->opened) {
-		char age[24], key[16];
-		canvas_printf(c, 1, y, STYLE_NORMAL,
-			      "a run of %s; %s comes back to the present",
-			      format_ago(app->opened->started_ns, age, sizeof(age)),
-			      keymap_key(REQ_LEAVE, false, key, sizeof(key)));
-	}
+	if (message_text(ui, text, sizeof(text)))
+		canvas_wrap(c, 1, y, c->width - 2, rows,
+			    app->message[0] ? message_style(app->severity) : STYLE_NORMAL,
+			    text);
 }
 
 struct bar_entry {
@@ -284,7 +312,7 @@ static void draw_side(struct ui *ui, struct canvas *c)
 /* Why there is none and what to do, at the top of a canvas. Rows it took. */
 static int draw_broken(const struct ui *ui, struct canvas *c, int x, int y, int most)
 {
-	char text[700], again[16], hint[96];
+	char text[MESSAGE_SIZE], again[16], hint[96];
 	if (ui->app->phase != APP_BROKEN || most < 2)
 		return 0;
 	str_escaped(text, sizeof(text), ui->broken, strlen(ui->broken));
@@ -329,7 +357,7 @@ static void draw_small(struct ui *ui, struct canvas *c, int *cursor_x, int *curs
 		canvas_printf(c, 0, y + 1, STYLE_DIM, "make it %dx%d", UI_MIN_WIDTH,
 			      UI_MIN_HEIGHT);
 	}
-	draw_message(ui, c, *cursor_y, cursor_x);
+	draw_message(ui, c, *cursor_y, 1, cursor_x);
 }
 
 void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
@@ -344,6 +372,7 @@ void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
 		draw_small(ui, c, cursor_x, cursor_y);
 		return;
 	}
+	make_room(ui, l, c->width, c->height);
 	draw_strip(ui->app, c);
 	draw_tabs(ui, c);
 	draw_sliders(ui, c);
@@ -354,7 +383,7 @@ void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
 	draw_body(ui, &body);
 	draw_side(ui, c);
 	*cursor_y = l->message_y;
-	draw_message(ui, c, l->message_y, cursor_x);
+	draw_message(ui, c, l->message_y, l->message_rows, cursor_x);
 	if (l->keys_y >= 0)
 		draw_keys(c, l->keys_y);
 }

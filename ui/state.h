@@ -24,8 +24,8 @@ struct layout {
 	int headline_y;
 	int body_y, body_height, body_width;
 	int view_y; /* where the view begins: below what stands above it in the body */
-	int side_x, side_width; /* the second pane; width 0: none */
-	int message_y, keys_y;  /* -1: not there */
+	int side_x, side_width;              /* the second pane; width 0: none */
+	int message_y, message_rows, keys_y; /* keys_y -1: not there */
 	int tab_x[UI_VIEWS_MAX + 1];
 };
 

@@ -308,6 +308,22 @@ static void commands_and_completion(void **state)
 	pty_close(&p);
 }
 
+static void long_messages_wrap(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p,
+		 ":frobnicate-everything-that-is-on-this-screen-and-then-some-more\r");
+	pty_wait(&p, "then-some-more");
+	pty_golden(&p, "message_80x24");
+	pty_keys(&p, "3");
+	pty_wait(&p, "throughput");
+	pty_keys(&p, "G");
+	pty_wait(&p, "last message");
+	quit(&p);
+}
+
 static void old_runs_are_read_page_by_page(void **state)
 {
 	struct pty p;
@@ -494,6 +510,7 @@ int main(void)
 		cmocka_unit_test(the_chosen_knob_is_always_seen),
 		cmocka_unit_test(rows_and_tabs_follow_the_mouse),
 		cmocka_unit_test(commands_and_completion),
+		cmocka_unit_test(long_messages_wrap),
 		cmocka_unit_test(old_runs_are_read_page_by_page),
 		cmocka_unit_test(copies_what_reproduces_the_screen),
 		cmocka_unit_test(Q_quits_from_everywhere),

@@ -223,6 +223,11 @@ static void add_front(struct lines *l, const struct app *app)
 		lines_add(l, STYLE_WARN, "not stored",
 			  "%d runs wait for the database or a hash", app->unstored);
 	add_name(l, "as a command", command);
+	if (app->message[0]) {
+		char said[2100];
+		str_escaped(said, sizeof(said), app->message, strlen(app->message));
+		lines_add(l, STYLE_NORMAL, "last message", "%s", said);
+	}
 	free(command);
 }
 
