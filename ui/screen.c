@@ -14,8 +14,9 @@
 #include "ui/widgets/slider.h"
 
 #define MESSAGE_SIZE 2100 /* a message, every byte escaped */
-#define MESSAGE_WRAPS 20  /* a row more for a message in each so many rows of the screen \
-			   */
+#define MESSAGE_WRAPS                                                                    \
+	20 /* a row more for a message in each so many rows of the screen                \
+	    */
 #define SIDE_PICTURE_HEIGHT 24 /* at most, of the picture beside the view */
 
 /* ---- top ---- */
@@ -35,10 +36,13 @@ static void draw_strip(const struct app *app, struct canvas *c)
 	canvas_text(c, c->width - w - 1, 0, w, style, state);
 }
 
-/* The first warning that the top line does not say already. */
+/* The first warning of a result that the top line does not say already; an estimate says
+ * itself that it is none. */
 static const char *first_warning(const struct run *run)
 {
-	for (int i = 0; run && i < run->n_warnings; i++)
+	if (!run || run->state == RUN_ESTIMATE)
+		return NULL;
+	for (int i = 0; i < run->n_warnings; i++)
 		if (strncmp(run->warnings[i], "random weights", 14) != 0)
 			return run->warnings[i];
 	return NULL;

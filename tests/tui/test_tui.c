@@ -76,6 +76,20 @@ static void a_key_shows_a_dimmed_estimate(void **state)
 	quit(&p);
 }
 
+static void an_estimate_tells_where_it_comes_from(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_with(&p, "FAKE_CALIBRATED=1");
+	pty_wait(&p, "! governor");
+	pty_keys(&p, "{");
+	pty_wait(&p, "~ estimate from calibrated rates");
+	assert_int_equal(pty_row_of(&p, "! "), -1);
+	pty_keys(&p, "\\qkv\r");
+	pty_wait(&p, "calibrated rates  filter: qkv");
+	quit(&p);
+}
+
 static void the_measurement_replaces_it(void **state)
 {
 	struct pty p;
@@ -498,6 +512,7 @@ int main(void)
 		cmocka_unit_test(first_screen_at_every_size),
 		cmocka_unit_test(one_cell_is_enough),
 		cmocka_unit_test(a_key_shows_a_dimmed_estimate),
+		cmocka_unit_test(an_estimate_tells_where_it_comes_from),
 		cmocka_unit_test(the_measurement_replaces_it),
 		cmocka_unit_test(views_and_overlays),
 		cmocka_unit_test(phases_without_a_model),

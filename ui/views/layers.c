@@ -24,6 +24,15 @@ static void draw_nothing(const struct app *app, struct canvas *c)
 	canvas_text(c, 2, 1, c->width - 2, run ? STYLE_BAD : STYLE_DIM, text);
 }
 
+/* What stands behind an estimate: rates of ops like these, or a calibration. */
+static const char *estimate_words(const struct run *run)
+{
+	for (int i = 0; i < run->n_warnings; i++)
+		if (strstr(run->warnings[i], "calibrated rates"))
+			return "~ estimate from calibrated rates";
+	return "~ estimate";
+}
+
 static void draw_status(const struct layers *st, const struct layers_shown *s,
 			struct canvas *c)
 {
@@ -31,14 +40,15 @@ static void draw_status(const struct layers *st, const struct layers_shown *s,
 	const char *sort =
 		st->table.sort < 0 ? "as run" : layer_columns[st->table.sort].title;
 	if (s->run->state == RUN_ESTIMATE)
-		snprintf(left, sizeof(left), "~ estimate");
+		snprintf(left, sizeof(left), "%s", estimate_words(s->run));
 	else if (st->search[0])
 		snprintf(left, sizeof(left), "search: %s",
 			 str_escaped(filter, sizeof(filter), st->search,
 				     strlen(st->search)));
 	if (st->filter[0])
-		snprintf(left, sizeof(left), "%sfilter: %s",
-			 s->run->state == RUN_ESTIMATE ? "~ estimate  " : "",
+		snprintf(left, sizeof(left), "%s%sfilter: %s",
+			 s->run->state == RUN_ESTIMATE ? estimate_words(s->run) : "",
+			 s->run->state == RUN_ESTIMATE ? "  " : "",
 			 str_escaped(filter, sizeof(filter), st->filter,
 				     strlen(st->filter)));
 	snprintf(right, sizeof(right), "order: %s%s   %d of %d rows", sort,
