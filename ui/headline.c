@@ -16,7 +16,9 @@ static void running_state(const struct app *app, const struct canvas *c, char *b
 	struct str s = STR_INIT;
 	char what[48];
 	str_addf(&s, "RUN%s", app->measuring_base ? " base" : "");
-	if (p->total > 0)
+	if (p->total > 0 && p->done > p->total) /* the least is there; noise goes on */
+		str_addf(&s, " n %.0f", p->done);
+	else if (p->total > 0)
 		str_addf(&s, " %.0f/%.0f", p->done, p->total);
 	else if (p->what[0])
 		str_addf(&s, " %s",

@@ -29,6 +29,13 @@ struct layout {
 	int tab_x[UI_VIEWS_MAX + 1];
 };
 
+/* What tells the run on the screen from another. */
+struct shown {
+	const struct run *run;
+	double started_ns, p50_ns;
+	int64_t message_ns; /* of the message that stood with it */
+};
+
 struct ui {
 	struct app *app;
 	struct canvas canvas;
@@ -43,6 +50,7 @@ struct ui {
 	int dragging;         /* slider that the mouse holds, -1: none */
 	enum app_phase phase; /* when it was looked at last */
 	char broken[512];     /* why there is no model, as long as there is none */
+	struct shown shown;
 	bool dirty, quit;
 	int64_t typed_ns;  /* when bytes came last */
 	int64_t opened_id; /* of the old run that was on the screen in the last frame */

@@ -4,6 +4,7 @@
  */
 #include "ui/ui.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,9 @@
 /* Frames that may follow each other at once after a rest: a key's own frame must not
  * delay the estimate that comes a millisecond later. */
 #define FRAMES_SAVED 4
-#define MESSAGE_NS INT64_C(10000000000) /* how long a message that is no error stays */
-#define BUSY_MS 200                     /* until a busy database is asked again */
-#define AGE_MS 30000                    /* ages on the screen are this fresh */
+#define MESSAGE_NS INT64_C(5000000000) /* how long a message that is no error stays */
+#define BUSY_MS 200                    /* until a busy database is asked again */
+#define AGE_MS 30000                   /* ages on the screen are this fresh */
 #define FDS_MAX 16
 
 /* ---- requests ---- */
@@ -96,8 +97,10 @@ static void suspend(struct ui *ui)
 	    APP_RUNNING) /* a sample with a stop in it would be nonsense */
 		app_cancel(ui->app);
 	term_suspend();
-	if (again)
+	if (again) {
+		ui->app->message[0] = 0; /* that it was cancelled */
 		app_measure_again(ui->app);
+	}
 }
 
 static bool on_knob(struct ui *ui, enum request request)
@@ -332,6 +335,34 @@ static void watch_phase(struct ui *ui)
 	ui->phase = app->phase;
 }
 
+static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+/* What was said of a run goes with it, but for errors and warnings. */
+static void watch_shown(struct ui *ui)
+{
+	struct app *app = ui->app;
+	const struct run *run = app_shown(app);
+	struct shown now = { .run = run,
+			     .started_ns = run ? run->started_ns : 0,
+			     .p50_ns = run ? run->wall.p50_ns : 0,
+			     .message_ns = app->message_ns };
+	bool changed = now.run != ui->shown.run ||
+		       !same(now.started_ns, ui->shown.started_ns) ||
+		       !same(now.p50_ns, ui->shown.p50_ns);
+	if (changed && app->message[0] && app->severity == APP_INFO &&
+	    now.message_ns == ui->shown.message_ns) {
+		app->message[0] = 0;
+		ui->dirty = true;
+	}
+	ui->shown = now;
+}
+
+static void watch(struct ui *ui)
+{
+	watch_phase(ui);
+	watch_shown(ui);
+}
+
 /* An old run that was just opened is looked at where its layers are. */
 static void follow_opened(struct ui *ui)
 {
@@ -430,11 +461,11 @@ static void turn(struct ui *ui, struct input *in, int timeout, bool *ended)
 			fds[i].revents = 0;
 	on_signals(ui, term_signals(), ended);
 	read_keys(ui, in, fds[0].revents != 0);
-	watch_phase(ui);
+	watch(ui);
 	/* Ready, due, or neither: it knows, and it never waits. */
 	if (!ui->quit && app_handle(ui->app))
 		ui->dirty = true;
-	watch_phase(ui);
+	watch(ui);
 }
 
 static void loop(struct ui *ui, bool *ended)
@@ -444,7 +475,7 @@ static void loop(struct ui *ui, bool *ended)
 		due_ns = 0; /* the last frame; when 60 a second would be used up */
 	bool again = false;
 	ui->dirty = true;
-	watch_phase(ui);
+	watch(ui);
 	while (!ui->quit) {
 		int64_t now = clock_now_ns();
 		bool aged =

@@ -322,6 +322,43 @@ static void commands_and_completion(void **state)
 	pty_close(&p);
 }
 
+static void words_of_a_run_go_with_it(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "m");
+	pty_wait(&p, "kept");
+	pty_keys(&p, "[");
+	pty_wait_gone(&p, "kept");
+	quit(&p);
+}
+
+static void results_that_are_not_stored(void **state)
+{
+	static const char *const env[] = { "FAKE_READONLY=1", "FAKE_MEASURE_MS=1", NULL };
+	struct pty p;
+	(void)state;
+	pty_start(&p, 80, 24, nothing, env);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "[3");
+	pty_wait(&p, "not stored   just now");
+	quit(&p);
+}
+
+static void more_samples_than_the_least(void **state)
+{
+	static const char *const env[] = { "FAKE_DONE=513", "FAKE_MEASURE_MS=100000",
+					   NULL };
+	struct pty p;
+	(void)state;
+	pty_start(&p, 80, 24, nothing, env);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "[");
+	pty_wait(&p, "RUN n 513");
+	quit(&p);
+}
+
 static void long_messages_wrap(void **state)
 {
 	struct pty p;
@@ -426,6 +463,24 @@ static void suspends_and_comes_back(void **state)
 	quit(&p);
 }
 
+static void measures_again_when_it_comes_back(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_with(&p, "FAKE_MEASURE_MS=100000");
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "[");
+	pty_wait(&p, "RUN 4/14");
+	pty_keys(&p, "\x1a");
+	assert_true(WIFSTOPPED(pty_wait_status(&p)));
+	pty_resize(&p, 80, 24);
+	kill(p.program, SIGCONT);
+	pty_wait(&p, "F10Quit"); /* the last row, after that of the message */
+	pty_wait(&p, "RUN 4/14");
+	assert_int_equal(pty_row_of(&p, "cancelled"), -1);
+	quit(&p);
+}
+
 static void ends_by_signal_with_the_terminal_restored(void **state)
 {
 	static const int signals[] = { SIGTERM, SIGHUP };
@@ -525,6 +580,9 @@ int main(void)
 		cmocka_unit_test(the_chosen_knob_is_always_seen),
 		cmocka_unit_test(rows_and_tabs_follow_the_mouse),
 		cmocka_unit_test(commands_and_completion),
+		cmocka_unit_test(words_of_a_run_go_with_it),
+		cmocka_unit_test(results_that_are_not_stored),
+		cmocka_unit_test(more_samples_than_the_least),
 		cmocka_unit_test(long_messages_wrap),
 		cmocka_unit_test(old_runs_are_read_page_by_page),
 		cmocka_unit_test(copies_what_reproduces_the_screen),
@@ -532,6 +590,7 @@ int main(void)
 		cmocka_unit_test(pastes_are_ignored),
 		cmocka_unit_test(nothing_is_sent_while_nothing_changes),
 		cmocka_unit_test(suspends_and_comes_back),
+		cmocka_unit_test(measures_again_when_it_comes_back),
 		cmocka_unit_test(ends_by_signal_with_the_terminal_restored),
 		cmocka_unit_test(ends_when_the_terminal_goes_away),
 		cmocka_unit_test(restores_the_terminal_when_it_crashes),

@@ -262,8 +262,11 @@ static void draw(void *state, const struct app *app, struct canvas *c, bool focu
 	else if (run->state == RUN_ESTIMATE)
 		canvas_text(c, 1, 0, -1, STYLE_DIM,
 			    "~ estimate: nothing here is measured");
-	else
+	else if (run->id)
 		canvas_printf(c, 1, 0, STYLE_DIM, "run #%lld   %s", (long long)run->id,
+			      format_ago(run->started_ns, age, sizeof(age)));
+	else
+		canvas_printf(c, 1, 0, STYLE_DIM, "not stored   %s",
 			      format_ago(run->started_ns, age, sizeof(age)));
 	struct canvas body = canvas_window(c, 0, 1, c->width, c->height - 1);
 	lines_draw(&st->lines, &body, 14);
