@@ -13,7 +13,7 @@ static const struct {
 	[GLYPH_HLINE] = { "─", "-" },       [GLYPH_VLINE] = { "│", "|" },
 	[GLYPH_TOP_LEFT] = { "┌", "+" },    [GLYPH_TOP_RIGHT] = { "┐", "+" },
 	[GLYPH_BOTTOM_LEFT] = { "└", "+" }, [GLYPH_BOTTOM_RIGHT] = { "┘", "+" },
-	[GLYPH_ELLIPSIS] = { "…", "~" },    [GLYPH_PLUS_MINUS] = { "±", "+-" },
+	[GLYPH_ELLIPSIS] = { "…", ">" },    [GLYPH_PLUS_MINUS] = { "±", "+-" },
 	[GLYPH_FOLDED] = { "▸", "+" },      [GLYPH_UNFOLDED] = { "▾", "-" },
 	[GLYPH_ASCENDING] = { "↑", "^" },   [GLYPH_DESCENDING] = { "↓", "v" },
 	[GLYPH_FILLED] = { "━", "#" },      [GLYPH_HANDLE] = { "●", "#" },

@@ -393,6 +393,25 @@ static void old_runs_are_read_page_by_page(void **state)
 	quit(&p);
 }
 
+static void paths_are_told_apart(void **state)
+{
+	static const char *const option[] = { "--ascii", NULL };
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "\\11.attn\r");
+	pty_wait(&p, "blocks.11.attn.sdpa");
+	quit(&p);
+	start(&p, 60, 16);
+	pty_keys(&p, "\\11.attn\r");
+	pty_wait(&p, "blocks.11.attn.sdpa");
+	quit(&p);
+	pty_start(&p, 80, 24, option, nothing);
+	pty_wait(&p, "sum of layers");
+	pty_wait(&p, "mamba model>"); /* cut, and not by the mark of an estimate */
+	quit(&p);
+}
+
 static void copies_what_reproduces_the_screen(void **state)
 {
 	struct pty p;
@@ -585,6 +604,7 @@ int main(void)
 		cmocka_unit_test(more_samples_than_the_least),
 		cmocka_unit_test(long_messages_wrap),
 		cmocka_unit_test(old_runs_are_read_page_by_page),
+		cmocka_unit_test(paths_are_told_apart),
 		cmocka_unit_test(copies_what_reproduces_the_screen),
 		cmocka_unit_test(Q_quits_from_everywhere),
 		cmocka_unit_test(pastes_are_ignored),

@@ -117,10 +117,13 @@ static void path_cell(const struct layers_shown *s, const char *path,
 		      struct table_cell *cell)
 {
 	int width = s->state->table.width[COL_NAME], len = (int)strlen(path);
-	if (len > width && width > 1)
-		snprintf(cell->text, sizeof(cell->text), "~%s", path + len - width + 1);
-	else
+	if (!s->cut || len <= width) {
 		snprintf(cell->text, sizeof(cell->text), "%s", path);
+		return;
+	}
+	int keep = width - (s->cut[0] == '.' ? (int)strlen(s->cut) : 1);
+	snprintf(cell->text, sizeof(cell->text), "%s%s", s->cut,
+		 path + len - (keep > 0 ? keep : 0));
 }
 
 static void name_cell(const struct layers_shown *s, int layer, struct table_cell *cell)
@@ -215,7 +218,7 @@ static unsigned row_style(const void *context, int row)
 
 struct table_source layer_source(const struct layers_shown *s)
 {
-	return (struct table_source){ .columns = layer_columns,
+	return (struct table_source){ .columns = s->columns,
 				      .n_columns = COL_COUNT,
 				      .n_rows = s->state->n_rows,
 				      .context = s,

@@ -6,6 +6,8 @@
 
 #include "ui/view.h"
 
+#define PATH_WIDTH_MAX 28 /* columns that paths may claim */
+
 static int find_unfolded(const struct layers *st, const char *path)
 {
 	for (int i = 0; i < st->n_unfolded; i++)
@@ -177,6 +179,19 @@ static void add_up(struct layers *st, struct layers_shown *s)
 	s->whole_ns = measured ? run->wall.p50_ns : s->total[METRIC_wall_ns];
 }
 
+/* Paths want more room than names; other columns make it. */
+static void set_columns(struct layers_shown *s)
+{
+	const struct layers *st = s->state;
+	int width = layer_columns[COL_NAME].width;
+	memcpy(s->columns, layer_columns, sizeof(s->columns));
+	for (int i = 0; st->filter[0] && i < st->n_rows; i++) {
+		int len = (int)strlen(s->run->layers[st->rows[i]].path);
+		width = len > width ? len : width;
+	}
+	s->columns[COL_NAME].width = width < PATH_WIDTH_MAX ? width : PATH_WIDTH_MAX;
+}
+
 /* False when there is no run with layers to show. */
 bool layers_rebuild(struct layers *st, const struct app *app, struct layers_shown *s)
 {
@@ -198,6 +213,7 @@ bool layers_rebuild(struct layers *st, const struct app *app, struct layers_show
 	else
 		add_children(st, s, -1, 0);
 	restore_selection(st, run);
+	set_columns(s);
 	return true;
 }
 

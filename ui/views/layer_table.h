@@ -24,14 +24,6 @@ struct layers {
 	int n_rows, cap;
 };
 
-/* What a cell is made from. */
-struct layers_shown {
-	const struct layers *state;
-	const struct run *run, *base; /* base NULL: none, or it is the run itself */
-	double whole_ns, base_sum_ns;
-	double total[METRIC_COUNT]; /* sums over leaves */
-};
-
 enum layer_column {
 	COL_NAME,
 	COL_TOKENS,
@@ -50,6 +42,16 @@ enum layer_column {
 	COL_GEMM,
 	COL_KIND,
 	COL_COUNT
+};
+
+/* What a cell is made from. */
+struct layers_shown {
+	const struct layers *state;
+	const struct run *run, *base; /* base NULL: none, or it is the run itself */
+	double whole_ns, base_sum_ns;
+	double total[METRIC_COUNT]; /* sums over leaves */
+	struct table_column columns[COL_COUNT];
+	const char *cut; /* stands for the beginning of a path; NULL: all is shown */
 };
 
 extern const struct table_column layer_columns[COL_COUNT];

@@ -86,6 +86,7 @@ static void draw(void *state, const struct app *app, struct canvas *c, bool focu
 		draw_nothing(app, c);
 		return;
 	}
+	s.cut = c->ascii ? ".." : canvas_glyph(c, GLYPH_ELLIPSIS);
 	struct table_source source = layer_source(&s);
 	struct canvas body = canvas_window(c, 0, 1, c->width, c->height - 2);
 	draw_status(st, &s, c);
