@@ -1,0 +1,969 @@
+/*
+ * The controller as a process: it starts workers that measure nothing and misbehave on
+ * request (fake_worker.c), and stores what they say. What is waited for is an event; a
+ * hang fails past a deadline.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "app.h"
+#include "base/clock.h"
+
+#define DEADLINE_NS                                                                      \
+	INT64_C(30000000000) /* of anything; a hang fails, slowness does not */
+#define PASS_NS 1e7          /* of the fake worker at keep 1 */
+
+static struct app *app;
+static char dir[64], db[96], worker[1024];
+static struct app_options options;
+static struct str said; /* every message there was, a line each */
+static int gate = -1;
+static sqlite3 *other; /* another process that holds the database */
+static int64_t deadline;
+
+/* ---- a case ---- */
+
+static char *in_dir(char path[96], const char *name)
+{
+	snprintf(path, 96, "%s/%s", dir, name);
+	return path;
+}
+
+static int set_up(void **state)
+{
+	char path[96];
+	(void)state;
+	temp_dir(dir);
+	in_dir(db, "runs.db");
+	/* Both ends are held here, so that the worker's opening it never waits. */
+	assert_int_equal(mkfifo(in_dir(path, "gate"), 0600), 0);
+	gate = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(gate >= 0);
+	options = (struct app_options){ .model = "fake",
+					.db = db,
+					.worker = worker,
+					.budget_s = (double)NAN,
+					.noise = (double)NAN,
+					.samples = (double)NAN,
+					.warmup = (double)NAN,
+					.patience_s = 1000 };
+	knobs_init(&options.knobs);
+	deadline = clock_now_ns() + DEADLINE_NS;
+	return 0;
+}
+
+static void leave(void)
+{
+	app_free(app);
+	app = NULL;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	sqlite3_close(other);
+	other = NULL;
+	leave();
+	close(gate);
+	str_release(&said);
+	temp_dir_remove(dir);
+	return 0;
+}
+
+/* Starts the controller; each rule is one of fake_worker.c, NULL ends them. */
+#define ENTER(...) enter((const char *const[]){ __VA_ARGS__, NULL })
+
+static void enter(const char *const *rules)
+{
+	const char *fake = getenv("FAKE_WORKER");
+	if (!fake)
+		fail_msg("FAKE_WORKER, the scripted worker, is not set");
+	int n = snprintf(worker, sizeof(worker), "exec '%s' '%s'", fake, dir);
+	for (; *rules; rules++)
+		n += snprintf(worker + n, sizeof(worker) - (size_t)n, " '%s'", *rules);
+	assert_true(n < (int)sizeof(worker));
+	check_ok(app_create(&options, &app));
+}
+
+/* ---- the loop ---- */
+
+static void note_message(void)
+{
+	static char last[sizeof(app->message)];
+	if (!said.len)
+		last[0] = 0;
+	if (!strcmp(last, app->message))
+		return;
+	snprintf(last, sizeof(last), "%s", app->message);
+	str_addf(&said, "%s\n", last);
+}
+
+static bool has_been_said(const char *part) { return strstr(str_get(&said), part); }
+
+static double keep_of(const struct run *r) { return knob_num(&r->knobs, KNOB_KEEP); }
+
+/* What is shown belongs to the knobs as they stand, at every moment. */
+static void check_shown(void)
+{
+	const double keep = knob_num(&app->knobs, KNOB_KEEP);
+	if (app->opened)
+		return;
+	if (app->result && keep_of(app->result) != keep)
+		fail_msg("keep is %g, the result shown is of %g", keep,
+			 keep_of(app->result));
+	if (app->estimate && keep_of(app->estimate) != keep)
+		fail_msg("keep is %g, the estimate shown is of %g", keep,
+			 keep_of(app->estimate));
+}
+
+static void handle(void)
+{
+	app_handle(app);
+	note_message();
+	check_shown();
+}
+
+/* Waits as the screen does; `longest`: at most so many ms, -1: until the deadline. */
+static void step(const char *what, int longest)
+{
+	struct pollfd fds[3];
+	int n = app_fds(app, fds, 3), ms = app_timeout_ms(app);
+	int64_t left = (deadline - clock_now_ns()) / 1000000;
+	if (left <= 0)
+		fail_msg("never: %s; phase %d, messages:\n%s", what, (int)app->phase,
+			 str_get(&said));
+	if (longest >= 0 && longest < left)
+		left = longest;
+	poll(fds, (nfds_t)n, ms < 0 || ms > left ? (int)left : ms);
+	handle();
+}
+
+#define WAIT_FOR(what)                                                                   \
+	do {                                                                             \
+		note_message();                                                          \
+		while (!(what))                                                          \
+			step(#what, -1);                                                 \
+	} while (0)
+
+/* What a silent worker has read shows in its log alone. */
+#define WAIT_ASKED(line, n)                                                              \
+	do                                                                               \
+		step(line, 5);                                                           \
+	while (asked(line) != (n))
+
+/* Nothing runs, and nothing would begin if nobody touched anything. */
+static bool at_rest(void)
+{
+	return (app->phase == APP_IDLE || app->phase == APP_BROKEN) &&
+	       app_timeout_ms(app) < 0;
+}
+
+/* ---- what the worker was asked ---- */
+
+/* How often the log has this line; "start" also counts "start PID". *pid: of the last. */
+static int asked_pid(const char *line, pid_t *pid)
+{
+	char path[96], got[256];
+	int n = 0;
+	size_t len = strlen(line);
+	FILE *f = fopen(in_dir(path, "log"), "re");
+	while (f && fgets(got, sizeof(got), f)) {
+		if (strncmp(got, line, len) || (got[len] != '\n' && got[len] != ' '))
+			continue;
+		n++;
+		*pid = (pid_t)atoi(got + len);
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static int asked(const char *line)
+{
+	pid_t pid;
+	return asked_pid(line, &pid);
+}
+
+static void open_gate(void) { assert_int_equal(write(gate, "", 1), 1); }
+
+static void kill_worker(void)
+{
+	pid_t pid = 0;
+	assert_true(asked_pid("start", &pid) > 0 && pid > 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+}
+
+/* ---- what the database holds ---- */
+
+static struct run_row rows[64];
+static int n_rows;
+
+static void read_rows(void)
+{
+	struct store *s;
+	check_ok(store_open(&(struct store_options){ .path = db, .readonly = true }, &s));
+	enum err e = session_run_page(s, 0, true, 0, 0, 64, rows, &n_rows);
+	store_close(s);
+	check_ok(e);
+}
+
+/* The latest row of this state and keep, and how many there are; NULL: none. */
+static const struct run_row *find_row(const char *state, double keep, int *n)
+{
+	const struct run_row *found = NULL;
+	*n = 0;
+	for (int i = n_rows - 1; i >= 0; i--)
+		if (!strcmp(rows[i].state, state) && rows[i].keep == keep) {
+			found = &rows[i];
+			++*n;
+		}
+	return found;
+}
+
+static void expect_rows(const char *state, double keep, int wanted)
+{
+	int n;
+	find_row(state, keep, &n);
+	if (n != wanted)
+		fail_msg("%d %s runs of keep %g are stored, wanted %d", n, state, keep,
+			 wanted);
+}
+
+/* Leaves, and counts what is in the database then. */
+static void expect_stored(int wanted)
+{
+	assert_int_equal(app_flush(app, 0), 0);
+	leave();
+	read_rows();
+	assert_int_equal(n_rows, wanted);
+}
+
+/* Another process that writes and does not finish. */
+static void lock(void)
+{
+	if (!other)
+		assert_int_equal(sqlite3_open(db, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+			 SQLITE_OK);
+}
+
+static void unlock(void)
+{
+	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void make_database(void)
+{
+	struct store *s;
+	check_ok(store_open(&(struct store_options){ .path = db }, &s));
+	store_close(s);
+}
+
+/* ---- moving ---- */
+
+static void set_keep(const char *keep)
+{
+	app_knob_set(app, KNOB_KEEP, keep);
+	check_shown();
+}
+
+static void measure_base(void)
+{
+	WAIT_FOR(app->result && app->base && app->phase == APP_IDLE);
+	assert_true(keep_of(app->base) == 1);
+}
+
+static void measure(const char *keep)
+{
+	set_keep(keep);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+}
+
+static void near(double got, double wanted)
+{
+	if (!(fabs(got - wanted) <= 1e-9 * fabs(wanted)))
+		fail_msg("%.12g, wanted %.12g", got, wanted);
+}
+
+/* ---- measuring, remembering ---- */
+
+static void first_is_the_base(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	WAIT_FOR(app->result_stored && at_rest());
+	assert_true(app->result_fresh && !app->result->trail && app->result->id > 0);
+	assert_int_equal(app->base->id, app->result->id);
+	near(app_speedup(app, app->result), 1);
+	assert_int_equal(asked("run 1"), 1);
+	expect_stored(1);
+	expect_rows("done", 1, 1);
+	assert_false(rows[0].trail);
+	near(rows[0].p50_ns, PASS_NS);
+}
+
+static void estimate_then_result(void **state)
+{
+	(void)state;
+	ENTER("hold:run 0.5");
+	measure_base();
+	set_keep("0.5");
+	assert_null(app->result);
+	WAIT_FOR(app->estimate && app->phase == APP_RUNNING);
+	assert_ptr_equal(app_shown(app), app->estimate);
+	near(app_speedup(app, app->estimate), 2 / 1.1);
+	open_gate();
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_ptr_equal(app_shown(app), app->result);
+	assert_true(app->result_fresh && app->result->trail);
+	near(1 + app->estimate_error, 1.1);
+	near(app_speedup(app, app->result), 2);
+	assert_int_equal(app->live.n, 3);
+	expect_stored(2);
+	int n;
+	assert_true(find_row("done", 0.5, &n)->trail);
+}
+
+static void coming_back_is_remembered(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	measure("0.5");
+	set_keep("1");
+	assert_non_null(app->result);
+	assert_true(!app->result_fresh && app->result_stored && app->result->id > 0);
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("run 1"), 1);
+	app_measure_again(app);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_true(app->result_fresh);
+	assert_int_equal(asked("run 1"), 2);
+	expect_stored(3);
+	expect_rows("done", 1, 2);
+	expect_rows("done", 0.5, 1);
+}
+
+static void stops_can_be_kept(void **state)
+{
+	(void)state;
+	int n;
+	ENTER(NULL);
+	measure_base();
+	measure("0.5");
+	measure("0.25");
+	set_keep("0.5");
+	assert_non_null(app->result);
+	uint64_t before = app->revision;
+	app_keep_stop(app);
+	assert_false(app->result->trail);
+	assert_true(app->revision > before);
+	expect_stored(3);
+	assert_false(find_row("done", 0.5, &n)->trail);
+	assert_true(find_row("done", 0.25, &n)->trail);
+}
+
+/* A start elsewhere: what was asked for comes first, then what it is compared with. */
+static void base_is_measured_after(void **state)
+{
+	(void)state;
+	check_ok(knobs_set(&options.knobs, KNOB_KEEP, "0.5"));
+	ENTER(NULL);
+	WAIT_FOR(app->result);
+	assert_true(keep_of(app->result) == 0.5);
+	WAIT_FOR(app->base && at_rest());
+	near(app_speedup(app, app->result), 2);
+	near(app_flops_ratio(app, app->result), 2);
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_int_equal(asked("run 1"), 1);
+	expect_stored(2);
+	int n;
+	assert_true(find_row("done", 0.5, &n)->trail);
+	assert_false(find_row("done", 1, &n)->trail);
+}
+
+/* The hash of a file is known with its first result; what comes later finds it. */
+static void hash_that_comes_late(void **state)
+{
+	(void)state;
+	ENTER("nohash:start");
+	measure_base();
+	measure("0.5");
+	near(app_speedup(app, app->result), 2);
+	set_keep("1");
+	assert_non_null(app->result);
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("run 1"), 1);
+	assert_int_equal(asked("hash"), 0);
+	leave();
+	ENTER("nohash:start"); /* the next program knows it from the database */
+	measure_base();
+	assert_int_equal(asked("hash"), 1);
+}
+
+/* ---- workers that die, and runs that fail ---- */
+
+static void setting_that_kills(void **state)
+{
+	int n;
+	(void)state;
+	ENTER("die:run 0.5");
+	measure_base();
+	set_keep("0.5");
+	WAIT_FOR(asked("start") == 2 && app->estimate && at_rest());
+	assert_true(app->phase == APP_IDLE && !app->result);
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_true(has_been_said("killed"));
+	app_measure_again(app);
+	WAIT_FOR(asked("start") == 3 && at_rest());
+	assert_true(app->phase == APP_IDLE && !app->result);
+	assert_int_equal(asked("run 0.5"), 2);
+	measure("0.25");
+	near(app_speedup(app, app->result), 4);
+	assert_int_equal(asked("start"), 3);
+	expect_stored(4);
+	expect_rows("failed", 0.5, 2);
+	expect_rows("done", 0.25, 1);
+	assert_non_null(strstr(find_row("failed", 0.5, &n)->error, "killed"));
+}
+
+/* The base cannot be measured: no speed-up, but the setting's own result stays. */
+static void base_that_kills(void **state)
+{
+	(void)state;
+	check_ok(knobs_set(&options.knobs, KNOB_KEEP, "0.5"));
+	ENTER("die:run 1");
+	WAIT_FOR(asked("start") == 2 && app->result && at_rest());
+	assert_int_equal(app->phase, APP_IDLE);
+	assert_true(isnan(app_speedup(app, app->result)));
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_int_equal(asked("run 1"), 1);
+	expect_stored(2);
+	expect_rows("done", 0.5, 1);
+	expect_rows("failed", 1, 1);
+}
+
+static void run_that_fails(void **state)
+{
+	int n;
+	(void)state;
+	ENTER("fail:run 0.5#1");
+	measure_base();
+	set_keep("0.5");
+	WAIT_FOR(asked("run 0.5") == 1 && at_rest());
+	assert_null(app->result);
+	assert_true(has_been_said("1000 GiB"));
+	app_measure_again(app);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_int_equal(asked("start"), 1);
+	expect_stored(3);
+	expect_rows("failed", 0.5, 1);
+	assert_non_null(strstr(find_row("failed", 0.5, &n)->error, "1000 GiB"));
+}
+
+static void garbage(void **state)
+{
+	(void)state;
+	ENTER("garbage:run 0.5");
+	measure_base();
+	set_keep("0.5");
+	WAIT_FOR(asked("start") == 2 && at_rest());
+	assert_int_equal(app->phase, APP_IDLE);
+	assert_null(app->result);
+	assert_int_equal(asked("run 0.5"), 1);
+	measure("0.25");
+	expect_stored(3);
+	expect_rows("failed", 0.5, 1);
+}
+
+static void dies_while_loading(void **state)
+{
+	(void)state;
+	ENTER("die:load");
+	WAIT_FOR(app->phase == APP_BROKEN && at_rest());
+	int starts = asked("start");
+	assert_in_range(starts, 1, 5);
+	assert_true(has_been_said("killed"));
+	app_measure_again(app);
+	WAIT_FOR(asked("start") > starts && app->phase == APP_BROKEN && at_rest());
+	expect_stored(0);
+}
+
+static void never_says_hello(void **state)
+{
+	(void)state;
+	ENTER("garbage:start");
+	WAIT_FOR(app->phase == APP_BROKEN && at_rest());
+	assert_in_range(asked("start"), 1, 5);
+	assert_true(app->severity == APP_ERROR && app->message[0]);
+}
+
+static void idle_worker_dies(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	measure("0.5");
+	kill_worker();
+	WAIT_FOR(asked("start") == 2 && app->estimate && app->result && at_rest());
+	near(app_speedup(app, app->result), 2);
+	measure("0.25");
+	expect_stored(3);
+	expect_rows("done", 0.5, 1);
+}
+
+/* ---- old runs ---- */
+
+static void opened_while_the_worker_dies(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	measure("0.5");
+	int64_t old = app->result->id;
+	measure("0.25");
+	app_open_run(app, old);
+	assert_non_null(app->opened);
+	assert_ptr_equal(app_shown(app), app->opened);
+	assert_true(knob_num(&app->knobs, KNOB_KEEP) == 0.5);
+	kill_worker();
+	WAIT_FOR(asked("start") == 2 && at_rest());
+	assert_ptr_equal(app_shown(app), app->opened);
+	app_close_run(app);
+	assert_null(app->opened);
+	assert_true(knob_num(&app->knobs, KNOB_KEEP) == 0.25);
+	check_shown();
+	WAIT_FOR(app->result && at_rest());
+	assert_int_equal(asked("run 0.25"), 1);
+	expect_stored(3);
+}
+
+/* Looking at an old run measures nothing, whatever was due. */
+static void opened_measures_nothing(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	int64_t old = app->result->id;
+	set_keep("0.5");
+	app_open_run(app, old);
+	assert_non_null(app->opened);
+	WAIT_FOR(at_rest());
+	assert_int_equal(asked("run 0.5"), 0);
+	app_close_run(app);
+	check_shown();
+	WAIT_FOR(app->result);
+	assert_int_equal(asked("run 0.5"), 1);
+}
+
+/* r on an old run measures its knobs, and those are the present then. */
+static void opened_again(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	int64_t old = app->result->id;
+	measure("0.5");
+	app_open_run(app, old);
+	app_measure_again(app);
+	assert_null(app->opened);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_true(app->result_fresh && keep_of(app->result) == 1);
+	assert_int_equal(asked("run 1"), 2);
+}
+
+static void undo_and_redo(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	measure("0.5");
+	measure("0.25");
+	assert_true(app_undo(app));
+	check_shown();
+	assert_true(app->result && keep_of(app->result) == 0.5);
+	assert_true(app_undo(app));
+	assert_false(app_undo(app));
+	assert_true(app->result && keep_of(app->result) == 1);
+	assert_true(app_redo(app));
+	assert_true(app->result && keep_of(app->result) == 0.5);
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("run 0.5"), 1);
+	measure("0.75");
+	assert_false(app_redo(app));
+	assert_true(app_undo(app));
+	assert_true(app->result && keep_of(app->result) == 0.5);
+}
+
+/* Moving a knob of an old run begins from it; undo goes back to the present there was. */
+static void undo_from_an_old_run(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	int64_t old = app->result->id;
+	measure("0.5");
+	measure("0.25");
+	app_open_run(app, old);
+	measure("0.75");
+	assert_null(app->opened);
+	assert_true(app_undo(app));
+	check_shown();
+	assert_non_null(app->result);
+	assert_true(keep_of(app->result) == 0.25);
+	app_open_run(app, old);
+	assert_true(app_undo(app)); /* the last thing done was to open it */
+	assert_null(app->opened);
+	assert_true(app->result && keep_of(app->result) == 0.25);
+	assert_true(app_redo(app));
+	assert_true(app->result && keep_of(app->result) == 0.75);
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("run 0.25"), 1);
+	assert_int_equal(asked("run 0.75"), 1);
+}
+
+/* ---- the database ---- */
+
+static void locked_at_start(void **state)
+{
+	(void)state;
+	make_database();
+	lock();
+	ENTER(NULL);
+	measure_base();
+	assert_true(!app->result_stored && app->unstored == 1 && app->message[0]);
+	measure("0.5");
+	assert_int_equal(app->unstored, 2);
+	near(app_speedup(app, app->result), 2);
+	set_keep("1"); /* what waits is remembered, too */
+	assert_non_null(app->result);
+	assert_int_equal(asked("run 1"), 1);
+	unlock();
+	WAIT_FOR(!app->unstored && at_rest());
+	assert_true(app->result_stored && app->result->id > 0);
+	assert_true(app->base && app->base->id > 0);
+	expect_stored(2);
+}
+
+static void *unlock_soon(void *unused)
+{
+	(void)unused;
+	poll(NULL, 0, 200); /* nothing tells from outside that somebody waits for it */
+	unlock();
+	return NULL;
+}
+
+/* Who leaves while another process writes waits for it, for a while. */
+static void locked_at_the_end(void **state)
+{
+	pthread_t thread;
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	WAIT_FOR(app->result_stored);
+	lock();
+	measure("0.5");
+	assert_int_equal(asked("run 1"), 1); /* the base is not forgotten */
+	assert_int_equal(app->unstored, 1);
+	assert_int_equal(pthread_create(&thread, NULL, unlock_soon, NULL), 0);
+	assert_int_equal(app_flush(app, 20000), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(app->unstored, 0);
+	expect_stored(2);
+}
+
+static void locked_for_good(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	WAIT_FOR(app->result_stored);
+	lock();
+	measure("0.5");
+	assert_int_equal(asked("run 1"), 1); /* the base is not forgotten */
+	assert_int_equal(app->unstored, 1);
+	assert_int_equal(app_flush(app, 100), 1);
+	assert_true(clock_now_ns() < deadline);
+	assert_non_null(strstr(app->message, "busy"));
+	leave();
+	unlock();
+	read_rows();
+	assert_int_equal(n_rows, 1);
+}
+
+/* Without a database this session still remembers. */
+static void remembers_without_a_store(void)
+{
+	measure_base();
+	measure("0.5");
+	near(app_speedup(app, app->result), 2);
+	set_keep("1");
+	assert_non_null(app->result);
+	assert_true(!app->result_fresh && !app->result_stored);
+	assert_non_null(app->base);
+	WAIT_FOR(app->estimate && at_rest());
+	near(app_speedup(app, app->result), 1);
+	assert_int_equal(asked("run 1"), 1);
+	set_keep("0.5");
+	assert_non_null(app->result);
+	near(app_speedup(app, app->result), 2);
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_int_equal(app->unstored, 0);
+}
+
+static void readonly(void **state)
+{
+	(void)state;
+	make_database();
+	options.readonly = true;
+	ENTER(NULL);
+	remembers_without_a_store();
+	expect_stored(0);
+}
+
+static void readonly_without_a_file(void **state)
+{
+	(void)state;
+	options.readonly = true;
+	ENTER(NULL);
+	remembers_without_a_store();
+	leave();
+	assert_int_equal(access(db, F_OK), -1);
+}
+
+static void no_database(void **state)
+{
+	(void)state;
+	options.db = "/dev/null/runs.db";
+	ENTER(NULL);
+	remembers_without_a_store();
+	assert_true(has_been_said("/dev/null/runs.db"));
+}
+
+/* ---- workers that do not listen ---- */
+
+static void wedged(void **state)
+{
+	(void)state;
+	options.patience_s = 0.1;
+	ENTER("hang:run 0.5");
+	measure_base();
+	set_keep("0.5");
+	WAIT_ASKED("run 0.5", 1);
+	measure("0.25");
+	assert_int_equal(asked("start"), 2);
+	assert_int_equal(asked("run 0.5"), 1);
+	near(app_speedup(app, app->result), 4);
+	leave();
+	read_rows();
+	expect_rows("done", 0.25, 1);
+	expect_rows("done", 0.5, 0);
+}
+
+/* The user does not wait for it either. */
+static void wedged_and_cancelled(void **state)
+{
+	(void)state;
+	options.patience_s = 0.1;
+	ENTER("hang:run 0.5#1");
+	measure_base();
+	set_keep("0.5");
+	WAIT_ASKED("run 0.5", 1);
+	app_cancel(app);
+	app_measure_again(app);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_int_equal(asked("start"), 2);
+	assert_int_equal(asked("run 0.5"), 2);
+}
+
+static void leaving_a_wedged_worker(void **state)
+{
+	(void)state;
+	ENTER("hang:run 1");
+	WAIT_ASKED("run 1", 1);
+	leave();
+	assert_true(clock_now_ns() < deadline);
+}
+
+static void other_protocol(void **state)
+{
+	(void)state;
+	ENTER("protocol:start#1");
+	WAIT_FOR(app->phase == APP_BROKEN);
+	assert_true(has_been_said("protocol"));
+	WAIT_FOR(at_rest());
+	assert_int_equal(app->phase, APP_BROKEN);
+	assert_int_equal(asked("run 1"), 0);
+	assert_int_equal(asked("start"), 1);
+	app_measure_again(app);
+	measure_base();
+	assert_int_equal(asked("start"), 2);
+}
+
+/* ---- asking for what cannot be, stopping, pausing ---- */
+
+static void knob_the_model_lacks(void **state)
+{
+	(void)state;
+	check_ok(knobs_set(&options.knobs, KNOB_RANK, "8"));
+	ENTER(NULL);
+	measure_base();
+	assert_true(knobs_is_default(&app->knobs, KNOB_RANK));
+	assert_true(has_been_said("rank"));
+	measure("0.5");
+	near(app_speedup(app, app->result), 2);
+	while (app_undo(app))
+		check_shown();
+	assert_true(knobs_is_default(&app->knobs, KNOB_RANK));
+	leave();
+	read_rows();
+	expect_rows("done", 1, 1);
+	expect_rows("done", 0.5, 1);
+}
+
+static void cancelled_load(void **state)
+{
+	(void)state;
+	ENTER("slow:load#1");
+	WAIT_FOR(app->phase == APP_LOADING && asked("load") == 1);
+	app_cancel(app);
+	WAIT_FOR(app->phase == APP_BROKEN);
+	assert_true(has_been_said("cancelled"));
+	WAIT_FOR(at_rest());
+	assert_int_equal(asked("load"), 1);
+	app_measure_again(app);
+	measure_base();
+	assert_int_equal(asked("load"), 2);
+}
+
+static void cancelled_run(void **state)
+{
+	(void)state;
+	ENTER("slow:run 0.5#1");
+	measure_base();
+	set_keep("0.5");
+	WAIT_FOR(app->phase == APP_RUNNING && app->live.n > 0);
+	near(app->live.samples_ns[0], 0.5 * PASS_NS);
+	app_cancel(app);
+	WAIT_FOR(asked("cancel") == 1 && at_rest());
+	assert_true(has_been_said("cancelled"));
+	assert_true(!app->result && app->phase == APP_IDLE);
+	assert_int_equal(asked("run 0.5"), 1);
+	app_measure_again(app);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_int_equal(asked("start"), 1);
+	expect_stored(2);
+	expect_rows("done", 0.5, 1);
+}
+
+static void paused(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	app_pause(app, true);
+	set_keep("0.5");
+	WAIT_FOR(app->estimate && at_rest());
+	assert_true(app_is_paused(app) && !app->result);
+	set_keep("0.25");
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("run 0.5"), 0);
+	assert_int_equal(asked("run 0.25"), 0);
+	app_pause(app, false);
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_true(app->result_fresh && !app_is_paused(app));
+	expect_stored(2);
+}
+
+/* ---- answers that come late ---- */
+
+static void late_result(void **state)
+{
+	(void)state;
+	ENTER("hold:run 0.5");
+	measure_base();
+	set_keep("0.5");
+	WAIT_ASKED("run 0.5", 1);
+	set_keep("0.25");
+	open_gate();
+	WAIT_FOR(app->result && app->phase == APP_IDLE);
+	assert_true(keep_of(app->result) == 0.25);
+	assert_int_equal(app->live.n, 3);
+	near(app->live.samples_ns[0], 0.25 * PASS_NS);
+	expect_stored(2);
+	expect_rows("done", 0.5, 0);
+}
+
+static void late_estimate(void **state)
+{
+	(void)state;
+	ENTER("hold:estimate 0.5#1");
+	measure_base();
+	set_keep("0.5");
+	WAIT_ASKED("estimate 0.5", 1);
+	set_keep("0.25");
+	open_gate();
+	WAIT_FOR(app->result && app->estimate && app->phase == APP_IDLE);
+	near(app->estimate->wall.p50_ns, 1.1 * 0.25 * PASS_NS);
+	expect_stored(2);
+}
+
+static int group_set_up(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(first_is_the_base),
+		CASE(estimate_then_result),
+		CASE(coming_back_is_remembered),
+		CASE(stops_can_be_kept),
+		CASE(base_is_measured_after),
+		CASE(hash_that_comes_late),
+		CASE(setting_that_kills),
+		CASE(base_that_kills),
+		CASE(run_that_fails),
+		CASE(garbage),
+		CASE(dies_while_loading),
+		CASE(never_says_hello),
+		CASE(idle_worker_dies),
+		CASE(opened_while_the_worker_dies),
+		CASE(opened_measures_nothing),
+		CASE(opened_again),
+		CASE(undo_and_redo),
+		CASE(undo_from_an_old_run),
+		CASE(locked_at_start),
+		CASE(locked_at_the_end),
+		CASE(locked_for_good),
+		CASE(readonly),
+		CASE(readonly_without_a_file),
+		CASE(no_database),
+		CASE(wedged),
+		CASE(wedged_and_cancelled),
+		CASE(leaving_a_wedged_worker),
+		CASE(other_protocol),
+		CASE(knob_the_model_lacks),
+		CASE(cancelled_load),
+		CASE(cancelled_run),
+		CASE(paused),
+		CASE(late_result),
+		CASE(late_estimate),
+	};
+	return cmocka_run_group_tests(tests, group_set_up, NULL);
+}
