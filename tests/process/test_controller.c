@@ -346,8 +346,13 @@ static void coming_back_is_remembered(void **state)
 	assert_int_equal(asked("run 1"), 1);
 	app_measure_again(app);
 	WAIT_FOR(app->result && app->phase == APP_IDLE);
-	assert_true(app->result_fresh);
+	assert_true(app->result_fresh && app->result->id > 0);
 	assert_int_equal(asked("run 1"), 2);
+	int64_t newest = app->result->id;
+	set_keep("0.5");
+	set_keep("1");
+	assert_true(app->result && app->result->id == newest);
+	assert_true(app->base && app->base->id == newest);
 	expect_stored(3);
 	expect_rows("done", 1, 2);
 	expect_rows("done", 0.5, 1);
@@ -367,6 +372,10 @@ static void stops_can_be_kept(void **state)
 	app_keep_stop(app);
 	assert_false(app->result->trail);
 	assert_true(app->revision > before);
+	set_keep("0.25");
+	assert_true(app->result && app->result->trail);
+	set_keep("0.5"); /* and stays kept */
+	assert_true(app->result && !app->result->trail);
 	expect_stored(3);
 	assert_false(find_row("done", 0.5, &n)->trail);
 	assert_true(find_row("done", 0.25, &n)->trail);
@@ -768,6 +777,7 @@ static void wedged(void **state)
 	read_rows();
 	expect_rows("done", 0.25, 1);
 	expect_rows("done", 0.5, 0);
+	expect_rows("failed", 0.25, 0); /* it only stood behind the one that hangs */
 }
 
 /* The user does not wait for it either. */
@@ -784,6 +794,21 @@ static void wedged_and_cancelled(void **state)
 	WAIT_FOR(app->result && app->phase == APP_IDLE);
 	assert_int_equal(asked("start"), 2);
 	assert_int_equal(asked("run 0.5"), 2);
+}
+
+static void wedged_load(void **state)
+{
+	(void)state;
+	options.patience_s = 0.1;
+	ENTER("hang:load#1");
+	WAIT_ASKED("load", 1);
+	app_cancel(app);
+	WAIT_FOR(at_rest());
+	if (app->phase == APP_BROKEN)
+		app_measure_again(app);
+	measure_base();
+	assert_int_equal(asked("start"), 2);
+	expect_stored(1);
 }
 
 static void leaving_a_wedged_worker(void **state)
@@ -956,6 +981,7 @@ int main(void)
 		CASE(no_database),
 		CASE(wedged),
 		CASE(wedged_and_cancelled),
+		CASE(wedged_load),
 		CASE(leaving_a_wedged_worker),
 		CASE(other_protocol),
 		CASE(knob_the_model_lacks),
