@@ -860,7 +860,8 @@ static void cancelled_load(void **state)
 {
 	(void)state;
 	ENTER("slow:load#1");
-	WAIT_FOR(app->phase == APP_LOADING && asked("load") == 1);
+	WAIT_ASKED("load", 1);
+	WAIT_FOR(app->phase == APP_LOADING);
 	app_cancel(app);
 	WAIT_FOR(app->phase == APP_BROKEN);
 	assert_true(has_been_said("cancelled"));
