@@ -237,6 +237,10 @@ void app_keep_run(struct app *app, int64_t run_id)
 		app_say(app, APP_ERROR, "%s", err_message());
 		return;
 	}
+	struct app_private *p = app->private;
+	for (int i = 0; i < p->n_memory; i++)
+		if (p->memory[i]->id == run_id)
+			p->memory[i]->trail = false;
 	app->revision++;
 	app_say(app, APP_INFO, "run %lld is kept", (long long)run_id);
 }

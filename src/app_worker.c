@@ -171,6 +171,8 @@ static void drop_foreign_knobs(struct app *app)
 		app_say(app, APP_WARNING, "--%s is left out: %s", knob_table[i].option,
 			app_knob_why_not(app, id));
 		app->knobs.v[i] = defaults.v[i];
+		for (int u = 0; u < app->private->n_undo; u++)
+			app->private->undo[u].v[i] = defaults.v[i];
 	}
 }
 
@@ -423,8 +425,10 @@ bool app_pump(struct app *app)
 	}
 	bool wedged =
 		p->worker.pid && p->cancelled_id && clock_now_ns() >= p->patience_ns;
-	if (wedged) {
+	if (wedged) { /* what was asked for since is not to blame, and is asked for again
+		       */
 		handle_stop(&p->worker, 0);
+		end_job(app);
 		snprintf(why, sizeof(why),
 			 "the worker did not answer a cancel and was ended");
 	}
