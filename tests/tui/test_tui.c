@@ -412,6 +412,27 @@ static void paths_are_told_apart(void **state)
 	quit(&p);
 }
 
+static void help_explains_the_headline(void **state)
+{
+	static const struct {
+		const char *word, *means;
+	} all[] = { { "est.", "by how much the estimate was off" },
+		    { "realised", "share of the FLOPs ratio" },
+		    { "~", "an estimate, or a ratio" },
+		    { "±", "95 % interval" },
+		    { "zzz", "nothing here has these words" } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct pty p;
+		start(&p, 80, 24);
+		pty_keys(&p, "?/");
+		pty_keys(&p, all[i].word);
+		pty_keys(&p, "\r");
+		pty_wait(&p, all[i].means);
+		quit(&p);
+	}
+}
+
 static void copies_what_reproduces_the_screen(void **state)
 {
 	struct pty p;
@@ -605,6 +626,7 @@ int main(void)
 		cmocka_unit_test(long_messages_wrap),
 		cmocka_unit_test(old_runs_are_read_page_by_page),
 		cmocka_unit_test(paths_are_told_apart),
+		cmocka_unit_test(help_explains_the_headline),
 		cmocka_unit_test(copies_what_reproduces_the_screen),
 		cmocka_unit_test(Q_quits_from_everywhere),
 		cmocka_unit_test(pastes_are_ignored),

@@ -16,7 +16,16 @@ static const struct {
 	{ "~", "an estimate, or a ratio to a base that was measured at another time" },
 	{ "--", "not measured" },
 	{ "NEW", "a layer that the base does not have" },
-	{ "realised", "speed-up as a share of the FLOPs ratio" },
+	{ "+-, ±", "half the 95 % interval of the median" },
+	{ "~1.42x", "speed-up: time of the base / time of this run" },
+	{ "FLOPs 1.42x", "FLOPs of the base / FLOPs of this run, as they are counted" },
+	{ "realised",
+	  "speed-up as a share of the FLOPs ratio: 100 % if time followed FLOPs" },
+	{ "est. -4%", "by how much the estimate was off: estimated / measured time - 1" },
+	{ "base", "the same workload with every technique off; base #12: that run" },
+	{ "batch 2 ...", "knobs that are not at their default and have no slider here" },
+	{ "rss, act", "peak memory of the worker; of activations, as estimated" },
+	{ "RUN 14/30", "samples so far / at least wanted; RUN n 513: more were needed" },
 	{ "cos (random)",
 	  "agreement with keep = 1; random weights say little about a real model" },
 	{ "vs base",
@@ -44,11 +53,18 @@ static void build(struct help *st)
 		group = info->group;
 		lines_add(&st->lines, STYLE_NORMAL, info->keys, "%s", info->help);
 	}
-	lines_heading(&st->lines, "Words and marks");
+	bool headed = false;
 	for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)
-		if (wanted(st, terms[i].term, terms[i].means))
+		if (wanted(st, terms[i].term, terms[i].means) ||
+		    view_matches("Words and marks", st->filter)) {
+			if (!headed)
+				lines_heading(&st->lines, "Words and marks");
+			headed = true;
 			lines_add(&st->lines, STYLE_NORMAL, terms[i].term, "%s",
 				  terms[i].means);
+		}
+	if (!st->lines.n)
+		lines_heading(&st->lines, "nothing here has these words");
 }
 
 static void draw(void *state, const struct app *app, struct canvas *c, bool focus)
