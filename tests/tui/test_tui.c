@@ -372,6 +372,8 @@ static void long_messages_wrap(void **state)
 	pty_wait(&p, "throughput");
 	pty_keys(&p, "G");
 	pty_wait(&p, "last message");
+	pty_wait(&p, "frobnicate-everything-that-is-on-this-screen-and-the");
+	pty_wait(&p, "   n-some-more");
 	quit(&p);
 }
 

@@ -15,6 +15,8 @@ struct env {
 	char search[128];
 };
 
+#define LONG_LINE 52 /* what the narrower pane of a wide screen shows */
+
 /* A percentile of fewer samples than this says nothing. */
 #define P95_SAMPLES 20
 
@@ -22,6 +24,26 @@ static void add_name(struct lines *l, const char *label, const char *name)
 {
 	char text[300];
 	lines_add(l, STYLE_NORMAL, label, "%s", format_name(name, text, sizeof(text)));
+}
+
+/* Over as many lines as it takes, broken at blanks. */
+static void add_long(struct lines *l, unsigned style, const char *label, const char *text)
+{
+	while (*text) {
+		size_t n = strlen(text);
+		if (n > LONG_LINE) {
+			for (n = LONG_LINE; n > 0 && text[n] != ' ';)
+				n--;
+			if (!n) /* no blank: between two characters */
+				for (n = LONG_LINE;
+				     n > 1 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+					n--;
+		}
+		lines_add(l, style, label, "%.*s", (int)n, text);
+		label = "";
+		text += n;
+		text += strspn(text, " ");
+	}
 }
 
 static void add_hash(struct lines *l, const char *label, const char *hash)
@@ -207,8 +229,8 @@ static void add_warnings(struct lines *l, const struct run *run)
 		return;
 	lines_heading(l, "Warnings");
 	for (int i = 0; i < run->n_warnings; i++)
-		lines_add(l, STYLE_WARN, "!", "%s",
-			  format_name(run->warnings[i], text, sizeof(text)));
+		add_long(l, STYLE_WARN, "!",
+			 format_name(run->warnings[i], text, sizeof(text)));
 }
 
 static void add_front(struct lines *l, const struct app *app)
@@ -226,7 +248,7 @@ static void add_front(struct lines *l, const struct app *app)
 	if (app->message[0]) {
 		char said[2100];
 		str_escaped(said, sizeof(said), app->message, strlen(app->message));
-		lines_add(l, STYLE_NORMAL, "last message", "%s", said);
+		add_long(l, STYLE_NORMAL, "last message", said);
 	}
 	free(command);
 }
