@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,6 +39,41 @@
 			fail_msg("%s: message lacks \"%s\": %s", #expr, part,            \
 				 err_message());                                         \
 	} while (0)
+
+/*
+ * cmocka 1.1 reports a skipped case as "not ok N # SKIP", which TAP readers take for a
+ * failure: the line is put right on its way out.
+ */
+static inline ssize_t check_tap_write(void *cookie, const char *line, size_t n)
+{
+	(void)cookie;
+	size_t wrong =
+		n > 4 && !strncmp(line, "not ok ", 7) && memmem(line, n, "# SKIP", 6) ? 4
+										      : 0;
+	for (size_t at = wrong; at < n;) {
+		ssize_t k = write(STDOUT_FILENO, line + at, n - at);
+		if (k <= 0)
+			return 0;
+		at += (size_t)k;
+	}
+	return (ssize_t)n;
+}
+
+static inline void check_tap(void)
+{
+	FILE *f = fopencookie(NULL, "w",
+			      (cookie_io_functions_t){ .write = check_tap_write });
+	if (!f)
+		return;
+	setvbuf(f, NULL, _IOLBF, BUFSIZ); /* a line is one write */
+	stdout = f;
+}
+
+#undef cmocka_run_group_tests
+#define cmocka_run_group_tests(tests, up, down)                                          \
+	(check_tap(),                                                                    \
+	 _cmocka_run_group_tests(#tests, tests, sizeof(tests) / sizeof((tests)[0]), up,  \
+				 down))
 
 /* Skips the rest of the case and says why. */
 #define skip_because(...)                                                                \
