@@ -8,7 +8,4 @@
 /* Fills run->env and adds warnings about what makes times hard to compare. */
 void env_describe(struct run *, const struct backend *, void *backend_self, int threads);
 
-/* Denormals are flushed to zero in every compute thread: results say so here. */
-#define ENV_FLOAT_MODE "FTZ+DAZ"
-
 #endif

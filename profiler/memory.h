@@ -9,7 +9,7 @@
 
 /* The peak starts anew from what is resident now (ru_maxrss never falls, this does).
  * False where the kernel does not allow it: the peak is then that of the whole process
- * life. */
+ * life, which says nothing of a run. */
 bool memory_reset_peak(void);
 double memory_peak_bytes(void);
 /* What could still be had without swapping. */

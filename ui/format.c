@@ -94,16 +94,6 @@ const char *format_ago(double since_ns, char *buf, size_t size)
 	return buf;
 }
 
-const char *format_date(int64_t wall_ns, char *buf, size_t size)
-{
-	time_t t = (time_t)(wall_ns / 1000000000);
-	struct tm tm;
-	if (wall_ns <= 0 || !localtime_r(&t, &tm) ||
-	    !strftime(buf, size, "%Y-%m-%d %H:%M", &tm))
-		return unmeasured(buf, size);
-	return buf;
-}
-
 const char *format_name(const char *name, char *buf, size_t size)
 {
 	if (!name || !*name)

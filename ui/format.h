@@ -19,8 +19,6 @@ const char *format_cosine(double cosine, char *buf, size_t size);
 const char *format_age(double since_ns, char *buf, size_t size);
 /* The same as "just now" or "3 min ago". */
 const char *format_ago(double since_ns, char *buf, size_t size);
-const char *format_date(int64_t wall_ns, char *buf,
-			size_t size); /* local, "2026-11-22 04:40" */
 /* Escaped; NULL or "" becomes "--". */
 const char *format_name(const char *name, char *buf, size_t size);
 

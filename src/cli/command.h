@@ -13,7 +13,4 @@ struct command_line {
 
 extern const struct command_line *const command_lines[]; /* NULL-terminated */
 
-/* What `sparsetop --help` prints. */
-void command_print_help(void);
-
 #endif

@@ -98,27 +98,49 @@ static void add_image(struct options *o, char *path)
 	o->images[o->n_images++] = path;
 }
 
-static enum err take(struct options *o, int code, char *value)
+#define NO_FIELD SIZE_MAX
+
+/* Where a flag or a plain text goes; NO_FIELD: the option is not that simple. */
+static size_t field_of(int code)
+{
+#define FIELD(code_, member)                                                             \
+	{                                                                                \
+		code_, offsetof(struct options, member)                                  \
+	}
+	static const struct {
+		int code;
+		size_t field;
+	} fields[] = {
+		FIELD('m', model),
+		FIELD('o', output),
+		FIELD(CODE_HELP, help),
+		FIELD(CODE_EXIF, exif),
+		FIELD(CODE_DB, db),
+		FIELD(CODE_SESSION, session),
+		FIELD(CODE_NO_STORE, no_store),
+		FIELD(CODE_WORKER, worker),
+		FIELD(CODE_JSON, json),
+		FIELD(CODE_GROUP_BY, group_by),
+		FIELD(CODE_SORT, sort),
+		FIELD(CODE_SAVE, save_output),
+		FIELD(CODE_FORMAT, format),
+		FIELD(CODE_ASCII, ascii),
+		FIELD(CODE_NO_MOUSE, no_mouse),
+		FIELD(CODE_PLAIN, plain),
+		FIELD(CODE_READONLY, readonly),
+	};
+#undef FIELD
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i].code == code)
+			return fields[i].field;
+	return NO_FIELD;
+}
+
+static enum err take_number(struct options *o, int code, const char *value)
 {
 	double number = 0;
 	enum err e = OK;
 	switch (code) {
-	case 'm':
-		o->model = value;
-		o->has_model = true;
-		return OK;
-	case 'i':
-		add_image(o, value);
-		return OK;
-	case 'o':
-		o->output = value;
-		return OK;
-	case CODE_HELP:
-		o->help = true;
-		return OK;
-	case CODE_EXIF:
-		o->exif = true;
-		return OK;
 	case CODE_BUDGET:
 		return parse_number("budget", value, 0, 1e6, false, &o->budget_s);
 	case CODE_SAMPLES:
@@ -130,52 +152,30 @@ static enum err take(struct options *o, int code, char *value)
 		e = parse_number("noise", value, 0, 100, false, &number);
 		o->noise = number / 100;
 		return e;
-	case CODE_DB:
-		o->db = value;
-		return OK;
-	case CODE_SESSION:
-		o->session = value;
-		return *value ? OK : err_set(ERR_USAGE, "--session: the name is empty");
-	case CODE_NO_STORE:
-		o->no_store = true;
-		return OK;
-	case CODE_WORKER:
-		o->worker = value;
-		return OK;
-	case CODE_JSON:
-		o->json = true;
-		return OK;
-	case CODE_GROUP_BY:
-		o->group_by = value;
-		return OK;
-	case CODE_SORT:
-		o->sort = value;
-		return OK;
 	case CODE_LIMIT:
 		e = parse_number("limit", value, 0, 1e6, true, &number);
 		o->limit = (int)number;
 		return e;
-	case CODE_SAVE:
-		o->save_output = value;
-		return OK;
-	case CODE_FORMAT:
-		o->format = value;
-		return OK;
-	case CODE_ASCII:
-		o->ascii = true;
-		return OK;
-	case CODE_NO_MOUSE:
-		o->no_mouse = true;
-		return OK;
-	case CODE_PLAIN:
-		o->plain = true;
-		return OK;
-	case CODE_READONLY:
-		o->readonly = true;
-		return OK;
 	default:
 		return knobs_set(&o->knobs, (enum knob_id)(code - FIRST_KNOB), value);
 	}
+}
+
+/* `value` is NULL for a flag. */
+static enum err take(struct options *o, int code, char *value)
+{
+	size_t field = field_of(code);
+	if (code == CODE_SESSION && !*value)
+		return err_set(ERR_USAGE, "--session: the name is empty");
+	if (code == 'i')
+		add_image(o, value);
+	else if (field == NO_FIELD)
+		return take_number(o, code, value);
+	else if (value)
+		*(const char **)(void *)((char *)o + field) = value;
+	else
+		*(bool *)((char *)o + field) = true;
+	return OK;
 }
 
 /* getopt's table for the groups: our rows, then the knobs. */

@@ -26,7 +26,7 @@ struct options {
 	const char *model;
 	char **images; /* owned array of borrowed strings */
 	int n_images;
-	bool exif, has_model;
+	bool exif;
 	struct knobs knobs;
 	double budget_s, samples, warmup, noise; /* NaN: not given */
 	const char *db, *session, *worker;
