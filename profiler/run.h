@@ -85,6 +85,39 @@ struct run_bytes {
 struct run_fidelity {
 	const char *reference; /* canonical knobs of the base; NULL: no fidelity at all */
 	double images, cosine, cosine_p5, cosine_min, rel_l2, top1_agree;
+	const char *worst; /* the picture of cosine_min; NULL: built in, or not known */
+};
+
+/* Against labels, where the input has them; also of a base run. */
+struct run_accuracy {
+	double images, top1; /* top1: share of them that is classified right */
+};
+
+/* What low-rank factors did to the weights (knob rank); NaN while it is off. */
+struct run_low_rank {
+	double matrices;   /* how many were replaced */
+	double rel_error;  /* |W - A B| / |W| (Frobenius) over all of them */
+	double break_even; /* the rank from which the factors of the largest cost more
+			      than it */
+};
+
+/*
+ * One place where tokens of item 0 were dropped or merged. A token is named by its patch,
+ * from 0 without CLS; what a technique made of several (summary, fused) is named from the
+ * number of patches on.
+ */
+struct run_site {
+	const char *path; /* "embed", "blocks.3": the group of its spans */
+	double layer;     /* -1: embed */
+	double *alive;    /* [n_alive]: tokens that came in, made ones last */
+	int n_alive;
+	double *scores; /* [n_scores] = n_alive, or none: the method has no scores */
+	int n_scores;
+	double *kept; /* [n_kept]: tokens of `alive` that went on as they were */
+	int n_kept;
+	double *groups; /* [n_groups] = patches: the token each patch is part of after the
+			   site, named by the group's first patch; only of merging */
+	int n_groups;
 };
 
 struct run_tokens {
@@ -93,6 +126,8 @@ struct run_tokens {
 	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was
 			 dropped or it is not known which */
 	int n_kept;   /* patches of item 0 that stay to the end; 0: not known */
+	struct run_site *sites; /* [n_sites], in the order they ran */
+	int n_sites;
 };
 
 struct run_env {
@@ -127,6 +162,8 @@ struct run {
 	struct run_flops flops;
 	struct run_bytes bytes;
 	struct run_fidelity fidelity;
+	struct run_accuracy accuracy;
+	struct run_low_rank low_rank;
 	struct run_tokens tokens;
 	struct layer *layers; /* parents before children, in the order they ran */
 	int n_layers;

@@ -245,7 +245,7 @@ static void take_fields(struct run *r, const struct json_in *in)
 		r->fidelity =
 			(struct run_fidelity){ NULL,        (double)NAN, (double)NAN,
 					       (double)NAN, (double)NAN, (double)NAN,
-					       (double)NAN };
+					       (double)NAN, NULL };
 }
 
 static void take_state(struct run *r, const struct json_in *in)
