@@ -17,7 +17,7 @@
 #include "base/pool.h"
 #include "tensor/tensor.h"
 
-enum act { ACT_NONE, ACT_QUICK_GELU, ACT_GELU };
+enum act { ACT_NONE, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH };
 
 /* y = x W^T + b: weight [out, in] as checkpoints hold it; bias [out] or data-less. */
 struct linear {
@@ -30,9 +30,69 @@ struct norm {
 	float eps;
 };
 
+/*
+ * Which rows belong to which item. Where every item has as many, a tensor is [B, T, ..]
+ * and this is empty (ndim 0). Ragged: the tensor is [1, R, ..] and item b has `length[b]`
+ * rows from `start[b]` on; rows between two items are padding, belong to nobody and may
+ * hold anything finite.
+ */
+struct segments {
+	struct tensor start, length; /* I32 [B] */
+};
+
+static inline bool segments_ragged(const struct segments *s) { return s->start.ndim; }
+
 struct attn_opts {
 	int heads;
 	float scale; /* of q k^T, usually 1 / sqrt(D / heads) */
+	bool causal; /* query i sees keys 0..i; Tq == Tk then */
+	/* F32 [B, Tk], or ndim 0: how many tokens a key stands for; its log is added to
+	 * the logits (proportional attention, Bolya et al. 2023). Not with ragged rows.
+	 */
+	struct tensor key_size;
+	/* Rows of q and y, and of k and v. Both empty, both ragged (self-attention), or
+	 * only those of the keys (q is [B, Tq, D] then). */
+	struct segments query_rows, key_rows;
+};
+
+/* What a row of a selection holds besides a row number of its source. */
+#define ROW_CLS (-1)  /* the class token, which is added there */
+#define ROW_MADE (-2) /* a token that the technique makes of several */
+#define ROW_PAD (-3)  /* nothing: padding of a ragged set */
+
+/* Which tokens stay. In each item the first `front` rows and the last `back` rows always
+ * do; those between are the candidates. */
+struct select_opts {
+	enum {
+		SELECT_COUNT,    /* the `count` highest */
+		SELECT_ABOVE,    /* those with score > value; at least the best */
+		SELECT_QUANTILE, /* those above the item's own quantile `value`, which is
+				    interpolated linearly; 0: all */
+		SELECT_SHARE     /* the fewest highest that hold `value` of the sum */
+	} by;
+	int64_t count;
+	double value;
+	int front, back;
+	int cls;  /* 1: a ROW_CLS comes first */
+	int made; /* 1: a ROW_MADE comes last */
+	bool made_of_dropped; /* ragged: only in items that drop something */
+	bool padded;          /* ragged: every item gets as many rows as the longest */
+};
+
+/* The rows of a selection, by item: [cls] front kept [back] [made] */
+struct selection {
+	struct tensor rows; /* I32 [R]: row of the source (over all items), or ROW_ */
+	struct segments in; /* of the source */
+	struct segments out;
+	int64_t items;
+	int front, back;
+};
+
+/* What a made token is. */
+enum made {
+	MADE_MEAN_DROPPED,
+	MADE_MEAN_ALL,    /* of all candidates */
+	MADE_SUM_DROPPED, /* weighted by their scores, not normalised (EViT) */
 };
 
 /* What is done to a matrix product while it is still in the cache: act(x W^T + b), or
@@ -82,18 +142,57 @@ struct backend {
 	/* y [B, N, 3 p p] of image [B, 3, S, S'], patches row by row, each as (c, y, x).
 	 */
 	void (*patches)(void *self, struct tensor y, struct tensor image, int patch);
-	/* y [B, 1 + K, D]: row 0 is cls [D] + pos[0]; row 1 + i is x[kept[i]] + pos[1 +
-	 * kept[i]]. x [B, N, D], pos [1 + N, D], kept I32 [B, K] or data-less for all N
-	 * in order (dry: K is y's). */
-	void (*embed)(void *self, struct tensor y, struct tensor x, struct tensor kept,
+	/*
+	 * y [.., D], a row for each of `rows` I32: row r of x [B, N, D] plus its own row
+	 * of pos; ROW_CLS: cls [D] + pos[0]; others are left alone. pos [N + 1, D]
+	 * begins with that of the class token; [N, D] and no cls (ndim 0) where a model
+	 * has none.
+	 */
+	void (*embed)(void *self, struct tensor y, struct tensor x, struct tensor rows,
 		      struct tensor cls, struct tensor pos);
-	/* score [B, N]: the L2 norm of each row of x [B, N, D]. */
-	void (*row_norms)(void *self, struct tensor score, struct tensor x);
-	/* score [B, N]: uniform [0, 1), rng_uniform(key, b * N + n) (base/rng.h). */
+	/* y[i] = x[rows[i]], elements of 4 bytes of any type; negative rows: y[i] is left
+	 * alone, ROW_PAD: zero. y and x do not overlap. */
+	void (*gather)(void *self, struct tensor y, struct tensor x, struct tensor rows);
+	/* score [R] of x [.., D]: the mean over `heads` equal parts of the row of their
+	 * L2 norm. */
+	void (*token_norms)(void *self, struct tensor score, struct tensor x, int heads);
+	/* score[i] = rng_uniform(key, i) (base/rng.h) */
 	void (*random_scores)(void *self, struct tensor score, uint64_t key);
-	/* kept I32 [B, K], ascending: the K highest of score [B, N]; among equals the
-	 * lowest index first. NaN counts as the lowest score. */
-	void (*select)(void *self, struct tensor kept, struct tensor score);
+	/* score [B T] of q, k [B, T, D]: the mean over heads of softmax(q_0 k^T scale),
+	 * the attention of row 0 to every row. */
+	void (*cls_scores)(void *self, struct tensor score, struct tensor q,
+			   struct tensor k, int heads, float scale);
+	/*
+	 * Fills s->rows (room for all that could stay) from the scores [R] of the source's
+	 * rows, kept rows ascending; among equals the lowest row goes first; NaN counts as
+	 * the lowest score. Not SELECT_COUNT: fills s->out (I32 [B] each) too. Returns
+	 * how many rows there are.
+	 */
+	int64_t (*select)(void *self, struct selection *s, struct tensor score,
+			  const struct select_opts *);
+	/* Writes the ROW_MADE rows of y, selected by s from x; `score` [R] of the
+	 * source's rows for MADE_SUM_DROPPED. */
+	void (*make)(void *self, struct tensor y, struct tensor x,
+		     const struct selection *s, enum made, struct tensor score);
+	/*
+	 * Bipartite soft matching (Bolya et al. 2023): the tokens of an item fall into A
+	 * (even) and B (odd); the metric is the mean over heads of k [B, T, D],
+	 * normalised; the r tokens of A with the best partner in B are merged into it;
+	 * row 0 never is where `cls`. Fills into I32 [B T]: the row of the output
+	 * [B, T - r] that takes each; the unmerged of A in order, then B. Equal scores:
+	 * the lowest index. `work` F32 [B T (D / heads + 2)].
+	 */
+	void (*match)(void *self, struct tensor into, struct tensor k, int heads,
+		      int64_t r, bool cls, struct tensor work);
+	/* y [B, T - r, D], y_size [B, T - r]: sums of size * x over `into`, divided by
+	 * the sum of sizes. size [B, T], or ndim 0: all ones. */
+	void (*merge)(void *self, struct tensor y, struct tensor y_size, struct tensor x,
+		      struct tensor size, struct tensor into);
+	/* y = x / |x|, by rows */
+	void (*normalize)(void *self, struct tensor y, struct tensor x);
+	/* y[i] = table[ids[i]] + pos[i % T], ids I32 [B, T], y [B, T, D] */
+	void (*lookup)(void *self, struct tensor y, struct tensor table,
+		       struct tensor ids, struct tensor pos);
 };
 
 extern const struct backend *const backends[];           /* NULL-terminated */

@@ -65,8 +65,14 @@ static void op_end(struct pass *p, const struct op_count *c)
 		p->tracer->close(p->tracer, c);
 }
 
-/* Tokens of an item: the dimension before the last of a [B, T, D]. */
-static int64_t tokens_of(const struct tensor *t) { return t->ndim == 3 ? t->dim[1] : 0; }
+/* Tokens of an item of a [B, T, D], or of the mean item of a ragged [1, R, D]. */
+static int64_t tokens_of(const struct pass *p, const struct tensor *t)
+{
+	if (t->ndim != 3)
+		return 0;
+	int64_t items = p->items ? p->items : t->dim[0];
+	return (tensor_rows(t) + items / 2) / items;
+}
 
 static double bytes_of(const struct tensor *t) { return (double)tensor_bytes(t); }
 
@@ -91,8 +97,8 @@ static struct op_count count_linear(struct pass *p, const struct tensor *y,
 		.bytes_read = bytes_of(x) + bytes_of(&l->weight) + bias_bytes +
 			      (e.accumulate ? bytes_of(y) : 0),
 		.bytes_written = bytes_of(y),
-		.tokens_in = tokens_of(x),
-		.tokens_out = tokens_of(y),
+		.tokens_in = tokens_of(p, x),
+		.tokens_out = tokens_of(p, y),
 		.m = m,
 		.n = n,
 		.k = k,
@@ -143,10 +149,27 @@ struct tensor op_layernorm(struct pass *p, const char *name, struct tensor x,
 			  .bytes_read = bytes_of(&x) + bytes_of(&norm->weight) +
 					bytes_of(&norm->bias),
 			  .bytes_written = bytes_of(&y),
-			  .tokens_in = tokens_of(&x),
-			  .tokens_out = tokens_of(&y),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
 		  });
 	return y;
+}
+
+/* Pairs of a query and a key, over all items. Of ragged rows without data: of items that
+ * are all alike. */
+static double count_scores(const struct pass *p, const struct tensor *q,
+			   const struct tensor *k, const struct attn_opts *opts)
+{
+	const int32_t *queries = opts->query_rows.length.data,
+		      *keys = opts->key_rows.length.data;
+	double each = (double)q->dim[1], sum = 0;
+	if (!segments_ragged(&opts->key_rows))
+		return (double)q->dim[0] * each * (double)k->dim[1];
+	if (!keys)
+		return (double)tensor_rows(q) * (double)tensor_rows(k) / (double)p->items;
+	for (int64_t b = 0; b < opts->key_rows.length.dim[0]; b++)
+		sum += (queries ? (double)queries[b] : each) * (double)keys[b];
+	return sum;
 }
 
 struct tensor op_attention(struct pass *p, const char *name, struct tensor q,
@@ -156,7 +179,7 @@ struct tensor op_attention(struct pass *p, const char *name, struct tensor q,
 	if (!op_begin(p, name))
 		return y;
 	p->backend->attention(p->self, y, q, k, v, opts);
-	double scores = (double)q.dim[0] * (double)q.dim[1] * (double)k.dim[1];
+	double scores = count_scores(p, &q, &k, opts);
 	double mac = 2 * scores * (double)q.dim[2];
 	op_end(p,
 	       &(struct op_count){
@@ -166,8 +189,8 @@ struct tensor op_attention(struct pass *p, const char *name, struct tensor q,
 		       /* The scores stay in the cache: no memory of theirs is counted. */
 		       .bytes_read = bytes_of(&q) + bytes_of(&k) + bytes_of(&v),
 		       .bytes_written = bytes_of(&y),
-		       .tokens_in = q.dim[1],
-		       .tokens_out = q.dim[1],
+		       .tokens_in = tokens_of(p, &q),
+		       .tokens_out = tokens_of(p, &q),
 	       });
 	return y;
 }
@@ -189,72 +212,247 @@ struct tensor op_patches(struct pass *p, const char *name, struct tensor image, 
 	return y;
 }
 
-struct tensor op_embed(struct pass *p, const char *name, struct tensor x,
-		       struct tensor kept, struct tensor cls, struct tensor pos)
+struct tensor selection_shape(const struct selection *s, enum dtype dtype, int64_t width)
 {
-	int64_t count = kept.ndim ? kept.dim[1] : x.dim[1];
-	struct tensor y = pass_tensor(p, DT_F32, DIMS(x.dim[0], 1 + count, x.dim[2]));
+	int64_t rows = s->rows.dim[0];
+	if (segments_ragged(&s->out))
+		return tensor_of(dtype, NULL, DIMS(1, rows, width));
+	return tensor_of(dtype, NULL, DIMS(s->items, rows / s->items, width));
+}
+
+struct tensor op_embed(struct pass *p, const char *name, struct tensor x,
+		       const struct selection *s, struct tensor cls, struct tensor pos)
+{
+	struct tensor shape = tensor_of(
+		DT_F32, NULL, DIMS(x.dim[0], x.dim[1] + (cls.ndim ? 1 : 0), x.dim[2]));
+	struct tensor rows = { 0 };
+	if (s) {
+		shape = selection_shape(s, DT_F32, x.dim[2]);
+		rows = s->rows;
+	}
+	struct tensor y = pass_tensor(p, DT_F32, shape.ndim, shape.dim);
 	if (!op_begin(p, name))
 		return y;
-	p->backend->embed(p->self, y, x, kept, cls, pos);
+	p->backend->embed(p->self, y, x, rows, cls, pos);
 	op_end(p, &(struct op_count){
 			  .kind = "embed",
 			  .flops = (double)tensor_count(&y),
 			  .bytes_read = 2 * bytes_of(&y),
 			  .bytes_written = bytes_of(&y),
-			  .tokens_in = x.dim[1],
-			  .tokens_out = 1 + count,
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
 		  });
 	return y;
 }
 
-struct tensor op_row_norms(struct pass *p, const char *name, struct tensor x)
+/* The result of a scoring op: a score for each row of x. */
+static struct tensor score_of(struct pass *p, const struct tensor *x)
 {
-	struct tensor score = pass_tensor(p, DT_F32, DIMS(x.dim[0], x.dim[1]));
+	return pass_tensor(p, DT_F32, DIMS(tensor_rows(x)));
+}
+
+static void end_score(struct pass *p, const struct tensor *x, const struct tensor *score,
+		      struct op_count c)
+{
+	c.kind = "score";
+	c.bytes_written = bytes_of(score);
+	c.tokens_in = c.tokens_out = tokens_of(p, x);
+	op_end(p, &c);
+}
+
+struct tensor op_token_norms(struct pass *p, const char *name, struct tensor x, int heads)
+{
+	struct tensor score = score_of(p, &x);
 	if (!op_begin(p, name))
 		return score;
-	p->backend->row_norms(p->self, score, x);
-	op_end(p, &(struct op_count){
-			  .kind = "score",
-			  .flops = 2 * (double)tensor_count(&x),
-			  .bytes_read = bytes_of(&x),
-			  .bytes_written = bytes_of(&score),
-			  .tokens_in = x.dim[1],
-			  .tokens_out = x.dim[1],
-		  });
+	p->backend->token_norms(p->self, score, x, heads);
+	end_score(p, &x, &score,
+		  (struct op_count){ .flops = 2 * (double)tensor_count(&x),
+				     .bytes_read = bytes_of(&x) });
 	return score;
 }
 
 struct tensor op_random_scores(struct pass *p, const char *name, struct tensor x,
 			       uint64_t key)
 {
-	struct tensor score = pass_tensor(p, DT_F32, DIMS(x.dim[0], x.dim[1]));
+	struct tensor score = score_of(p, &x);
 	if (!op_begin(p, name))
 		return score;
 	p->backend->random_scores(p->self, score, key);
-	op_end(p, &(struct op_count){
-			  .kind = "score",
-			  .bytes_written = bytes_of(&score),
-			  .tokens_in = x.dim[1],
-			  .tokens_out = x.dim[1],
+	end_score(p, &x, &score, (struct op_count){ 0 });
+	return score;
+}
+
+struct tensor op_cls_scores(struct pass *p, const char *name, struct tensor q,
+			    struct tensor k, int heads, float scale)
+{
+	struct tensor score = score_of(p, &k);
+	if (!op_begin(p, name))
+		return score;
+	p->backend->cls_scores(p->self, score, q, k, heads, scale);
+	double mac = (double)tensor_count(&k);
+	end_score(p, &k, &score,
+		  (struct op_count){
+			  .flops = 2 * mac + 5 * heads * (double)tensor_rows(&k),
+			  .flops_fvcore = mac,
+			  .flops_torch = 2 * mac,
+			  .bytes_read = bytes_of(&k),
 		  });
 	return score;
 }
 
-struct tensor op_select(struct pass *p, const char *name, struct tensor score,
-			int64_t count)
+/* How many rows a selection without data has. */
+static int64_t expect_rows(const struct pass *p, const struct selection *s,
+			   const struct select_opts *o, int64_t most)
 {
-	struct tensor kept = pass_tensor(p, DT_I32, DIMS(score.dim[0], count));
+	int64_t extra = s->items * (o->cls + o->made);
+	if (o->by == SELECT_COUNT)
+		return s->items * (o->count + o->front + o->back) + extra;
+	if (!p->expected || p->n_selected >= p->n_expected)
+		return most;
+	double share = p->expected[p->n_selected];
+	int64_t rows = (int64_t)((double)(most - extra) * share + 0.5) + extra;
+	return rows < s->items ? s->items : rows > most ? most : rows;
+}
+
+void op_select(struct pass *p, const char *name, struct selection *s, struct tensor score,
+	       const struct select_opts *o)
+{
+	int64_t room = s->rows.dim[0], candidates = tensor_count(&score);
+	s->front = o->front;
+	s->back = o->back;
+	s->rows.dim[0] = expect_rows(p, s, o, candidates + s->items * (o->cls + o->made));
+	assert(s->rows.dim[0] <= room);
+	if (o->by == SELECT_COUNT)
+		s->out = (struct segments){ 0 };
 	if (!op_begin(p, name))
-		return kept;
-	p->backend->select(p->self, kept, score);
+		return;
+	int64_t rows = p->backend->select(p->self, s, score, o);
+	if (!p->backend->dry)
+		s->rows.dim[0] = rows;
+	p->n_selected += o->by != SELECT_COUNT;
 	op_end(p, &(struct op_count){
 			  .kind = "select",
-			  .flops = (double)tensor_count(&score),
+			  .flops = (double)candidates,
 			  .bytes_read = bytes_of(&score),
-			  .bytes_written = bytes_of(&kept),
-			  .tokens_in = score.dim[1],
-			  .tokens_out = count,
+			  .bytes_written = bytes_of(&s->rows),
+			  .tokens_in = candidates / s->items,
+			  .tokens_out = (s->rows.dim[0] + s->items / 2) / s->items,
 		  });
-	return kept;
+}
+
+struct tensor op_gather(struct pass *p, const char *name, struct tensor y, struct tensor x,
+			const struct selection *s)
+{
+	struct tensor to = selection_shape(s, x.dtype, tensor_cols(&x));
+	to.data = y.data;
+	if (!op_begin(p, name))
+		return to;
+	assert(tensor_bytes(&to) <= tensor_bytes(&y));
+	p->backend->gather(p->self, to, x, s->rows);
+	op_end(p, &(struct op_count){
+			  .kind = "gather",
+			  .bytes_read = bytes_of(&to),
+			  .bytes_written = bytes_of(&to),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &to),
+		  });
+	return to;
+}
+
+void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
+	     const struct selection *s, enum made made, struct tensor score)
+{
+	if (!op_begin(p, name))
+		return;
+	p->backend->make(p->self, y, x, s, made, score);
+	int64_t from = tensor_rows(&x) - (made == MADE_MEAN_ALL ? 0 : tensor_rows(&y));
+	double read = (double)(from > 0 ? from : 0) * (double)tensor_cols(&x);
+	op_end(p, &(struct op_count){
+			  .kind = "make",
+			  .flops = 2 * read,
+			  .bytes_read = sizeof(float) * read,
+			  .bytes_written = (double)s->items * (double)tensor_cols(&y) *
+					   sizeof(float),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = 1,
+		  });
+}
+
+void op_match(struct pass *p, const char *name, struct tensor into, struct tensor k,
+	      int heads, int64_t r, bool cls)
+{
+	size_t mark = pass_mark(p);
+	int64_t t = k.dim[1], width = k.dim[2] / heads, even = (t + 1) / 2;
+	struct tensor work =
+		pass_tensor(p, DT_F32, DIMS(tensor_rows(&k) * (width + 2)));
+	if (op_begin(p, name)) {
+		p->backend->match(p->self, into, k, heads, r, cls, work);
+		double mac = (double)k.dim[0] * (double)even * (double)(t - even) *
+			     (double)width;
+		op_end(p, &(struct op_count){
+				  .kind = "match",
+				  .flops = 2 * mac + (double)tensor_count(&k) +
+					   3 * (double)(tensor_rows(&k) * width),
+				  .flops_fvcore = mac,
+				  .flops_torch = 2 * mac,
+				  .bytes_read = bytes_of(&k),
+				  .bytes_written = bytes_of(&into),
+				  .tokens_in = t,
+				  .tokens_out = t - r,
+			  });
+	}
+	pass_release(p, mark);
+}
+
+struct tensor op_merge(struct pass *p, const char *name, struct tensor y,
+		       struct tensor y_size, struct tensor x, struct tensor size,
+		       struct tensor into)
+{
+	if (!op_begin(p, name))
+		return y;
+	p->backend->merge(p->self, y, y_size, x, size, into);
+	op_end(p, &(struct op_count){
+			  .kind = "merge",
+			  .flops = 2 * (double)tensor_count(&x),
+			  .bytes_read = bytes_of(&x),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = x.dim[1],
+			  .tokens_out = y.dim[1],
+		  });
+	return y;
+}
+
+struct tensor op_normalize(struct pass *p, const char *name, struct tensor x)
+{
+	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
+	if (!op_begin(p, name))
+		return y;
+	p->backend->normalize(p->self, y, x);
+	op_end(p, &(struct op_count){
+			  .kind = "normalize",
+			  .flops = 3 * (double)tensor_count(&x),
+			  .bytes_read = bytes_of(&x),
+			  .bytes_written = bytes_of(&y),
+		  });
+	return y;
+}
+
+struct tensor op_lookup(struct pass *p, const char *name, struct tensor table,
+			struct tensor ids, struct tensor pos)
+{
+	struct tensor y =
+		pass_tensor(p, DT_F32, DIMS(ids.dim[0], ids.dim[1], table.dim[1]));
+	if (!op_begin(p, name))
+		return y;
+	p->backend->lookup(p->self, y, table, ids, pos);
+	op_end(p, &(struct op_count){
+			  .kind = "lookup",
+			  .flops = (double)tensor_count(&y),
+			  .bytes_read = 2 * bytes_of(&y),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = ids.dim[1],
+			  .tokens_out = ids.dim[1],
+		  });
+	return y;
 }

@@ -12,7 +12,8 @@
  *
  * FLOP conventions (struct op_count): `flops` is ours: 2 per multiply-add, and 1 for
  * every other arithmetic operation on an element (bias 1, residual 1, layer norm 8,
- * quick_gelu 5, gelu 5, softmax 5 per score, position 1, L2 norm 2, select 1 per score);
+ * quick_gelu 5, gelu 5, softmax 5 per score, position 1, L2 norm 2, select 1 per score,
+ * a mean of tokens or a merge 2 per element that enters, normalising 3);
  * `fvcore` counts 1 per multiply-add, 5 per element of an affine layer norm and no
  * attention products; `torch` counts 2 per multiply-add of matrix products and
  * convolutions and nothing else.
@@ -47,6 +48,16 @@ struct pass {
 	/* Asked between two ops; false cancels the pass. NULL: never cancelled. */
 	bool (*still_wanted)(void *ctx);
 	void *still_ctx;
+	/* Items of the batch, by which tokens of an item are told; 0: what dim[0] says. */
+	int64_t items;
+	/*
+	 * How many rows a selection leaves may depend on values. A dry pass then takes the
+	 * share expected[i] of the i-th such selection's rows (as measured before), and
+	 * without it all of them: an upper bound.
+	 */
+	const double *expected;
+	int n_expected;
+	int n_selected; /* such selections so far; 0 at the start of a pass */
 	enum err err;
 };
 
@@ -78,15 +89,48 @@ struct tensor op_attention(struct pass *, const char *name, struct tensor q,
 			   struct tensor k, struct tensor v, const struct attn_opts *);
 /* A convolution of stride p as a matrix product: image [B, 3, S, S'] -> [B, N, 3 p p] */
 struct tensor op_patches(struct pass *, const char *name, struct tensor image, int patch);
-/* [B, N, D] -> [B, 1 + K, D], see backend.h; kept data-less with ndim 0: all */
+/*
+ * x [B, N, D] + position rows, and the class token where there is one (ndim 0: none), as
+ * backend.h says. `s` NULL: all rows in order, after the class token. [B, T, D], or [1, R,
+ * D] where the selection is ragged.
+ */
 struct tensor op_embed(struct pass *, const char *name, struct tensor x,
-		       struct tensor kept, struct tensor cls, struct tensor pos);
-struct tensor op_row_norms(struct pass *, const char *name, struct tensor x);
-/* Uniform scores [B, N] for the tokens of x. */
+		       const struct selection *s, struct tensor cls, struct tensor pos);
+/* The L2 norm of each row, or the mean of those of its `heads` parts: [R]. */
+struct tensor op_token_norms(struct pass *, const char *name, struct tensor x, int heads);
+/* Uniform scores [R] for the rows of x. */
 struct tensor op_random_scores(struct pass *, const char *name, struct tensor x,
 			       uint64_t key);
-/* score [B, N] -> kept I32 [B, count] */
-struct tensor op_select(struct pass *, const char *name, struct tensor score,
-			int64_t count);
+/* The attention of row 0 of each item to all its rows: q, k [B, T, D] -> [B T]. */
+struct tensor op_cls_scores(struct pass *, const char *name, struct tensor q,
+			    struct tensor k, int heads, float scale);
+/*
+ * Fills a selection whose tensors have room: rows for all that could stay, out [items]
+ * each for a ragged one. Sets the size of s->rows, and makes s->out empty where every item
+ * keeps as many.
+ */
+void op_select(struct pass *, const char *name, struct selection *s, struct tensor score,
+	       const struct select_opts *);
+/* The selected rows of x, to the memory of `y` (of at least that size); made rows are left
+ * open, then op_make fills them. [B, T, D], or [1, R, D] where ragged. */
+struct tensor op_gather(struct pass *, const char *name, struct tensor y, struct tensor x,
+			const struct selection *s);
+void op_make(struct pass *, const char *name, struct tensor y, struct tensor x,
+	     const struct selection *s, enum made, struct tensor score);
+/* into I32 [B T] (the caller's memory), see backend.h */
+void op_match(struct pass *, const char *name, struct tensor into, struct tensor k,
+	      int heads, int64_t r, bool cls);
+/* To the memory of y and y_size; size ndim 0: ones. [B, T - r, D] */
+struct tensor op_merge(struct pass *, const char *name, struct tensor y,
+		       struct tensor y_size, struct tensor x, struct tensor size,
+		       struct tensor into);
+struct tensor op_normalize(struct pass *, const char *name, struct tensor x);
+/* ids I32 [B, T] -> [B, T, D] */
+struct tensor op_lookup(struct pass *, const char *name, struct tensor table,
+			struct tensor ids, struct tensor pos);
+
+/* A selection's shape of a tensor of `width` columns: [items, T, width], or [1, R, width]
+ * where it is ragged; no data. */
+struct tensor selection_shape(const struct selection *, enum dtype, int64_t width);
 
 #endif

@@ -39,20 +39,67 @@ static void dry_patches(void *self, struct tensor y, struct tensor image, int pa
 	(void)self, (void)y, (void)image, (void)patch;
 }
 
-static void dry_embed(void *self, struct tensor y, struct tensor x, struct tensor kept,
+static void dry_embed(void *self, struct tensor y, struct tensor x, struct tensor rows,
 		      struct tensor cls, struct tensor pos)
 {
-	(void)self, (void)y, (void)x, (void)kept, (void)cls, (void)pos;
+	(void)self, (void)y, (void)x, (void)rows, (void)cls, (void)pos;
 }
 
-static void dry_two(void *self, struct tensor out, struct tensor in)
+static void dry_two(void *self, struct tensor y, struct tensor x)
 {
-	(void)self, (void)out, (void)in;
+	(void)self, (void)y, (void)x;
+}
+
+static void dry_three(void *self, struct tensor y, struct tensor x, struct tensor z)
+{
+	(void)self, (void)y, (void)x, (void)z;
+}
+
+static void dry_four(void *self, struct tensor y, struct tensor x, struct tensor z,
+		     struct tensor w)
+{
+	(void)self, (void)y, (void)x, (void)z, (void)w;
+}
+
+static void dry_token_norms(void *self, struct tensor score, struct tensor x, int heads)
+{
+	(void)self, (void)score, (void)x, (void)heads;
 }
 
 static void dry_random_scores(void *self, struct tensor score, uint64_t key)
 {
 	(void)self, (void)score, (void)key;
+}
+
+static void dry_cls_scores(void *self, struct tensor score, struct tensor q,
+			   struct tensor k, int heads, float scale)
+{
+	(void)self, (void)score, (void)q, (void)k, (void)heads, (void)scale;
+}
+
+static int64_t dry_select(void *self, struct selection *s, struct tensor score,
+			  const struct select_opts *o)
+{
+	(void)self, (void)score, (void)o;
+	return s->rows.dim[0];
+}
+
+static void dry_make(void *self, struct tensor y, struct tensor x,
+		     const struct selection *s, enum made made, struct tensor score)
+{
+	(void)self, (void)y, (void)x, (void)s, (void)made, (void)score;
+}
+
+static void dry_match(void *self, struct tensor into, struct tensor k, int heads,
+		      int64_t r, bool cls, struct tensor work)
+{
+	(void)self, (void)into, (void)k, (void)heads, (void)r, (void)cls, (void)work;
+}
+
+static void dry_merge(void *self, struct tensor y, struct tensor y_size, struct tensor x,
+		      struct tensor size, struct tensor into)
+{
+	(void)self, (void)y, (void)y_size, (void)x, (void)size, (void)into;
 }
 
 const struct backend dry_backend = {
@@ -66,7 +113,14 @@ const struct backend dry_backend = {
 	.attention = dry_attention,
 	.patches = dry_patches,
 	.embed = dry_embed,
-	.row_norms = dry_two,
+	.gather = dry_three,
+	.token_norms = dry_token_norms,
 	.random_scores = dry_random_scores,
-	.select = dry_two,
+	.cls_scores = dry_cls_scores,
+	.select = dry_select,
+	.make = dry_make,
+	.match = dry_match,
+	.merge = dry_merge,
+	.normalize = dry_two,
+	.lookup = dry_four,
 };

@@ -32,6 +32,9 @@ static double activate(enum act act, double u)
 		return u / (1 + exp(-1.702 * u));
 	case ACT_GELU:
 		return 0.5 * u * (1 + erf(u * 0.70710678118654752440));
+	case ACT_GELU_TANH:
+		return 0.5 * u *
+		       (1 + tanh(0.79788456080286535588 * (u + 0.044715 * u * u * u)));
 	case ACT_NONE:
 		break;
 	}
@@ -79,28 +82,50 @@ static void ref_layernorm(void *self, struct tensor y, struct tensor x,
 	}
 }
 
-/* One query of one head: softmax(q k^T scale) v into y[width]; `p` has room for n scores.
- */
-static void attend(float *y, const float *q, struct tensor k, struct tensor v,
-		   int64_t row0, int64_t col, int64_t n, int64_t width, double scale,
-		   double *p)
+/* Rows [begin, begin + n) of item b: of T rows each, or as the segments say. */
+static void rows_of(const struct segments *s, int64_t t, int64_t b, int64_t *begin,
+		    int64_t *n)
+{
+	bool ragged = segments_ragged(s);
+	*begin = ragged ? ((const int32_t *)s->start.data)[b] : b * t;
+	*n = ragged ? ((const int32_t *)s->length.data)[b] : t;
+}
+
+/* p[0..n) = softmax of p over n scores. */
+static void softmax(double *p, int64_t n)
 {
 	double top = -HUGE_VAL, sum = 0;
-	for (int64_t j = 0; j < n; j++) {
-		const float *kj = tensor_row(&k, row0 + j) + col;
-		p[j] = 0;
-		for (int64_t c = 0; c < width; c++)
-			p[j] += (double)q[c] * (double)kj[c];
-		p[j] *= scale;
+	for (int64_t j = 0; j < n; j++)
 		top = p[j] > top ? p[j] : top;
-	}
 	for (int64_t j = 0; j < n; j++)
 		sum += p[j] = exp(p[j] - top);
+	for (int64_t j = 0; j < n; j++)
+		p[j] /= sum;
+}
+
+static double dot(const float *a, const float *b, int64_t n)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < n; i++)
+		sum += (double)a[i] * (double)b[i];
+	return sum;
+}
+
+/* One query of one head: y = softmax(q k^T scale + log size) v over n rows of k and v from
+ * row0 on, columns from col; `p` has room for n scores. */
+static void attend(float *y, const float *q, struct tensor k, struct tensor v,
+		   const float *size, int64_t row0, int64_t col, int64_t n, int64_t width,
+		   double scale, double *p)
+{
+	for (int64_t j = 0; j < n; j++)
+		p[j] = scale * dot(q, tensor_row(&k, row0 + j) + col, width) +
+		       (size ? log((double)size[row0 + j]) : 0);
+	softmax(p, n);
 	for (int64_t c = 0; c < width; c++) {
 		double out = 0;
 		for (int64_t j = 0; j < n; j++)
 			out += p[j] * (double)(tensor_row(&v, row0 + j) + col)[c];
-		y[c] = (float)(out / sum);
+		y[c] = (float)out;
 	}
 }
 
@@ -108,15 +133,22 @@ static void ref_attention(void *self, struct tensor y, struct tensor q, struct t
 			  struct tensor v, const struct attn_opts *opts)
 {
 	(void)self;
-	int64_t tq = q.dim[1], tk = k.dim[1], width = q.dim[2] / opts->heads;
-	double *p = mem_alloc(sizeof(double) * (size_t)tk);
-	for (int64_t b = 0; b < q.dim[0]; b++)
+	int64_t width = q.dim[2] / opts->heads, items = q.dim[0];
+	if (segments_ragged(&opts->key_rows))
+		items = opts->key_rows.length.dim[0];
+	double *p = mem_alloc(sizeof(double) * (size_t)tensor_rows(&k));
+	const float *size = opts->key_size.ndim ? opts->key_size.data : NULL;
+	for (int64_t b = 0; b < items; b++) {
+		int64_t q0, nq, k0, nk;
+		rows_of(&opts->query_rows, q.dim[1], b, &q0, &nq);
+		rows_of(&opts->key_rows, k.dim[1], b, &k0, &nk);
 		for (int64_t h = 0; h < opts->heads; h++)
-			for (int64_t i = 0; i < tq; i++)
-				attend(tensor_row(&y, b * tq + i) + h * width,
-				       tensor_row(&q, b * tq + i) + h * width, k, v,
-				       b * tk, h * width, tk, width, (double)opts->scale,
-				       p);
+			for (int64_t i = 0; i < nq; i++)
+				attend(tensor_row(&y, q0 + i) + h * width,
+				       tensor_row(&q, q0 + i) + h * width, k, v, size, k0,
+				       h * width, opts->causal ? i + 1 : nk, width,
+				       (double)opts->scale, p);
+	}
 	free(p);
 }
 
@@ -139,33 +171,47 @@ static void ref_patches(void *self, struct tensor y, struct tensor image, int pa
 				}
 }
 
-static void ref_embed(void *self, struct tensor y, struct tensor x, struct tensor kept,
+static void ref_embed(void *self, struct tensor y, struct tensor x, struct tensor rows,
 		      struct tensor cls, struct tensor pos)
 {
 	(void)self;
-	int64_t count = y.dim[1] - 1, d = y.dim[2];
-	const int32_t *index = kept.data;
-	for (int64_t b = 0; b < y.dim[0]; b++)
-		for (int64_t i = -1; i < count; i++) {
-			int64_t n = i < 0 || !index ? i : index[b * count + i];
-			const float *from = n < 0 ? tensor_f32(&cls)
-						  : tensor_row(&x, b * x.dim[1] + n);
-			const float *p = tensor_row(&pos, n + 1);
-			float *to = tensor_row(&y, b * (count + 1) + i + 1);
-			for (int64_t j = 0; j < d; j++)
-				to[j] = from[j] + p[j];
-		}
+	const int32_t *row = rows.ndim ? rows.data : NULL;
+	int64_t n = x.dim[1], lead = cls.ndim ? 1 : 0;
+	for (int64_t i = 0; i < tensor_rows(&y); i++) {
+		int64_t at = i % (n + lead) - lead; /* all in order */
+		int64_t from = row ? row[i] : at < 0 ? ROW_CLS : i / (n + lead) * n + at;
+		if (from < ROW_CLS)
+			continue;
+		const float *a = from < 0 ? tensor_f32(&cls) : tensor_row(&x, from);
+		const float *p = tensor_row(&pos, from < 0 ? 0 : lead + from % n);
+		for (int64_t j = 0; j < tensor_cols(&y); j++)
+			tensor_row(&y, i)[j] = a[j] + p[j];
+	}
 }
 
-static void ref_row_norms(void *self, struct tensor score, struct tensor x)
+static void ref_gather(void *self, struct tensor y, struct tensor x, struct tensor rows)
 {
 	(void)self;
+	const int32_t *row = rows.data;
+	size_t bytes = sizeof(float) * (size_t)tensor_cols(&y);
+	for (int64_t i = 0; i < tensor_rows(&y); i++)
+		if (row[i] >= 0)
+			memcpy(tensor_row(&y, i), tensor_row(&x, row[i]), bytes);
+		else if (row[i] == ROW_PAD)
+			memset(tensor_row(&y, i), 0, bytes);
+}
+
+static void ref_token_norms(void *self, struct tensor score, struct tensor x, int heads)
+{
+	(void)self;
+	int64_t width = tensor_cols(&x) / heads;
 	for (int64_t i = 0; i < tensor_rows(&x); i++) {
 		double sum = 0;
-		for (int64_t j = 0; j < tensor_cols(&x); j++)
-			sum += (double)tensor_row(&x, i)[j] *
-			       (double)tensor_row(&x, i)[j];
-		tensor_f32(&score)[i] = (float)sqrt(sum);
+		for (int64_t h = 0; h < heads; h++) {
+			const float *part = tensor_row(&x, i) + h * width;
+			sum += sqrt(dot(part, part, width));
+		}
+		tensor_f32(&score)[i] = (float)(sum / heads);
 	}
 }
 
@@ -176,6 +222,34 @@ static void ref_random_scores(void *self, struct tensor score, uint64_t key)
 		tensor_f32(&score)[i] = rng_uniform(key, (uint32_t)i);
 }
 
+static void ref_cls_scores(void *self, struct tensor score, struct tensor q,
+			   struct tensor k, int heads, float scale)
+{
+	(void)self;
+	int64_t t = k.dim[1], width = k.dim[2] / heads;
+	double *p = mem_alloc(sizeof(double) * (size_t)t);
+	double *sum = mem_alloc(sizeof(double) * (size_t)t);
+	for (int64_t b = 0; b < k.dim[0]; b++) {
+		memset(sum, 0, sizeof(double) * (size_t)t);
+		for (int64_t h = 0; h < heads; h++) {
+			const float *cls = tensor_row(&q, b * t) + h * width;
+			for (int64_t j = 0; j < t; j++)
+				p[j] = (double)scale *
+				       dot(cls, tensor_row(&k, b * t + j) + h * width,
+					   width);
+			softmax(p, t);
+			for (int64_t j = 0; j < t; j++)
+				sum[j] += p[j];
+		}
+		for (int64_t j = 0; j < t; j++)
+			tensor_f32(&score)[b * t + j] = (float)(sum[j] / heads);
+	}
+	free(p);
+	free(sum);
+}
+
+/* ---- selecting ---- */
+
 /* Whether token a goes before token b: higher score, then lower index; NaN last. */
 static bool ahead(const float *s, int64_t a, int64_t b)
 {
@@ -184,20 +258,253 @@ static bool ahead(const float *s, int64_t a, int64_t b)
 	return s[a] > s[b] || (!(s[a] < s[b]) && a < b);
 }
 
-static void ref_select(void *self, struct tensor kept, struct tensor score)
+/* order[rank] = candidate, the best first. */
+static void rank_all(const float *s, int64_t n, int64_t *order)
+{
+	for (int64_t i = 0; i < n; i++) {
+		int64_t rank = 0; /* how many go before i */
+		for (int64_t j = 0; j < n; j++)
+			rank += j != i && ahead(s, j, i);
+		order[rank] = i;
+	}
+}
+
+/* How many of n ranked candidates stay. */
+static int64_t count_kept(const float *s, const int64_t *order, int64_t n,
+			  const struct select_opts *o)
+{
+	double limit = o->value, sum = 0, total = 0;
+	int64_t count = 0;
+	if (o->by == SELECT_COUNT)
+		return o->count;
+	if (o->by == SELECT_SHARE) {
+		for (int64_t i = 0; i < n; i++)
+			total += isnan(s[i]) ? 0 : (double)s[i];
+		while (count < n && (count == 0 || sum < limit * total)) {
+			float best = s[order[count++]];
+			sum += isnan(best) ? 0 : (double)best;
+		}
+		return count;
+	}
+	if (o->by == SELECT_QUANTILE) {
+		double at = limit * (double)(n - 1);
+		int64_t low = (int64_t)at; /* from the lowest */
+		double a = n ? (double)s[order[n - 1 - low]] : 0;
+		double b = low + 1 < n ? (double)s[order[n - 2 - low]] : a;
+		if (limit <= 0)
+			return n;
+		limit = a + (b - a) * (at - (double)low);
+	}
+	while (count < n && (double)s[order[count]] > limit)
+		count++;
+	return count || !n ? count : 1;
+}
+
+/* One item: its rows to `out`; returns how many. */
+static int64_t select_item(int32_t *out, const float *score, int64_t begin, int64_t n,
+			   const struct select_opts *o)
+{
+	int64_t many = n - o->front - o->back, m = 0;
+	const float *s = score + begin + o->front;
+	int64_t *order = mem_alloc(sizeof(int64_t) * (size_t)(many + 1));
+	bool *stays = mem_alloc((size_t)many + 1);
+	rank_all(s, many, order);
+	int64_t kept = count_kept(s, order, many, o);
+	for (int64_t i = 0; i < kept; i++)
+		stays[order[i]] = true;
+	if (o->cls)
+		out[m++] = ROW_CLS;
+	for (int64_t i = 0; i < n; i++) {
+		bool candidate = i >= o->front && i < n - o->back;
+		if (!candidate || stays[i - o->front])
+			out[m++] = (int32_t)(begin + i);
+	}
+	if (o->made && !(o->made_of_dropped && kept == many))
+		out[m++] = ROW_MADE;
+	free(order);
+	free(stays);
+	return m;
+}
+
+/* Moves the items, which lie one after the other, apart, so that each has `longest` rows. */
+static int64_t pad_items(struct selection *s, int64_t longest)
+{
+	int32_t *start = s->out.start.data, *length = s->out.length.data;
+	int32_t *rows = s->rows.data;
+	for (int64_t b = s->items - 1; b >= 0; b--) {
+		memmove(rows + b * longest, rows + start[b],
+			sizeof(int32_t) * (size_t)length[b]);
+		for (int64_t i = length[b]; i < longest; i++)
+			rows[b * longest + i] = ROW_PAD;
+		start[b] = (int32_t)(b * longest);
+	}
+	return s->items * longest;
+}
+
+static int64_t ref_select(void *self, struct selection *s, struct tensor score,
+			  const struct select_opts *o)
 {
 	(void)self;
-	int64_t n = score.dim[1], count = kept.dim[1];
-	int32_t *out = kept.data;
-	for (int64_t b = 0; b < score.dim[0]; b++) {
-		const float *s = tensor_row(&score, b);
-		for (int64_t i = 0; i < n; i++) {
-			int64_t rank = 0; /* how many tokens go before i */
-			for (int64_t j = 0; j < n; j++)
-				rank += j != i && ahead(s, j, i);
-			if (rank < count)
-				*out++ = (int32_t)i;
+	int64_t total = 0, longest = 0, t = tensor_count(&score) / s->items;
+	struct select_opts rule = *o;
+	rule.made_of_dropped = o->made_of_dropped && o->by != SELECT_COUNT;
+	for (int64_t b = 0; b < s->items; b++) {
+		int64_t begin, n;
+		rows_of(&s->in, t, b, &begin, &n);
+		int64_t m = select_item((int32_t *)s->rows.data + total, score.data,
+					begin, n, &rule);
+		if (segments_ragged(&s->out)) {
+			((int32_t *)s->out.start.data)[b] = (int32_t)total;
+			((int32_t *)s->out.length.data)[b] = (int32_t)m;
 		}
+		total += m;
+		longest = m > longest ? m : longest;
+	}
+	return o->padded && segments_ragged(&s->out) ? pad_items(s, longest) : total;
+}
+
+static bool holds(const int32_t *rows, int64_t n, int64_t row)
+{
+	for (int64_t i = 0; i < n; i++)
+		if (rows[i] == row)
+			return true;
+	return false;
+}
+
+/* The made row of one item of `n` rows from `begin` on, of which `rows` [m] stayed. */
+static void make_item(float *to, struct tensor x, int64_t begin, int64_t n,
+		      const int32_t *rows, int64_t m, const struct selection *s,
+		      enum made made, const float *score)
+{
+	for (int64_t c = 0; c < tensor_cols(&x); c++) {
+		double sum = 0, count = 0;
+		for (int64_t i = begin + s->front; i < begin + n - s->back; i++) {
+			if (made != MADE_MEAN_ALL && holds(rows, m, i))
+				continue;
+			double w = made == MADE_SUM_DROPPED ? (double)score[i] : 1;
+			sum += w * (double)tensor_row(&x, i)[c];
+			count++;
+		}
+		to[c] = (float)(made == MADE_SUM_DROPPED ? sum : sum / count);
+	}
+}
+
+static void ref_make(void *self, struct tensor y, struct tensor x,
+		     const struct selection *s, enum made made, struct tensor score)
+{
+	(void)self;
+	const int32_t *rows = s->rows.data;
+	for (int64_t b = 0; b < s->items; b++) {
+		int64_t in0, n, out0, m;
+		rows_of(&s->in, tensor_rows(&x) / s->items, b, &in0, &n);
+		rows_of(&s->out, tensor_rows(&y) / s->items, b, &out0, &m);
+		for (int64_t i = out0; i < out0 + m; i++)
+			if (rows[i] == ROW_MADE)
+				make_item(tensor_row(&y, i), x, in0, n, rows + out0, m, s,
+					  made, score.data);
+	}
+}
+
+/* ---- merging ---- */
+
+/* The normalised metric of one row: the mean over heads of k. */
+static void metric_of(float *to, const float *k, int heads, int64_t width)
+{
+	double norm = 0;
+	for (int64_t c = 0; c < width; c++) {
+		double sum = 0;
+		for (int64_t h = 0; h < heads; h++)
+			sum += (double)k[h * width + c];
+		to[c] = (float)(sum / heads);
+		norm += sum / heads * sum / heads;
+	}
+	for (int64_t c = 0; c < width; c++)
+		to[c] = (float)((double)to[c] / sqrt(norm));
+}
+
+static void match_item(int32_t *into, struct tensor k, int64_t b, int heads, int64_t r,
+		       bool cls, float *metric)
+{
+	int64_t t = k.dim[1], width = k.dim[2] / heads, even = (t + 1) / 2;
+	float *best = metric + t * width, *partner = best + t;
+	for (int64_t i = 0; i < t; i++)
+		metric_of(metric + i * width, tensor_row(&k, b * t + i), heads, width);
+	for (int64_t i = 0; i < even; i++) {
+		best[i] = -HUGE_VALF;
+		partner[i] = 0;
+		for (int64_t j = 0; 2 * j + 1 < t && !(cls && i == 0); j++) {
+			float s = (float)dot(metric + 2 * i * width,
+					     metric + (2 * j + 1) * width, width);
+			if (s > best[i]) {
+				best[i] = s;
+				partner[i] = (float)j;
+			}
+		}
+	}
+	int64_t at = b * (t - r), unmerged = 0;
+	for (int64_t i = 0; i < even; i++) {
+		int64_t rank = 0;
+		for (int64_t j = 0; j < even; j++)
+			rank += j != i && ahead(best, j, i);
+		into[2 * i] = (int32_t)(at + (rank < r ? even - r + (int64_t)partner[i]
+						       : unmerged++));
+	}
+	for (int64_t j = 0; 2 * j + 1 < t; j++)
+		into[2 * j + 1] = (int32_t)(at + even - r + j);
+}
+
+static void ref_match(void *self, struct tensor into, struct tensor k, int heads,
+		      int64_t r, bool cls, struct tensor work)
+{
+	(void)self;
+	for (int64_t b = 0; b < k.dim[0]; b++)
+		match_item((int32_t *)into.data + b * k.dim[1], k, b, heads, r, cls,
+			   work.data);
+}
+
+static void ref_merge(void *self, struct tensor y, struct tensor y_size, struct tensor x,
+		      struct tensor size, struct tensor into)
+{
+	(void)self;
+	const int32_t *to = into.data;
+	for (int64_t o = 0; o < tensor_rows(&y); o++) {
+		double weight = 0;
+		for (int64_t i = 0; i < tensor_rows(&x); i++)
+			if (to[i] == o)
+				weight += size.ndim ? (double)tensor_f32(&size)[i] : 1;
+		tensor_f32(&y_size)[o] = (float)weight;
+		for (int64_t c = 0; c < tensor_cols(&x); c++) {
+			double sum = 0;
+			for (int64_t i = 0; i < tensor_rows(&x); i++)
+				if (to[i] == o)
+					sum += (size.ndim ? (double)tensor_f32(&size)[i]
+							  : 1) *
+					       (double)tensor_row(&x, i)[c];
+			tensor_row(&y, o)[c] = (float)(sum / weight);
+		}
+	}
+}
+
+static void ref_normalize(void *self, struct tensor y, struct tensor x)
+{
+	(void)self;
+	for (int64_t i = 0; i < tensor_rows(&x); i++) {
+		const float *from = tensor_row(&x, i);
+		double norm = sqrt(dot(from, from, tensor_cols(&x)));
+		for (int64_t c = 0; c < tensor_cols(&x); c++)
+			tensor_row(&y, i)[c] = (float)((double)from[c] / norm);
+	}
+}
+
+static void ref_lookup(void *self, struct tensor y, struct tensor table,
+		       struct tensor ids, struct tensor pos)
+{
+	(void)self;
+	for (int64_t i = 0; i < tensor_rows(&y); i++) {
+		const float *a = tensor_row(&table, ((const int32_t *)ids.data)[i]);
+		const float *p = tensor_row(&pos, i % y.dim[1]);
+		for (int64_t c = 0; c < tensor_cols(&y); c++)
+			tensor_row(&y, i)[c] = a[c] + p[c];
 	}
 }
 
@@ -211,7 +518,14 @@ const struct backend ref_backend = {
 	.attention = ref_attention,
 	.patches = ref_patches,
 	.embed = ref_embed,
-	.row_norms = ref_row_norms,
+	.gather = ref_gather,
+	.token_norms = ref_token_norms,
 	.random_scores = ref_random_scores,
+	.cls_scores = ref_cls_scores,
 	.select = ref_select,
+	.make = ref_make,
+	.match = ref_match,
+	.merge = ref_merge,
+	.normalize = ref_normalize,
+	.lookup = ref_lookup,
 };
