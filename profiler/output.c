@@ -36,20 +36,36 @@ enum err output_check(const char *path)
 		      : OK;
 }
 
+/* [items, *count]: items that keep fewer patches than the one that keeps most end in -1. */
+static int64_t *kept_of(const struct trace *trace, int64_t *count)
+{
+	int32_t *index = mem_alloc(sizeof(*index) * (size_t)(trace->patches + 1));
+	*count = 0;
+	for (int64_t b = 0; b < trace->items; b++) {
+		int64_t n = trace_kept(trace, b, index);
+		*count = n > *count ? n : *count;
+	}
+	int64_t *wide = mem_alloc(sizeof(*wide) * (size_t)(trace->items * *count + 1));
+	for (int64_t b = 0; b < trace->items; b++) {
+		int64_t n = trace_kept(trace, b, index);
+		for (int64_t i = 0; i < *count; i++)
+			wide[b * *count + i] = i < n ? index[i] : -1;
+	}
+	free(index);
+	return wide;
+}
+
 enum err output_save(const char *path, const struct outputs *out)
 {
 	struct safetensors_entry entries[2] = { { "image_embeds", out->image_embeds } };
 	size_t n = 1;
 	int64_t *wide = NULL;
-	if (out->kept.ndim) {
-		int64_t count = tensor_count(&out->kept);
-		const int32_t *kept = out->kept.data;
-		wide = mem_alloc(sizeof(*wide) * (size_t)count);
-		for (int64_t i = 0; i < count; i++)
-			wide[i] = kept[i];
-		entries[n++] =
-			(struct safetensors_entry){ "kept", tensor_of(DT_I64, wide, 2,
-								      out->kept.dim) };
+	if (out->trace.n) {
+		int64_t count;
+		wide = kept_of(&out->trace, &count);
+		entries[n++] = (struct safetensors_entry){
+			"kept", tensor_of(DT_I64, wide, DIMS(out->trace.items, count))
+		};
 	}
 	enum err e = safetensors_write(path, entries, n, NULL);
 	free(wide);

@@ -120,7 +120,7 @@ const char *run_str(struct run *r, const char *text)
 double *run_doubles(struct run *r, const double *from, int n)
 {
 	double *to = scratch_alloc(&r->mem, (size_t)n * sizeof(*to));
-	if (n)
+	if (n && from)
 		memcpy(to, from, (size_t)n * sizeof(*to));
 	return to;
 }

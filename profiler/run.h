@@ -175,7 +175,7 @@ struct run {
 struct run *run_create(void); /* all not measured, knobs at their defaults */
 void run_free(struct run *);
 
-/* Copies into the run's memory. */
+/* Copies into the run's memory; doubles from NULL: zeros to fill. */
 const char *run_str(struct run *, const char *);
 double *run_doubles(struct run *, const double *from, int n);
 struct layer *run_add_layers(struct run *, int n); /* sets layers, all not measured */

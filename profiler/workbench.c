@@ -154,7 +154,8 @@ bool workbench_same_pictures(const struct spec *a, const struct spec *b)
 	for (int i = 0; i < a->n_images; i++)
 		if (strcmp(a->images[i], b->images[i]))
 			return false;
-	return knob_num(&a->knobs, KNOB_BATCH) == knob_num(&b->knobs, KNOB_BATCH);
+	const uint64_t shape = KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE);
+	return knobs_equal(&a->knobs, &b->knobs, shape);
 }
 
 /* Pixels and activations together, before any of them is touched. */
@@ -300,7 +301,17 @@ static enum err open_backend(struct workbench *w, const struct knobs *k)
 	return OK;
 }
 
-static enum err prepare_weights(struct workbench *w, const struct work_watch *watch)
+/* What a technique compares with is its base: that runs too. */
+static enum err prepare_for(struct workbench *w, const struct knobs *k)
+{
+	struct knobs mine = *k, base = knobs_base(k);
+	knobs_resolve_method(&mine);
+	enum err e = model_prepare(w->model, &mine, w->backend, w->backend_self);
+	return e ? e : model_prepare(w->model, &base, w->backend, w->backend_self);
+}
+
+static enum err prepare_weights(struct workbench *w, const struct knobs *k,
+				const struct work_watch *watch)
 {
 	struct prepare_work work = { w->pool, watch };
 	const struct tensors_work how = { &work, on_every_thread, weights_progress };
@@ -311,14 +322,17 @@ static enum err prepare_weights(struct workbench *w, const struct work_watch *wa
 			e = tensors_prepare(w->model->tensors, &how);
 		w->prepared = e == OK;
 	}
-	if (e || w->linears_prepared)
+	if (e)
 		return e;
+	bool first = !w->linears_prepared;
 	w->linears_prepared = true; /* half of them is undone the same way */
-	e = model_prepare(w->model, w->backend, w->backend_self);
+	e = prepare_for(w, k);
 	if (e) {
 		drop_linears(w);
 		return e;
 	}
+	if (!first)
+		return OK;
 	double flops_per_s, bytes_per_s;
 	calibrate(w->backend, w->backend_self, &flops_per_s, &bytes_per_s);
 	guard_enter(w->guard);
@@ -364,7 +378,7 @@ enum err workbench_prepare(struct workbench *w, const struct knobs *k,
 {
 	enum err e = open_backend(w, k);
 	if (!e)
-		e = prepare_weights(w, watch);
+		e = prepare_weights(w, k, watch);
 	if (!e)
 		e = hash_weights(w, watch);
 	return e;

@@ -2,6 +2,7 @@
 #include "profiler/workbench_private.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -142,18 +143,72 @@ static enum err report_fidelity(struct workbench *w, const struct knobs *k,
 	return e;
 }
 
-static void report_kept(const struct outputs *out, struct run *run)
+static double *doubles_of(struct run *run, const int64_t *from, int64_t n)
 {
-	if (!out->kept.ndim)
+	double *to = run_doubles(run, NULL, (int)n);
+	for (int64_t i = 0; i < n; i++)
+		to[i] = (double)from[i];
+	return to;
+}
+
+static void report_site(const struct trace *trace, int i, struct run *run,
+			struct run_site *site)
+{
+	struct trace_story s;
+	char path[32] = "embed";
+	trace_tell(trace, i, 0, &s);
+	if (s.layer >= 0)
+		snprintf(path, sizeof(path), "blocks.%d", s.layer);
+	*site = (struct run_site){
+		.path = run_str(run, path),
+		.layer = s.layer,
+		.alive = doubles_of(run, s.alive, s.n_alive),
+		.n_alive = (int)s.n_alive,
+		.kept = doubles_of(run, s.kept, s.n_kept),
+		.n_kept = (int)s.n_kept,
+	};
+	if (s.scores) {
+		site->scores = run_doubles(run, NULL, (int)s.n_alive);
+		site->n_scores = (int)s.n_alive;
+		for (int64_t j = 0; j < s.n_alive; j++)
+			site->scores[j] = (double)s.scores[j];
+	}
+	if (s.groups) {
+		site->groups = doubles_of(run, s.groups, trace->patches);
+		site->n_groups = (int)trace->patches;
+	}
+	trace_story_release(&s);
+}
+
+/* Item 0 stands for the batch. */
+static void report_tokens(const struct outputs *out, struct run *run)
+{
+	const struct trace *trace = &out->trace;
+	if (!trace->n)
 		return;
-	int n = (int)out->kept.dim[1];
-	const int32_t *index = out->kept.data;
-	double *kept = mem_alloc(sizeof(double) * (size_t)n);
-	for (int i = 0; i < n; i++)
-		kept[i] = index[i];
-	run->tokens.kept = run_doubles(run, kept, n);
-	run->tokens.n_kept = n;
-	free(kept);
+	int32_t *index = mem_alloc(sizeof(*index) * (size_t)(trace->patches + 1));
+	int64_t n = trace_kept(trace, 0, index);
+	run->tokens.kept = run_doubles(run, NULL, (int)n);
+	run->tokens.n_kept = (int)n;
+	for (int64_t i = 0; i < n; i++)
+		run->tokens.kept[i] = index[i];
+	free(index);
+	run->tokens.n_sites = trace->n;
+	run->tokens.sites = scratch_alloc(&run->mem, sizeof(*run->tokens.sites) *
+							     (size_t)trace->n);
+	for (int i = 0; i < trace->n; i++)
+		report_site(trace, i, run, &run->tokens.sites[i]);
+}
+
+static void report_low_rank(const struct outputs *out, struct run *run)
+{
+	if (!out->low_rank.matrices)
+		return;
+	run->low_rank = (struct run_low_rank){
+		.matrices = out->low_rank.matrices,
+		.rel_error = out->low_rank.rel_error,
+		.break_even = (double)out->low_rank.break_even,
+	};
 }
 
 static void report_wall(const struct measured *m, struct run *run)
@@ -227,7 +282,8 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	run->memory.peak_rss_bytes = peak_rss;
 	run->memory.model_bytes = model_bytes(w->model);
 	run->memory.peak_activation_bytes = (double)s->arena.peak;
-	report_kept(&s->out, run);
+	report_tokens(&s->out, run);
+	report_low_rank(&s->out, run);
 	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
 	report_doubts(run, m, &c->measure, run);
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.

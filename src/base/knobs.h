@@ -78,7 +78,8 @@ const char *knob_json_name(enum knob_id, char buf[KNOB_TEXT_SIZE]);
 /* The same workload with every technique off: what "base" means. */
 struct knobs knobs_base(const struct knobs *);
 
-/* method: "auto" becomes l2 when keep < 1, else none. */
+/* method: "auto" becomes l2 when keep < 1, tome when merge-r > 0, threshold when that is
+ * set, else none. */
 void knobs_resolve_method(struct knobs *);
 
 /* "keep=0.7 method=l2 batch=1 ...": the knobs in `mask` in table order, one space

@@ -27,6 +27,11 @@ struct preprocess_config {
 
 /* CLIP's own: bicubic, shortest edge and crop of `side` (1..PREPROCESS_MAX_SIDE). */
 struct preprocess_config preprocess_clip_defaults(int side);
+/* SigLIP's own: bicubic to exactly side x side, mean and deviation 0.5. */
+struct preprocess_config preprocess_siglip_defaults(int side);
+/* The same processing for pictures of another side: what it was made for is `trained`. */
+struct preprocess_config preprocess_at(const struct preprocess_config *, int trained,
+				       int side);
 
 /*
  * Reads the object of a preprocessor_config.json; a missing key has the reference's

@@ -24,6 +24,43 @@ struct preprocess_config preprocess_clip_defaults(int side)
 	};
 }
 
+struct preprocess_config preprocess_siglip_defaults(int side)
+{
+	return (struct preprocess_config){
+		.do_resize = true,
+		.resize_width = side,
+		.resize_height = side,
+		.do_rescale = true,
+		.rescale_factor = 1.0 / 255.0,
+		.do_normalize = true,
+		.mean = { 0.5f, 0.5f, 0.5f },
+		.std = { 0.5f, 0.5f, 0.5f },
+	};
+}
+
+static int scaled(int size, int trained, int side)
+{
+	int64_t to = ((int64_t)size * side + trained / 2) / trained;
+	return to < 1 ? 1 : to > PREPROCESS_MAX_SIDE ? PREPROCESS_MAX_SIDE : (int)to;
+}
+
+struct preprocess_config preprocess_at(const struct preprocess_config *c, int trained,
+				       int side)
+{
+	struct preprocess_config at = *c;
+	if (at.shortest_edge)
+		at.shortest_edge = scaled(c->shortest_edge, trained, side);
+	else if (at.do_resize) {
+		at.resize_width = scaled(c->resize_width, trained, side);
+		at.resize_height = scaled(c->resize_height, trained, side);
+	}
+	if (at.do_crop) {
+		at.crop_width = scaled(c->crop_width, trained, side);
+		at.crop_height = scaled(c->crop_height, trained, side);
+	}
+	return at;
+}
+
 /* Remembers the first error; each reader below does nothing after one. */
 struct reader {
 	const json_t *object;
@@ -151,23 +188,40 @@ static void read_resample(struct reader *r)
 }
 
 /* Another processor may share the keys and mean something else by them. */
-static void read_type(struct reader *r, const char *key)
+static const struct {
+	const char *type;
+	struct preprocess_config (*defaults)(int side);
+} processors[] = {
+	{ "CLIPImageProcessor", preprocess_clip_defaults },
+	{ "CLIPImageProcessorFast", preprocess_clip_defaults },
+	{ "CLIPFeatureExtractor", preprocess_clip_defaults },
+	{ "SiglipImageProcessor", preprocess_siglip_defaults },
+	{ "SiglipImageProcessorFast", preprocess_siglip_defaults },
+};
+
+/* Which processor it is tells what a missing key means. */
+static void read_type(struct reader *r, const char *key, struct preprocess_config *out)
 {
+	enum { SIDE = 224 };
 	const json_t *v = json_object_get(r->object, key);
 	const char *type = json_string_value(v);
 	if (!v || r->err)
 		return;
 	if (!type) {
 		refuse(r, key, "a string");
-	} else if (strcmp(type, "CLIPImageProcessor") != 0 &&
-		   strcmp(type, "CLIPImageProcessorFast") != 0 &&
-		   strcmp(type, "CLIPFeatureExtractor") != 0) {
-		char shown[80];
-		str_escaped(shown, sizeof(shown), type, strlen(type));
-		r->err = err_set(ERR_UNSUPPORTED,
-				 "%s: \"%s\" is %s: only CLIPImageProcessor is known",
-				 r->what, key, shown);
+		return;
 	}
+	for (size_t i = 0; i < sizeof(processors) / sizeof(processors[0]); i++)
+		if (!strcmp(type, processors[i].type)) {
+			*out = processors[i].defaults(SIDE);
+			return;
+		}
+	char shown[80];
+	str_escaped(shown, sizeof(shown), type, strlen(type));
+	r->err = err_set(ERR_UNSUPPORTED,
+			 "%s: \"%s\" is %s: only CLIPImageProcessor and "
+			 "SiglipImageProcessor are known",
+			 r->what, key, shown);
 }
 
 enum err preprocess_read(const json_t *object, const char *what,
@@ -179,8 +233,8 @@ enum err preprocess_read(const json_t *object, const char *what,
 	*out = preprocess_clip_defaults(CLIP_SIDE);
 	if (!json_is_object(object))
 		return err_set(ERR_FORMAT, "%s: not a JSON object", what);
-	read_type(&r, "image_processor_type");
-	read_type(&r, "feature_extractor_type");
+	read_type(&r, "feature_extractor_type", out);
+	read_type(&r, "image_processor_type", out);
 	read_bool(&r, "do_convert_rgb", &converts);
 	read_bool(&r, "do_resize", &out->do_resize);
 	read_bool(&r, "do_center_crop", &out->do_crop);

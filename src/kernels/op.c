@@ -245,12 +245,6 @@ struct tensor op_embed(struct pass *p, const char *name, struct tensor x,
 	return y;
 }
 
-/* The result of a scoring op: a score for each row of x. */
-static struct tensor score_of(struct pass *p, const struct tensor *x)
-{
-	return pass_tensor(p, DT_F32, DIMS(tensor_rows(x)));
-}
-
 static void end_score(struct pass *p, const struct tensor *x, const struct tensor *score,
 		      struct op_count c)
 {
@@ -260,35 +254,31 @@ static void end_score(struct pass *p, const struct tensor *x, const struct tenso
 	op_end(p, &c);
 }
 
-struct tensor op_token_norms(struct pass *p, const char *name, struct tensor x, int heads)
+void op_token_norms(struct pass *p, const char *name, struct tensor score,
+		    struct tensor x, int heads)
 {
-	struct tensor score = score_of(p, &x);
 	if (!op_begin(p, name))
-		return score;
+		return;
 	p->backend->token_norms(p->self, score, x, heads);
 	end_score(p, &x, &score,
 		  (struct op_count){ .flops = 2 * (double)tensor_count(&x),
 				     .bytes_read = bytes_of(&x) });
-	return score;
 }
 
-struct tensor op_random_scores(struct pass *p, const char *name, struct tensor x,
-			       uint64_t key)
+void op_random_scores(struct pass *p, const char *name, struct tensor score,
+		      struct tensor x, uint64_t key)
 {
-	struct tensor score = score_of(p, &x);
 	if (!op_begin(p, name))
-		return score;
+		return;
 	p->backend->random_scores(p->self, score, key);
 	end_score(p, &x, &score, (struct op_count){ 0 });
-	return score;
 }
 
-struct tensor op_cls_scores(struct pass *p, const char *name, struct tensor q,
-			    struct tensor k, int heads, float scale)
+void op_cls_scores(struct pass *p, const char *name, struct tensor score,
+		   struct tensor q, struct tensor k, int heads, float scale)
 {
-	struct tensor score = score_of(p, &k);
 	if (!op_begin(p, name))
-		return score;
+		return;
 	p->backend->cls_scores(p->self, score, q, k, heads, scale);
 	double mac = (double)tensor_count(&k);
 	end_score(p, &k, &score,
@@ -298,7 +288,6 @@ struct tensor op_cls_scores(struct pass *p, const char *name, struct tensor q,
 			  .flops_torch = 2 * mac,
 			  .bytes_read = bytes_of(&k),
 		  });
-	return score;
 }
 
 /* How many rows a selection without data has. */

@@ -96,14 +96,18 @@ struct tensor op_patches(struct pass *, const char *name, struct tensor image, i
  */
 struct tensor op_embed(struct pass *, const char *name, struct tensor x,
 		       const struct selection *s, struct tensor cls, struct tensor pos);
-/* The L2 norm of each row, or the mean of those of its `heads` parts: [R]. */
-struct tensor op_token_norms(struct pass *, const char *name, struct tensor x, int heads);
-/* Uniform scores [R] for the rows of x. */
-struct tensor op_random_scores(struct pass *, const char *name, struct tensor x,
-			       uint64_t key);
-/* The attention of row 0 of each item to all its rows: q, k [B, T, D] -> [B T]. */
-struct tensor op_cls_scores(struct pass *, const char *name, struct tensor q,
-			    struct tensor k, int heads, float scale);
+/*
+ * Scores of the rows of x (or k), to the memory of `score` [R]: it has to outlive what
+ * else is made there. token_norms: the L2 norm of each row, or the mean of those of its
+ * `heads` parts; random_scores: uniform; cls_scores: the attention of row 0 of each item
+ * to all its rows, q, k [B, T, D].
+ */
+void op_token_norms(struct pass *, const char *name, struct tensor score, struct tensor x,
+		    int heads);
+void op_random_scores(struct pass *, const char *name, struct tensor score,
+		      struct tensor x, uint64_t key);
+void op_cls_scores(struct pass *, const char *name, struct tensor score, struct tensor q,
+		   struct tensor k, int heads, float scale);
 /*
  * Fills a selection whose tensors have room: rows for all that could stay, out [items]
  * each for a ragged one. Sets the size of s->rows, and makes s->out empty where every item

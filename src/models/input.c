@@ -105,7 +105,7 @@ void input_list_release(struct input_list *l)
 }
 
 /* One picture into [3, S, S] at `to`. */
-static enum err load_one(const struct model *m, const char *path, bool exif, int64_t side,
+static enum err load_one(const struct preprocess_config *how, const char *path, bool exif, int64_t side,
 			 float *to, struct image *shown)
 {
 	struct image image = { 0 };
@@ -114,7 +114,7 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 	enum err e = path ? image_load(path, exif, &image) : scene_draw(&image);
 	if (e)
 		return e;
-	preprocess_size(&m->preprocess, image.width, image.height, &width, &height);
+	preprocess_size(how, image.width, image.height, &width, &height);
 	if (width != side || height != side)
 		e = err_set(ERR_FORMAT,
 			    "%s: preprocessor_config.json makes it %lld x %lld pixels, "
@@ -123,7 +123,7 @@ static enum err load_one(const struct model *m, const char *path, bool exif, int
 			    (long long)width, (long long)height, (long long)side,
 			    (long long)side);
 	else
-		e = preprocess_run(&m->preprocess, &image, to, shown);
+		e = preprocess_run(how, &image, to, shown);
 	image_release(&image);
 	return e;
 }
@@ -150,6 +150,8 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 	*in = m->family->shape(m, k);
 	int64_t batch = in->pixels.dim[0], side = in->pixels.dim[2];
 	size_t item = (size_t)(3 * side * side);
+	const struct preprocess_config how =
+		preprocess_at(&m->preprocess, (int)m->image_size, (int)side);
 	float *data = malloc(sizeof(float) * item * (size_t)batch);
 	if (!data)
 		return err_set(ERR_NOMEM, "no memory for %lld images", (long long)batch);
@@ -160,7 +162,7 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 		if (b >= list->n) /* fewer pictures than items: they come again */
 			memcpy(to, to - (size_t)list->n * item, sizeof(float) * item);
 		else
-			e = load_one(m, list->paths[(first + b) % list->n], exif, side,
+			e = load_one(&how, list->paths[(first + b) % list->n], exif, side,
 				     to, b ? NULL : shown);
 	}
 	if (e) {

@@ -11,17 +11,20 @@
 #include "tensor/model_source.h"
 #include "tensor/random_source.h"
 
-/* The family that accepts this config.json's model_type. */
-static enum err find_family(struct model *m)
+/* The family that accepts this config.json's model_type, and this kind of input where it
+ * is not the only one. */
+static enum err find_family(struct model *m, enum input_kind kind)
 {
 	const char *type = hfconfig_str(m->config, "model_type", NULL);
 	char shown[80];
 	struct str known = STR_INIT;
 	for (int i = 0; families[i]; i++)
 		for (const char *const *t = families[i]->model_types; *t; t++) {
-			if (type && !strcmp(*t, type))
+			if (type && !strcmp(*t, type) &&
+			    (!m->family || families[i]->takes == kind))
 				m->family = families[i];
-			str_addf(&known, "%s%s", known.len ? ", " : "", *t);
+			if (!strstr(str_get(&known), *t))
+				str_addf(&known, "%s%s", known.len ? ", " : "", *t);
 		}
 	enum err e = OK;
 	if (!type)
@@ -58,14 +61,16 @@ static enum err open_files(struct model *m, const struct model_source *s)
 
 static enum err open_preprocess(struct model *m, const char *path)
 {
-	m->preprocess = preprocess_clip_defaults((int)m->image_size);
+	if (m->family->takes != INPUT_PICTURES)
+		return OK;
+	m->preprocess = m->family->preprocess((int)m->image_size);
 	return path ? preprocess_read_file(path, &m->preprocess) : OK;
 }
 
 /* Everything after the files are found. */
-static enum err build(struct model *m, const char *preprocessor)
+static enum err build(struct model *m, enum input_kind kind, const char *preprocessor)
 {
-	enum err e = find_family(m);
+	enum err e = find_family(m, kind);
 	if (!e)
 		e = m->family->configure(m, m->config);
 	if (e)
@@ -76,6 +81,12 @@ static enum err build(struct model *m, const char *preprocessor)
 }
 
 enum err model_open(const char *name, uint64_t seed, struct model **out)
+{
+	return model_open_for(name, seed, INPUT_PICTURES, out);
+}
+
+enum err model_open_for(const char *name, uint64_t seed, enum input_kind kind,
+			struct model **out)
 {
 	struct model *m = mem_alloc(sizeof(*m));
 	struct model_source files = { 0 };
@@ -92,7 +103,7 @@ enum err model_open(const char *name, uint64_t seed, struct model **out)
 			e = open_files(m, &files);
 	}
 	if (!e)
-		e = build(m, files.preprocessor);
+		e = build(m, kind, files.preprocessor);
 	model_source_release(&files);
 	if (e) {
 		model_free(m);
@@ -125,7 +136,7 @@ struct prepare {
 static enum err prepare_one(void *ctx, struct linear *l)
 {
 	const struct prepare *p = ctx;
-	return p->backend->prepare(p->self, l);
+	return l->prepared ? OK : p->backend->prepare(p->self, l);
 }
 
 static enum err unprepare_one(void *ctx, struct linear *l)
@@ -136,10 +147,14 @@ static enum err unprepare_one(void *ctx, struct linear *l)
 	return OK;
 }
 
-enum err model_prepare(struct model *m, const struct backend *backend, void *self)
+enum err model_prepare(struct model *m, const struct knobs *k,
+		       const struct backend *backend, void *self)
 {
 	struct prepare p = { backend, self };
-	return backend->prepare ? m->family->each_linear(m, prepare_one, &p) : OK;
+	enum err e = m->family->adapt ? m->family->adapt(m, k) : OK;
+	if (e || !backend->prepare)
+		return e;
+	return m->family->each_linear(m, k, prepare_one, &p);
 }
 
 void model_unprepare(struct model *m, const struct backend *backend, void *self)
@@ -147,7 +162,7 @@ void model_unprepare(struct model *m, const struct backend *backend, void *self)
 	struct prepare p = { backend, self };
 	if (!backend->unprepare)
 		return;
-	enum err e = m->family->each_linear(m, unprepare_one, &p);
+	enum err e = m->family->each_linear(m, NULL, unprepare_one, &p);
 	assert(e == OK); /* unprepare_one cannot fail */
 	(void)e;
 }

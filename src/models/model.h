@@ -33,10 +33,15 @@ struct model {
  * ERR_IO, ERR_USAGE; the message names the file and the fact.
  */
 enum err model_open(const char *name, uint64_t seed, struct model **out) MUST_CHECK;
+/* The same; where a checkpoint holds towers for several kinds of input, that for `kind`
+ * instead of that for pictures. */
+enum err model_open_for(const char *name, uint64_t seed, enum input_kind kind,
+			struct model **out) MUST_CHECK;
 void model_free(struct model *);
 
-/* Has the backend pack the weights; tensors_prepare() comes first. ERR_NOMEM. */
-enum err model_prepare(struct model *, const struct backend *,
+/* Has what these knobs need made (family->adapt) and the weights that they use packed by
+ * the backend, once each; tensors_prepare() comes first. ERR_NOMEM. */
+enum err model_prepare(struct model *, const struct knobs *, const struct backend *,
 		       void *backend_self) MUST_CHECK;
 /* Gives back what the backend prepared, all or half of it; before the backend closes. */
 void model_unprepare(struct model *, const struct backend *, void *backend_self);

@@ -11,6 +11,12 @@
 	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s       \
 	",\"hidden_act\":\"quick_gelu\",\"layer_norm_eps\":1e-5}}"
 
+#define SIGLIP_VISION(d, f, l, h, p, s)                                                  \
+	"{\"model_type\":\"siglip\",\"vision_config\":{"                                 \
+	"\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l  \
+	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s       \
+	"}}"
+
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP_VISION(768, 3072, 12, 12, 16, 224, 512),
 	  "CLIP ViT-B/16 image tower, 196 patches" },
@@ -20,6 +26,10 @@ const struct preset presets[] = {
 	  "CLIP ViT-L/14 image tower, 256 patches" },
 	{ "clip-vit-l14-336", CLIP_VISION(1024, 4096, 24, 16, 14, 336, 768),
 	  "CLIP ViT-L/14 image tower at 336 pixels, 576 patches" },
+	{ "siglip-b16", SIGLIP_VISION(768, 3072, 12, 12, 16, 224),
+	  "SigLIP ViT-B/16 image tower, 196 patches" },
+	{ "siglip-b16:tiny", SIGLIP_VISION(64, 256, 2, 4, 8, 64),
+	  "SigLIP ViT-B/16 in miniature, 64 patches" },
 	{ "clip-vit-b16:tiny", CLIP_VISION(64, 256, 2, 4, 8, 64, 32),
 	  "ViT-B/16 in miniature, 64 patches" },
 	{ "clip-vit-b32:tiny", CLIP_VISION(64, 256, 2, 4, 16, 64, 32),

@@ -4,4 +4,7 @@
 const struct method none_method = {
 	.name = "none",
 	.help = "every token stays; no technique code runs",
+	.cost = "0",
+	.source = "the model itself",
+	.places = PLACES_ALL,
 };

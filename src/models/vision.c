@@ -1,0 +1,161 @@
+#include "models/vision.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "models/model.h"
+
+enum err vision_configure(struct vision *v, struct model *m, const struct hfconfig *c,
+			  const struct vit_defaults *d, int64_t patch)
+{
+	const char *what = hfconfig_label(m->config);
+	v->patch = hfconfig_int(c, "patch_size", patch, 1, 1024);
+	v->image = hfconfig_int(c, "image_size", 224, 1, 8192);
+	int64_t channels = hfconfig_int(c, "num_channels", 3, 1, 64);
+	enum err e = vit_configure(&v->vit, m, c, d);
+	if (e)
+		return e;
+	if (channels != 3)
+		return err_set(ERR_UNSUPPORTED, "%s: num_channels is not 3", what);
+	if (v->image < v->patch)
+		return err_set(ERR_FORMAT, "%s: image_size %d is less than patch_size %d",
+			       what, (int)v->image, (int)v->patch);
+	v->pos.side = v->image / v->patch;
+	m->tokens = v->pos.side * v->pos.side;
+	m->image_size = v->image;
+	return vit_check_depth(&v->vit, m, "vision_model.encoder.layers");
+}
+
+void vision_bind(struct vision *v, struct tensors *t, bool cls, bool patch_bias)
+{
+	int64_t width = v->vit.width, grid = v->pos.side * v->pos.side;
+	v->patch_embed.weight =
+		tensors_get(t, "vision_model.embeddings.patch_embedding.weight",
+			    DIMS(width, 3, v->patch, v->patch));
+	/* The convolution as a matrix: its kernels lie row by row already. */
+	v->patch_embed.weight = tensor_of(DT_F32, v->patch_embed.weight.data,
+					  DIMS(width, 3 * v->patch * v->patch));
+	if (patch_bias)
+		v->patch_embed.bias =
+			tensors_get(t, "vision_model.embeddings.patch_embedding.bias",
+				    DIMS(width));
+	if (cls)
+		v->cls = tensors_get(t, "vision_model.embeddings.class_embedding",
+				     DIMS(width));
+	v->pos.lead = cls;
+	v->pos.trained =
+		tensors_get(t, "vision_model.embeddings.position_embedding.weight",
+			    DIMS(cls + grid, width));
+	vit_bind(&v->vit, t, "vision_model.encoder.layers");
+}
+
+static bool is_fused(const struct knobs *k)
+{
+	return !strcmp(knob_text(k, KNOB_FUSED_QKV), "on");
+}
+
+/* What the method of these knobs projects apart; with any knobs: everything. */
+static unsigned projected_by(const struct knobs *k)
+{
+	const struct method *m = k ? method_by_name(knob_text(k, KNOB_METHOD)) : NULL;
+	if (!k)
+		return NEEDS_QUERIES | NEEDS_KEYS;
+	return m && m->stage == STAGE_PROJECTED ? m->needs : 0;
+}
+
+enum err vision_each_linear(struct vision *v, const struct knobs *k,
+			    enum err (*fn)(void *, struct linear *), void *ctx)
+{
+	enum err e = fn(ctx, &v->patch_embed);
+	return e ? e
+		 : vit_each_linear(&v->vit, !k || is_fused(k), projected_by(k), fn, ctx);
+}
+
+void vision_release(struct vision *v)
+{
+	positions_release(&v->pos);
+	vit_release(&v->vit);
+}
+
+static struct tower tower_of(const struct vision *v, const struct model *m)
+{
+	return (struct tower){ .name = m->name,
+			       .depth = v->vit.depth,
+			       .cls = v->cls.ndim };
+}
+
+enum err vision_check(const struct vision *v, const struct model *m,
+		      const struct knobs *k)
+{
+	struct reduction r;
+	const struct tower tower = tower_of(v, m);
+	int64_t side = vision_side(v, k);
+	if (side < v->patch)
+		return err_set(ERR_USAGE,
+			       "--image-size %lld: a patch of %s is %lld pixels wide",
+			       (long long)side, m->name, (long long)v->patch);
+	return reduction_read(k, &tower, &r);
+}
+
+int64_t vision_side(const struct vision *v, const struct knobs *k)
+{
+	double side = knob_num(k, KNOB_IMAGE_SIZE);
+	return isnan(side) ? v->image : (int64_t)side;
+}
+
+struct input vision_shape(const struct vision *v, const struct knobs *k)
+{
+	int64_t side = vision_side(v, k);
+	return (struct input){
+		.pixels =
+			tensor_of(DT_F32, NULL,
+				  DIMS((int64_t)knob_num(k, KNOB_BATCH), 3, side, side)),
+	};
+}
+
+enum err vision_adapt(struct vision *v, const struct knobs *k)
+{
+	return positions_adapt(&v->pos, vision_side(v, k) / v->patch);
+}
+
+const char *vision_why_not(enum knob_id id)
+{
+	switch (id) {
+	case KNOB_DOWNSAMPLE:
+	case KNOB_MRSS:
+		return "a vision transformer has no scan to run at a coarser resolution";
+	case KNOB_SEQ:
+		return "its sequence is the image's patches";
+	default:
+		return NULL;
+	}
+}
+
+struct tensor vision_embed(struct pass *p, const struct vision *v, const struct model *m,
+			   const struct input *in, const struct knobs *k,
+			   struct outputs *out, struct vision_pass *vp)
+{
+	const struct tower tower = tower_of(v, m);
+	int64_t side = in->pixels.dim[2] / v->patch;
+	enum err e = reduction_read(k, &tower, &vp->reduction);
+	if (e && !p->err) /* vision_check() has seen these knobs */
+		p->err = e;
+	vp->fused = is_fused(k);
+	out->tokens = side * side;
+	token_set_begin(&vp->set, p, &vp->reduction, &out->trace, in->pixels.dim[0],
+			out->tokens, tower.cls);
+	span_open(p, "embeddings", -1);
+	struct tensor x = op_patches(p, "unfold", in->pixels, (int)v->patch);
+	x = op_linear(p, "patch", x, &v->patch_embed, ACT_NONE);
+	x = token_set_embed(&vp->set, p, x, v->cls,
+			    positions_for(&v->pos, side, p->backend->dry));
+	span_close(p);
+	return x;
+}
+
+void vision_encode(struct pass *p, const struct vision *v, struct vision_pass *vp,
+		   struct tensor x)
+{
+	token_set_start(&vp->set, p, x);
+	vit_forward(p, &v->vit, &vp->set, vp->fused);
+}

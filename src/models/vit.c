@@ -1,0 +1,289 @@
+#include "models/vit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "models/model.h"
+
+static enum err read_act(const struct hfconfig *c, const char *missing, enum act *act)
+{
+	static const struct {
+		const char *name;
+		enum act act;
+	} known[] = { { "quick_gelu", ACT_QUICK_GELU },
+		      { "gelu", ACT_GELU },
+		      { "gelu_pytorch_tanh", ACT_GELU_TANH } };
+	const char *name = hfconfig_str(c, "hidden_act", missing);
+	char shown[64];
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(name, known[i].name)) {
+			*act = known[i].act;
+			return OK;
+		}
+	return err_set(ERR_UNSUPPORTED,
+		       "%s: hidden_act \"%s\": this version has quick_gelu, gelu and "
+		       "gelu_pytorch_tanh",
+		       hfconfig_label(c),
+		       str_escaped(shown, sizeof(shown), name, strlen(name)));
+}
+
+enum err vit_configure(struct vit *v, const struct model *m, const struct hfconfig *c,
+		       const struct vit_defaults *d)
+{
+	v->width = hfconfig_int(c, "hidden_size", d->width, 1, 65536);
+	v->mlp = hfconfig_int(c, "intermediate_size", d->mlp, 1, 262144);
+	v->depth = hfconfig_int(c, "num_hidden_layers", d->depth, 1, 1024);
+	v->heads = hfconfig_int(c, "num_attention_heads", d->heads, 1, 1024);
+	v->eps = (float)hfconfig_num(c, "layer_norm_eps", d->eps, 0, 1);
+	enum err e = hfconfig_error(c);
+	if (!e)
+		e = read_act(c, d->act, &v->act);
+	if (!e && v->width % v->heads)
+		e = err_set(ERR_FORMAT,
+			    "%s: hidden_size %d is not a multiple of "
+			    "num_attention_heads %d",
+			    hfconfig_label(m->config), (int)v->width, (int)v->heads);
+	return e;
+}
+
+enum err vit_check_depth(const struct vit *v, const struct model *m, const char *prefix)
+{
+	char name[128];
+	struct tensor stored;
+	if (tensors_is_generated(m->tensors))
+		return OK;
+	snprintf(name, sizeof(name), "%s.%d.layer_norm1.weight", prefix, (int)v->depth);
+	if (tensors_find(m->tensors, name, &stored))
+		return err_set(ERR_FORMAT,
+			       "%s: num_hidden_layers is %d, but the weights hold "
+			       "%s too",
+			       hfconfig_label(m->config), (int)v->depth, name);
+	return OK;
+}
+
+/* ---- weights ---- */
+
+struct linear vit_bind_linear(struct tensors *t, const char *prefix, int64_t in,
+			      int64_t out, bool bias)
+{
+	char name[160];
+	struct linear l = { 0 };
+	snprintf(name, sizeof(name), "%s.weight", prefix);
+	l.weight = tensors_get(t, name, DIMS(out, in));
+	if (bias) {
+		snprintf(name, sizeof(name), "%s.bias", prefix);
+		l.bias = tensors_get(t, name, DIMS(out));
+	}
+	return l;
+}
+
+struct norm vit_bind_norm(struct tensors *t, const char *prefix, int64_t width, float eps)
+{
+	char name[160];
+	struct norm n = { .eps = eps };
+	snprintf(name, sizeof(name), "%s.weight", prefix);
+	n.weight = tensors_get(t, name, DIMS(width));
+	snprintf(name, sizeof(name), "%s.bias", prefix);
+	n.bias = tensors_get(t, name, DIMS(width));
+	return n;
+}
+
+/* Outputs [begin, begin + count) of a linear, as a view of its rows. */
+static struct linear part_of(const struct linear *l, int64_t begin, int64_t count)
+{
+	struct linear part = *l;
+	part.prepared = NULL;
+	part.weight.dim[0] = count;
+	part.bias.dim[0] = part.bias.ld = count;
+	if (part.weight.data)
+		part.weight.data = tensor_row(&l->weight, begin);
+	if (part.bias.data)
+		part.bias.data = tensor_f32(&l->bias) + begin;
+	return part;
+}
+
+/* q, k and v as one matrix [3D, D]: one product instead of three. */
+static struct vit_projection bind_projection(struct tensors *t, const char *prefix,
+					     int64_t width)
+{
+	static const char *const kinds[] = { "weight", "bias" };
+	struct tensor part[2];
+	for (int i = 0; i < 2; i++) {
+		char q[160], k[160], v[160];
+		snprintf(q, sizeof(q), "%s.q_proj.%s", prefix, kinds[i]);
+		snprintf(k, sizeof(k), "%s.k_proj.%s", prefix, kinds[i]);
+		snprintf(v, sizeof(v), "%s.v_proj.%s", prefix, kinds[i]);
+		const char *const names[] = { q, k, v };
+		int64_t dim[2] = { 3 * width, width };
+		part[i] = tensors_get_stacked(t, names, 3, i ? 1 : 2, dim);
+	}
+	struct linear qkv = { .weight = part[0], .bias = part[1] };
+	return (struct vit_projection){
+		.qkv = qkv,
+		.qk = part_of(&qkv, 0, 2 * width),
+		.q = part_of(&qkv, 0, width),
+		.k = part_of(&qkv, width, width),
+		.v = part_of(&qkv, 2 * width, width),
+	};
+}
+
+void vit_bind(struct vit *v, struct tensors *t, const char *prefix)
+{
+	v->blocks = mem_alloc(sizeof(*v->blocks) * (size_t)v->depth);
+	for (int i = 0; i < v->depth; i++) {
+		struct vit_block *b = &v->blocks[i];
+		char name[128];
+#define NAME(suffix) (snprintf(name, sizeof(name), "%s.%d." suffix, prefix, i), name)
+		b->ln1 = vit_bind_norm(t, NAME("layer_norm1"), v->width, v->eps);
+		b->in = bind_projection(t, NAME("self_attn"), v->width);
+		b->out = vit_bind_linear(t, NAME("self_attn.out_proj"), v->width,
+					 v->width, true);
+		b->ln2 = vit_bind_norm(t, NAME("layer_norm2"), v->width, v->eps);
+		b->fc1 = vit_bind_linear(t, NAME("mlp.fc1"), v->width, v->mlp, true);
+		b->fc2 = vit_bind_linear(t, NAME("mlp.fc2"), v->mlp, v->width, true);
+#undef NAME
+	}
+}
+
+void vit_release(struct vit *v)
+{
+	free(v->blocks);
+	v->blocks = NULL;
+}
+
+enum err vit_each_linear(struct vit *v, bool fused, unsigned needs,
+			 enum err (*fn)(void *, struct linear *), void *ctx)
+{
+	enum err e = OK;
+	bool apart = !fused || needs;
+	for (int i = 0; !e && i < v->depth; i++) {
+		struct vit_block *b = &v->blocks[i];
+		struct linear *const all[] = {
+			fused ? &b->in.qkv : NULL,
+			needs == (NEEDS_QUERIES | NEEDS_KEYS) ? &b->in.qk : NULL,
+			apart ? &b->in.q : NULL,
+			apart ? &b->in.k : NULL,
+			apart ? &b->in.v : NULL,
+			&b->out,
+			&b->fc1,
+			&b->fc2,
+		};
+		for (size_t j = 0; !e && j < sizeof(all) / sizeof(all[0]); j++)
+			if (all[j])
+				e = fn(ctx, all[j]);
+	}
+	return e;
+}
+
+/* ---- the pass ---- */
+
+struct qkv {
+	struct tensor q, k, v; /* [B, T, D] */
+};
+
+static struct qkv project(struct pass *p, const struct vit *v,
+			  const struct vit_projection *in, struct tensor h, bool fused)
+{
+	if (!fused)
+		return (struct qkv){
+			.q = op_linear(p, "attn.q", h, &in->q, ACT_NONE),
+			.k = op_linear(p, "attn.k", h, &in->k, ACT_NONE),
+			.v = op_linear(p, "attn.v", h, &in->v, ACT_NONE),
+		};
+	struct tensor all = op_linear(p, "attn.qkv", h, &in->qkv, ACT_NONE);
+	return (struct qkv){
+		.q = tensor_columns(all, 0, v->width),
+		.k = tensor_columns(all, v->width, v->width),
+		.v = tensor_columns(all, 2 * v->width, v->width),
+	};
+}
+
+/* The rows of a temporary that stay with x. */
+static struct tensor stay(struct pass *p, const char *name, struct tensor t,
+			  const struct selection *s)
+{
+	struct tensor shape = selection_shape(s, t.dtype, tensor_cols(&t));
+	return op_gather(p, name, pass_tensor(p, t.dtype, shape.ndim, shape.dim), t, s);
+}
+
+/*
+ * Keys or queries of all tokens first, by which tokens are dropped; the rest only for
+ * those that stay. What was computed for them is kept.
+ */
+static struct qkv project_and_drop(struct pass *p, const struct vit *v,
+				   const struct vit_projection *in, struct tensor h,
+				   struct token_set *set, int layer, unsigned needs)
+{
+	struct qkv out;
+	int heads = (int)v->heads;
+	const struct selection *s;
+	if (needs == (NEEDS_QUERIES | NEEDS_KEYS)) {
+		struct tensor qk = op_linear(p, "attn.qk", h, &in->qk, ACT_NONE);
+		s = token_set_projected(set, p, layer, qk, 2 * heads);
+		qk = stay(p, "prune.gather_qk", qk, s);
+		h = stay(p, "prune.gather_h", h, s);
+		out.q = tensor_columns(qk, 0, v->width);
+		out.k = tensor_columns(qk, v->width, v->width);
+	} else if (needs & NEEDS_KEYS) {
+		struct tensor k = op_linear(p, "attn.k", h, &in->k, ACT_NONE);
+		s = token_set_projected(set, p, layer, k, heads);
+		out.k = stay(p, "prune.gather_k", k, s);
+		h = stay(p, "prune.gather_h", h, s);
+		out.q = op_linear(p, "attn.q", h, &in->q, ACT_NONE);
+	} else {
+		struct tensor q = op_linear(p, "attn.q", h, &in->q, ACT_NONE);
+		s = token_set_projected(set, p, layer, q, heads);
+		out.q = stay(p, "prune.gather_q", q, s);
+		h = stay(p, "prune.gather_h", h, s);
+		out.k = op_linear(p, "attn.k", h, &in->k, ACT_NONE);
+	}
+	out.v = op_linear(p, "attn.v", h, &in->v, ACT_NONE);
+	return out;
+}
+
+/* Attention of one layer on set->x, which is replaced where tokens go. */
+static void attend(struct pass *p, const struct vit *v, const struct vit_block *b,
+		   struct token_set *set, int layer, bool fused)
+{
+	unsigned needs = token_set_wants(set, layer);
+	struct tensor h = op_layernorm(p, "ln1", set->x, &b->ln1);
+	struct qkv t = needs ? project_and_drop(p, v, &b->in, h, set, layer, needs)
+			     : project(p, v, &b->in, h, fused);
+	const struct attn_opts attn = {
+		.heads = (int)v->heads,
+		.scale = 1 / sqrtf((float)(v->width / v->heads)),
+		.causal = v->causal,
+		.key_size = set->size,
+		.query_rows = set->rows,
+		.key_rows = set->rows,
+	};
+	h = op_attention(p, "attn.sdpa", t.q, t.k, t.v, &attn);
+	op_linear_add(p, "attn.out", set->x, h, &b->out);
+	token_set_attended(set, p, layer, t.q, t.k, attn.heads, attn.scale);
+}
+
+static void forward_block(struct pass *p, const struct vit *v, const struct vit_block *b,
+			  struct token_set *set, int layer, bool fused)
+{
+	token_set_before(set, p, layer);
+	size_t mark = pass_mark(p);
+	attend(p, v, b, set, layer, fused);
+	pass_release(p, mark);
+	struct tensor h = op_layernorm(p, "ln2", set->x, &b->ln2);
+	h = op_linear(p, "mlp.fc1", h, &b->fc1, v->act); /* [B, T, F] */
+	op_linear_add(p, "mlp.fc2", set->x, h, &b->fc2);
+	pass_release(p, mark);
+	token_set_after(set, p);
+}
+
+void vit_forward(struct pass *p, const struct vit *v, struct token_set *set, bool fused)
+{
+	for (int i = 0; i < v->depth; i++) {
+		span_open(p, "blocks", i);
+		forward_block(p, v, &v->blocks[i], set, i, fused);
+		span_close(p);
+	}
+}

@@ -1,0 +1,11 @@
+#include "reduce/norms.h"
+
+void score_tokens(struct pass *p, const struct site *site, struct tensor score)
+{
+	op_token_norms(p, "score", score, site->tokens, 1);
+}
+
+void score_projected(struct pass *p, const struct site *site, struct tensor score)
+{
+	op_token_norms(p, "score", score, site->projected, site->projected_heads);
+}

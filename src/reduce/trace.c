@@ -1,0 +1,186 @@
+#include "reduce/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* The rows of one item as a site finds them: the name of each, the class token -1. */
+struct roll {
+	const struct trace *trace;
+	int64_t item;
+	int64_t *names, n;
+	int64_t *groups; /* [patches], where anything was merged */
+	int64_t made;
+};
+
+static void roll_begin(struct roll *r, const struct trace *t, int64_t item)
+{
+	int64_t room = t->cls + t->patches + TRACE_MAX_SITES;
+	*r = (struct roll){ .trace = t, .item = item };
+	r->names = mem_alloc(sizeof(int64_t) * (size_t)room);
+	/* At the embedding there is no class token among the rows yet. */
+	int64_t cls = t->n && t->sites[0].layer < 0 ? 0 : t->cls;
+	for (int64_t i = 0; i < cls + t->patches; i++)
+		r->names[r->n++] = i - cls;
+}
+
+static void roll_release(struct roll *r)
+{
+	free(r->names);
+	free(r->groups);
+}
+
+static void rows_of(const struct segments *s, int64_t each, int64_t item, int64_t *begin,
+		    int64_t *n)
+{
+	bool ragged = segments_ragged(s);
+	*begin = ragged ? ((const int32_t *)s->start.data)[item] : item * each;
+	*n = ragged ? ((const int32_t *)s->length.data)[item] : each;
+}
+
+/* Where the item's rows lie in the source and in the result of a selection. */
+static void find_rows(const struct roll *r, const struct selection *s, int64_t *in,
+		      int64_t *out, int64_t *n_out)
+{
+	int64_t n_in;
+	rows_of(&s->in, r->n, r->item, in, &n_in);
+	rows_of(&s->out, s->rows.dim[0] / s->items, r->item, out, n_out);
+}
+
+static void roll_select(struct roll *r, const struct selection *s)
+{
+	int64_t in, out, n;
+	const int32_t *rows = s->rows.data;
+	find_rows(r, s, &in, &out, &n);
+	int64_t *next = mem_alloc(sizeof(int64_t) *
+				  (size_t)(r->trace->cls + r->trace->patches +
+					   TRACE_MAX_SITES));
+	for (int64_t i = 0; i < n; i++) {
+		int32_t row = rows[out + i];
+		next[i] = row >= 0          ? r->names[row - in]
+			  : row == ROW_CLS ? -1
+					    : r->trace->patches + r->made++;
+	}
+	free(r->names);
+	r->names = next;
+	r->n = n;
+}
+
+static void rename_group(struct roll *r, int64_t from, int64_t to)
+{
+	for (int64_t i = 0; from != to && i < r->trace->patches; i++)
+		if (r->groups[i] == from)
+			r->groups[i] = to;
+}
+
+static void roll_merge(struct roll *r, const struct trace_site *site)
+{
+	int64_t rows = r->n - site->merged;
+	const int32_t *into = (const int32_t *)site->into.data + r->item * r->n;
+	int64_t *next = mem_alloc(sizeof(int64_t) * (size_t)(r->n + 1));
+	if (!r->groups) {
+		r->groups = mem_alloc(sizeof(int64_t) * (size_t)r->trace->patches);
+		for (int64_t i = 0; i < r->trace->patches; i++)
+			r->groups[i] = i;
+	}
+	for (int64_t i = 0; i < rows; i++)
+		next[i] = INT64_MAX;
+	for (int64_t i = 0; i < r->n; i++) {
+		int64_t *to = &next[into[i] - r->item * rows];
+		*to = r->names[i] < *to ? r->names[i] : *to;
+	}
+	for (int64_t i = 0; i < r->n; i++)
+		rename_group(r, r->names[i], next[into[i] - r->item * rows]);
+	free(r->names);
+	r->names = next;
+	r->n = rows;
+}
+
+static void roll_on(struct roll *r, const struct trace_site *site)
+{
+	if (site->into.ndim)
+		roll_merge(r, site);
+	else
+		roll_select(r, &site->sel);
+}
+
+/* ---- one site ---- */
+
+static void tell_alive(const struct roll *r, const struct trace_site *site,
+		       struct trace_story *s)
+{
+	int64_t front = site->into.ndim ? r->trace->cls : site->sel.front;
+	int64_t back = site->into.ndim ? 0 : site->sel.back;
+	s->n_alive = r->n - front - back;
+	s->alive = mem_alloc(sizeof(int64_t) * (size_t)(s->n_alive + 1));
+	memcpy(s->alive, r->names + front, sizeof(int64_t) * (size_t)s->n_alive);
+	if (site->into.ndim)
+		return;
+	int64_t in, n;
+	rows_of(&site->sel.in, r->n, r->item, &in, &n);
+	s->scores = mem_alloc(sizeof(float) * (size_t)(s->n_alive + 1));
+	memcpy(s->scores, tensor_f32(&site->score) + in + front,
+	       sizeof(float) * (size_t)s->n_alive);
+}
+
+static void tell_kept(const struct roll *r, const struct trace_site *site,
+		      struct trace_story *s)
+{
+	s->kept = mem_alloc(sizeof(int64_t) * (size_t)(s->n_alive + 1));
+	/* Both lists have the rows' order, and what was made now is not in the first. */
+	for (int64_t i = 0, at = 0; i < r->n; i++)
+		for (int64_t j = at; j < s->n_alive; j++)
+			if (s->alive[j] == r->names[i]) {
+				s->kept[s->n_kept++] = s->alive[j];
+				at = j + 1;
+				break;
+			}
+	if (!site->into.ndim)
+		return;
+	size_t bytes = sizeof(int64_t) * (size_t)r->trace->patches;
+	s->groups = memcpy(mem_alloc(bytes + 1), r->groups, bytes);
+}
+
+void trace_tell(const struct trace *t, int site, int64_t item, struct trace_story *s)
+{
+	struct roll r;
+	*s = (struct trace_story){ .layer = t->sites[site].layer };
+	roll_begin(&r, t, item);
+	for (int i = 0; i < site; i++)
+		roll_on(&r, &t->sites[i]);
+	tell_alive(&r, &t->sites[site], s);
+	roll_on(&r, &t->sites[site]);
+	tell_kept(&r, &t->sites[site], s);
+	roll_release(&r);
+}
+
+void trace_story_release(struct trace_story *s)
+{
+	free(s->alive);
+	free(s->scores);
+	free(s->kept);
+	free(s->groups);
+	*s = (struct trace_story){ 0 };
+}
+
+static int compare(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+	return (x > y) - (x < y);
+}
+
+int64_t trace_kept(const struct trace *t, int64_t item, int32_t *out)
+{
+	struct roll r;
+	int64_t n = 0;
+	roll_begin(&r, t, item);
+	for (int i = 0; i < t->n; i++)
+		roll_on(&r, &t->sites[i]);
+	for (int64_t i = 0; i < r.n; i++)
+		if (r.names[i] >= 0 && r.names[i] < t->patches)
+			out[n++] = (int32_t)r.names[i];
+	roll_release(&r);
+	qsort(out, (size_t)n, sizeof(*out), compare);
+	return n;
+}
