@@ -6,7 +6,8 @@
 /* A forward pass of the same model code without arithmetic, on an arena without memory.
  */
 static enum err dry_pass(const struct model *m, const struct knobs *k,
-			 struct spans *spans, struct outputs *out, size_t *peak)
+			 const struct shares *expected, struct spans *spans,
+			 struct outputs *out, size_t *peak, bool *depends)
 {
 	struct arena arena;
 	arena_init_dry(&arena);
@@ -15,6 +16,8 @@ static enum err dry_pass(const struct model *m, const struct knobs *k,
 		.backend = backend_by_name("dry"),
 		.arena = &arena,
 		.tracer = &spans->tracer,
+		.expected = expected ? expected->of : NULL,
+		.n_expected = expected ? expected->n : 0,
 	};
 	spans_begin(spans);
 	m->family->forward(&p, m, &in, k, out);
@@ -22,16 +25,34 @@ static enum err dry_pass(const struct model *m, const struct knobs *k,
 	if (!spans_end(spans, e == OK) && !e)
 		e = err_set(ERR_UNSUPPORTED, "%s: spans do not nest", m->name);
 	*peak = arena.peak;
+	if (depends)
+		*depends = p.n_selected > 0;
 	return e;
 }
 
-enum err setting_predict(const struct model *m, const struct knobs *k, struct run *run)
+void setting_shares(const struct setting *s, struct shares *shares)
+{
+	const struct trace *t = &s->out.trace;
+	shares->n = 0;
+	for (int i = 0; i < t->n; i++) {
+		const struct trace_site *site = &t->sites[i];
+		if (!segments_ragged(&site->sel.out) || !site->score.dim[0])
+			continue;
+		/* The class token enters at the embedding: it is no share of anything. */
+		int64_t added = site->layer < 0 ? t->items * t->cls : 0;
+		shares->of[shares->n++] = (double)(site->sel.rows.dim[0] - added) /
+					  (double)site->score.dim[0];
+	}
+}
+
+enum err setting_predict(const struct model *m, const struct knobs *k,
+			 const struct shares *expected, struct run *run, bool *depends)
 {
 	struct spans spans;
 	struct outputs out = { 0 };
 	size_t peak;
 	spans_init(&spans, NULL);
-	enum err e = dry_pass(m, k, &spans, &out, &peak);
+	enum err e = dry_pass(m, k, expected, &spans, &out, &peak, depends);
 	if (!e) {
 		spans_report(&spans, run);
 		run->memory.peak_activation_bytes = (double)peak;
@@ -56,7 +77,7 @@ enum err setting_init(struct setting *s, const struct model *m,
 	size_t peak;
 	spans_init(&s->spans, pool);
 	/* The dry pass tells the size of the arena and teaches the tracer its tree. */
-	enum err e = dry_pass(m, k, &s->spans, &s->out, &peak);
+	enum err e = dry_pass(m, k, NULL, &s->spans, &s->out, &peak, NULL);
 	if (!e)
 		e = memory_check(MEMORY_OF_BATCH, (double)peak);
 	if (!e)

@@ -33,11 +33,23 @@ void setting_release(struct setting *);
 /* One forward pass; watched: with spans. *wall_ns, unless NULL, is its duration. */
 enum err setting_pass(struct setting *, bool watched, int64_t *wall_ns) MUST_CHECK;
 
+/* What selections left whose count depends on values, as shares of the rows that came in:
+ * of one pass, one after the other. */
+struct shares {
+	double of[TRACE_MAX_SITES];
+	int n;
+};
+/* Of the last pass; n = 0 where no count depended on values. */
+void setting_shares(const struct setting *, struct shares *);
+
 /*
  * A dry pass: fills layers, FLOPs, bytes, tokens and peak_activation_bytes of `run`
- * without computing. Needs a model that is configured and bound, not prepared.
+ * without computing. Needs a model that is configured and bound, not prepared. Where
+ * counts depend on values, they are as in `expected`; NULL: all tokens stay.
+ * *depends, unless NULL, tells whether any does.
  */
 enum err setting_predict(const struct model *, const struct knobs *,
-			 struct run *) MUST_CHECK;
+			 const struct shares *expected, struct run *,
+			 bool *depends) MUST_CHECK;
 
 #endif

@@ -67,6 +67,7 @@ static void drop_model(struct workbench *w)
 	w->model = NULL;
 	w->prepared = false;
 	w->sha256[0] = 0;
+	w->shares.n = 0;
 	rates_forget(w->rates);
 	guard_leave(w->guard);
 	model_free(old);
@@ -166,7 +167,7 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 	if (model_check_knobs(m, &resolved))
 		return OK; /* a run will say so; a model can be looked at all the same */
 	struct run *run = run_create();
-	enum err e = setting_predict(m, &resolved, run);
+	enum err e = setting_predict(m, &resolved, NULL, run, NULL);
 	if (!e)
 		e = memory_check(MEMORY_OF_BATCH,
 				 run->memory.peak_activation_bytes +
@@ -447,6 +448,23 @@ static void estimate_times(const struct workbench *w, const struct knobs *k,
 		 w->threads, w->gemm[0] ? w->gemm : "auto");
 }
 
+/* Where counts depend on the picture, they are taken from the last measured run of the
+ * same method. */
+static enum err predict(const struct workbench *w, const struct knobs *k, struct run *run)
+{
+	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
+	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
+	enum err e = setting_predict(w->model, k, known ? &w->shares : NULL, run,
+				     &depends);
+	if (!e && depends && known)
+		run_warn(run, "token counts depend on the picture: estimated as they were "
+			      "in the last run of this method");
+	else if (!e && depends)
+		run_warn(run, "token counts depend on the picture: estimated as if all "
+			      "tokens stayed");
+	return e;
+}
+
 /* Under the guard. What is counted does not depend on the seed, so another one needs no
  * other weights; the model's identity does. */
 static enum err estimate(struct workbench *w, const struct spec *s, struct run *run)
@@ -467,7 +485,7 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 		hash_preset(m, seed_of(&k), sha256);
 		run->model.sha256 = run_str(run, sha256);
 	}
-	e = setting_predict(m, &k, run);
+	e = predict(w, &k, run);
 	if (e)
 		return e;
 	run->state = RUN_ESTIMATE;

@@ -1,7 +1,7 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates and what they are of, where the input comes from) changes under `guard`
+ * its hash, rates, shares and what they are of, where the input comes from) changes under `guard`
  * only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
@@ -10,6 +10,7 @@
 #include "base/guard.h"
 #include "profiler/rates.h"
 #include "profiler/reference.h"
+#include "profiler/setting.h"
 #include "profiler/workbench.h"
 
 struct workbench {
@@ -19,6 +20,9 @@ struct workbench {
 	char *key;               /* of the weights file; NULL: a preset */
 	char sha256[SHA256_HEX]; /* of the weights; "": not known */
 	char *known_key, *known_sha256;
+
+	struct shares shares;    /* token counts that depended on values, of a run ... */
+	struct knobs shares_of;  /* ... with these knobs; n = 0: of none yet */
 
 	bool prepared, linears_prepared;
 	struct pool *pool;

@@ -333,6 +333,7 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 			     const struct work_watch *watch, struct run_plan *plan,
 			     struct run **out)
 {
+	struct shares shares;
 	const struct measure_watch mw = { watch->ctx, watch->on_sample,
 					  watch->on_progress };
 	double started = (double)clock_wall_ns();
@@ -353,6 +354,11 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 			continue;
 		guard_enter(w->guard);
 		rates_learn(w->rates, out[i]);
+		setting_shares(&plan->settings[i], &shares);
+		if (shares.n) {
+			w->shares = shares;
+			w->shares_of = plan->settings[i].knobs;
+		}
 		guard_leave(w->guard);
 	}
 	return e;

@@ -121,9 +121,8 @@ struct backend {
 
 	enum err (*open)(const struct backend_opts *, void **self);
 	void (*close)(void *self);
-	/* What multiplies a matrix of so many rows ("openblas"), as stored with a layer.
-	 */
-	const char *(*engine)(void *self, int64_t rows);
+	/* What multiplies so many rows by a matrix ("openblas"), as stored with a layer. */
+	const char *(*engine)(void *self, int64_t rows, const struct linear *);
 	void (*describe)(void *self, struct blas_info *); /* NULL: nothing to say */
 	/* Packs or uploads a weight once; ERR_NOMEM. NULL entries: nothing to prepare. */
 	enum err (*prepare)(void *self, struct linear *);

@@ -90,7 +90,7 @@ static struct op_count count_linear(struct pass *p, const struct tensor *y,
 	double bias_bytes = l->bias.ndim ? bytes_of(&l->bias) : 0;
 	return (struct op_count){
 		.kind = "linear",
-		.engine = p->backend->engine(p->self, m),
+		.engine = p->backend->engine(p->self, m, l),
 		.flops = 2 * mac + per_output * out,
 		.flops_fvcore = mac,
 		.flops_torch = 2 * mac,

@@ -17,7 +17,7 @@ struct clip_vit {
 	struct vision vision;
 	int64_t projection;
 	struct norm pre, post;
-	struct linear head; /* without bias */
+	struct low_rank head; /* without bias */
 };
 
 static const struct clip_vit *clip_of(const struct model *m) { return m->state; }
@@ -46,7 +46,8 @@ static void clip_bind(struct model *m)
 	vision_bind(&c->vision, t, true, false);
 	c->pre = vit_bind_norm(t, "vision_model.pre_layrnorm", width, eps); /* sic */
 	c->post = vit_bind_norm(t, "vision_model.post_layernorm", width, eps);
-	c->head = vit_bind_linear(t, "visual_projection", width, c->projection, false);
+	low_rank_init(&c->head, vit_bind_linear(t, "visual_projection", width,
+						c->projection, false));
 }
 
 static enum err clip_each_linear(struct model *m, const struct knobs *k,
@@ -54,21 +55,27 @@ static enum err clip_each_linear(struct model *m, const struct knobs *k,
 {
 	struct clip_vit *c = m->state;
 	enum err e = vision_each_linear(&c->vision, k, fn, ctx);
-	return e ? e : fn(ctx, &c->head);
+	return e ? e : fn(ctx, &c->head.full);
 }
 
 static void clip_release(struct model *m)
 {
 	struct clip_vit *c = m->state;
-	if (c)
+	if (c) {
 		vision_release(&c->vision);
+		low_rank_release(&c->head);
+	}
 	free(c);
 	m->state = NULL;
 }
 
+static int64_t rank_of(const struct knobs *k) { return (int64_t)knob_num(k, KNOB_RANK); }
+
 static enum err clip_check(const struct model *m, const struct knobs *k)
 {
-	return vision_check(&clip_of(m)->vision, m, k);
+	const struct clip_vit *c = clip_of(m);
+	enum err e = low_rank_check(&c->head, rank_of(k), m->name);
+	return e ? e : vision_check(&c->vision, m, k);
 }
 
 static struct input clip_shape(const struct model *m, const struct knobs *k)
@@ -79,7 +86,8 @@ static struct input clip_shape(const struct model *m, const struct knobs *k)
 static enum err clip_adapt(struct model *m, const struct knobs *k)
 {
 	struct clip_vit *c = m->state;
-	return vision_adapt(&c->vision, k);
+	enum err e = rank_of(k) ? low_rank_factor(&c->head) : OK;
+	return e ? e : vision_adapt(&c->vision, k);
 }
 
 /* The class token of every item [B, D]. */
@@ -106,7 +114,9 @@ static void clip_forward(struct pass *p, const struct model *m, const struct inp
 	vision_encode(p, &c->vision, &vp, op_layernorm(p, "pre_layrnorm", x, &c->pre));
 	span_open(p, "head", -1);
 	x = op_layernorm(p, "post_layernorm", cls_rows(p, &vp.set), &c->post);
-	out->image_embeds = op_linear(p, "projection", x, &c->head, ACT_NONE);
+	out->low_rank = (struct low_rank_facts){ 0 };
+	out->image_embeds = op_low_rank(p, "projection", x, &c->head, rank_of(k),
+					&out->low_rank);
 	if (in->classes.weight.ndim) {
 		x = op_normalize(p, "normalize", out->image_embeds);
 		out->logits = op_linear(p, "logits", x, &in->classes, ACT_NONE);

@@ -13,6 +13,7 @@
 #include "image/image.h"
 #include "image/preprocess.h"
 #include "kernels/op.h"
+#include "reduce/low_rank.h"
 #include "reduce/trace.h"
 #include "tensor/hfconfig.h"
 #include "tensor/tensors.h"
@@ -26,13 +27,6 @@ struct input {
 	/* [L, P]: what the embeddings of pictures are compared with: normalised embeddings
 	 * of labels, times the logit scale; borrowed. */
 	struct linear classes;
-};
-
-/* What low-rank factors do to the weights; matrices 0: nothing. */
-struct low_rank_facts {
-	int matrices;
-	double rel_error;   /* |W - A B| / |W| over all of them */
-	int64_t break_even; /* rank from which the largest costs more than it did */
 };
 
 /* What comes out, in the arena of the pass; what a model does not give has ndim 0. */

@@ -14,6 +14,7 @@
 
 #define BATCH 2
 #define MAX_DEPTH 8
+#define MAX_PATCHES 64
 #define RTOL 1e-4
 #define ATOL 1e-5 /* of the largest value of the tensor */
 
@@ -98,7 +99,9 @@ static void open_bench(struct bench *b, const char *folder, const char *backend,
 	spy.layernorm = spy_layernorm;
 	check_ok(real->open(&(struct backend_opts){ b->pool, gemm }, &b->self));
 	check_ok(tensors_prepare(b->model->tensors, NULL));
-	check_ok(model_prepare(b->model, real, b->self));
+	struct knobs plain;
+	knobs_init(&plain);
+	check_ok(model_prepare(b->model, &plain, real, b->self));
 	b->input.pixels = *want(b, "", "pixel_values");
 	/* Mapped data has any alignment; the input of a pass is floats. */
 	b->input.pixels.data =
@@ -152,14 +155,16 @@ static void same_kept(const char *what, const struct bench *b, const char *group
 {
 	const struct tensor *ref = want(b, group, "kept");
 	const int64_t *r = ref->data;
-	const int32_t *got = out->kept.data;
-	assert_int_equal(ref->dim[1], out->tokens_kept);
-	for (int64_t i = 0; i < tensor_count(ref); i++) {
-		/* Nothing dropped: no list, and the oracle lists all. */
-		int64_t index = out->kept.ndim ? got[i] : i % ref->dim[1];
-		if (index != r[i])
-			fail_msg("%s kept: entry %lld is %lld, want %lld", what,
-				 (long long)i, (long long)index, (long long)r[i]);
+	int32_t got[MAX_PATCHES];
+	assert_true(out->trace.patches <= MAX_PATCHES);
+	for (int64_t item = 0; item < ref->dim[0]; item++) {
+		assert_int_equal(ref->dim[1], trace_kept(&out->trace, item, got));
+		for (int64_t i = 0; i < ref->dim[1]; i++)
+			if (got[i] != r[item * ref->dim[1] + i])
+				fail_msg("%s kept: entry %lld of item %lld is %d, want "
+					 "%lld",
+					 what, (long long)i, (long long)item, got[i],
+					 (long long)r[item * ref->dim[1] + i]);
 	}
 }
 
@@ -235,7 +240,7 @@ static struct run *predict(const struct model *m, struct knobs *k)
 {
 	struct run *run = run_create();
 	check_ok(model_check_knobs(m, k));
-	check_ok(setting_predict(m, k, run));
+	check_ok(setting_predict(m, k, NULL, run, NULL));
 	return run;
 }
 
@@ -325,10 +330,10 @@ static int32_t *kept_of(const char *backend, int threads, const char *method,
 	struct knobs k = knobs_of(&b, keep, method, seed);
 	check_ok(setting_init(&s, b.model, real, b.self, b.pool, &b.input, &k));
 	check_ok(setting_pass(&s, false, NULL));
-	assert_int_equal(s.out.kept.ndim, 2);
-	*count = tensor_count(&s.out.kept);
-	int32_t *kept = malloc(sizeof(*kept) * (size_t)*count);
-	memcpy(kept, s.out.kept.data, sizeof(*kept) * (size_t)*count);
+	int64_t patches = s.out.trace.patches;
+	int32_t *kept = malloc(sizeof(*kept) * (size_t)(BATCH * patches));
+	*count = trace_kept(&s.out.trace, 0, kept);
+	*count += trace_kept(&s.out.trace, 1, kept + *count);
 	if (embeds)
 		*embeds = copy_of(s.out.image_embeds.data,
 				  tensor_count(&s.out.image_embeds));

@@ -49,8 +49,8 @@ static int set_up(void **state)
 	check_ok(pool_create(1, &b.pool));
 	check_ok(cpu->open(&(struct backend_opts){ b.pool, "native" }, &b.self));
 	check_ok(tensors_prepare(b.model->tensors, NULL));
-	check_ok(model_prepare(b.model, cpu, b.self));
 	knobs_init(&k);
+	check_ok(model_prepare(b.model, &k, cpu, b.self));
 	check_ok(input_list_make(&(struct input_source){ NULL, 0, false }, &list));
 	check_ok(input_load(b.model, &list, false, 0, &k, &b.input, NULL, NULL));
 	input_list_release(&list);

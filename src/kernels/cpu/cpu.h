@@ -34,7 +34,7 @@ void cpu_reserve(struct cpu *, size_t bytes);
 void *cpu_scratch(const struct cpu *, int thread); /* aligned to 64 bytes */
 
 /* Entries of struct backend; self is a struct cpu. */
-const char *cpu_engine(void *self, int64_t rows);
+const char *cpu_engine(void *self, int64_t rows, const struct linear *);
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *,
 		struct epilogue);
 void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,

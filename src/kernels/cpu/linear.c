@@ -72,16 +72,17 @@ static void run_gemv(void *ctx, int thread, int threads)
 		       g->bias ? g->bias + begin : NULL, g->epilogue.act);
 }
 
-/* A few rows are bound by reading W, which our own loop does at full speed. */
-static bool takes_gemv(const struct cpu *c, int64_t rows)
+/* A few rows are bound by reading W, which our own loop does at full speed. An engine that
+ * packs W cannot multiply what nobody had it pack (factors made for one pass): then too. */
+static bool takes_gemv(const struct cpu *c, int64_t rows, const struct linear *l)
 {
-	return rows <= GEMV_ROWS && !c->engine->prepare;
+	return c->engine->prepare ? !l->prepared : rows <= GEMV_ROWS;
 }
 
-const char *cpu_engine(void *self, int64_t rows)
+const char *cpu_engine(void *self, int64_t rows, const struct linear *l)
 {
 	const struct cpu *c = self;
-	return takes_gemv(c, rows) ? "gemv" : c->engine->name;
+	return takes_gemv(c, rows, l) ? "gemv" : c->engine->name;
 }
 
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *l,
@@ -107,7 +108,7 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 		},
 	};
 	int64_t work = p.gemm.m * p.gemm.n * p.gemm.k / 16;
-	if (takes_gemv(c, p.gemm.m)) {
+	if (takes_gemv(c, p.gemm.m, l)) {
 		cpu_run(c, work, run_gemv, &p);
 		return;
 	}

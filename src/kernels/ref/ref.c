@@ -19,9 +19,9 @@ static enum err ref_open(const struct backend_opts *opts, void **self)
 
 static void ref_close(void *self) { (void)self; }
 
-static const char *ref_engine(void *self, int64_t rows)
+static const char *ref_engine(void *self, int64_t rows, const struct linear *l)
 {
-	(void)self, (void)rows;
+	(void)self, (void)rows, (void)l;
 	return "ref";
 }
 
