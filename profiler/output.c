@@ -36,7 +36,8 @@ enum err output_check(const char *path)
 		      : OK;
 }
 
-/* [items, *count]: items that keep fewer patches than the one that keeps most end in -1. */
+/* [items, *count]: items that keep fewer patches than the one that keeps most end in -1.
+ */
 static int64_t *kept_of(const struct trace *trace, int64_t *count)
 {
 	int32_t *index = mem_alloc(sizeof(*index) * (size_t)(trace->patches + 1));

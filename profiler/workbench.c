@@ -454,11 +454,12 @@ static enum err predict(const struct workbench *w, const struct knobs *k, struct
 {
 	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
 	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
-	enum err e = setting_predict(w->model, k, known ? &w->shares : NULL, run,
-				     &depends);
+	enum err e =
+		setting_predict(w->model, k, known ? &w->shares : NULL, run, &depends);
 	if (!e && depends && known)
-		run_warn(run, "token counts depend on the picture: estimated as they were "
-			      "in the last run of this method");
+		run_warn(run,
+			 "token counts depend on the picture: estimated as they were "
+			 "in the last run of this method");
 	else if (!e && depends)
 		run_warn(run, "token counts depend on the picture: estimated as if all "
 			      "tokens stayed");

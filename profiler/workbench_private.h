@@ -1,8 +1,8 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates, shares and what they are of, where the input comes from) changes under `guard`
- * only.
+ * its hash, rates, shares and what they are of, where the input comes from) changes under
+ * `guard` only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
 #define PROFILER_WORKBENCH_PRIVATE_H
@@ -21,8 +21,8 @@ struct workbench {
 	char sha256[SHA256_HEX]; /* of the weights; "": not known */
 	char *known_key, *known_sha256;
 
-	struct shares shares;    /* token counts that depended on values, of a run ... */
-	struct knobs shares_of;  /* ... with these knobs; n = 0: of none yet */
+	struct shares shares;   /* token counts that depended on values, of a run ... */
+	struct knobs shares_of; /* ... with these knobs; n = 0: of none yet */
 
 	bool prepared, linears_prepared;
 	struct pool *pool;

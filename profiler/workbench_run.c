@@ -194,8 +194,8 @@ static void report_tokens(const struct outputs *out, struct run *run)
 		run->tokens.kept[i] = index[i];
 	free(index);
 	run->tokens.n_sites = trace->n;
-	run->tokens.sites = scratch_alloc(&run->mem, sizeof(*run->tokens.sites) *
-							     (size_t)trace->n);
+	run->tokens.sites =
+		scratch_alloc(&run->mem, sizeof(*run->tokens.sites) * (size_t)trace->n);
 	for (int i = 0; i < trace->n; i++)
 		report_site(trace, i, run, &run->tokens.sites[i]);
 }

@@ -163,10 +163,10 @@ void knobs_resolve_method(struct knobs *k)
 	struct knob_value *v = &k->v[KNOB_METHOD];
 	if (!v->text[0])
 		snprintf(v->text, sizeof(v->text), "%s",
-			 knob_num(k, KNOB_KEEP) < 1             ? "l2"
-			 : knob_num(k, KNOB_MERGE_R) > 0        ? "tome"
+			 knob_num(k, KNOB_KEEP) < 1            ? "l2"
+			 : knob_num(k, KNOB_MERGE_R) > 0       ? "tome"
 			 : !isnan(knob_num(k, KNOB_THRESHOLD)) ? "threshold"
-								: "none");
+							       : "none");
 }
 
 void knobs_canonical(const struct knobs *k, uint64_t mask, struct str *out)

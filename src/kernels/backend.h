@@ -73,8 +73,8 @@ struct select_opts {
 	int64_t count;
 	double value;
 	int front, back;
-	int cls;  /* 1: a ROW_CLS comes first */
-	int made; /* 1: a ROW_MADE comes last */
+	int cls;              /* 1: a ROW_CLS comes first */
+	int made;             /* 1: a ROW_MADE comes last */
 	bool made_of_dropped; /* ragged: only in items that drop something */
 	bool padded;          /* ragged: every item gets as many rows as the longest */
 };
@@ -121,7 +121,8 @@ struct backend {
 
 	enum err (*open)(const struct backend_opts *, void **self);
 	void (*close)(void *self);
-	/* What multiplies so many rows by a matrix ("openblas"), as stored with a layer. */
+	/* What multiplies so many rows by a matrix ("openblas"), as stored with a layer.
+	 */
 	const char *(*engine)(void *self, int64_t rows, const struct linear *);
 	void (*describe)(void *self, struct blas_info *); /* NULL: nothing to say */
 	/* Packs or uploads a weight once; ERR_NOMEM. NULL entries: nothing to prepare. */
@@ -162,10 +163,10 @@ struct backend {
 	void (*cls_scores)(void *self, struct tensor score, struct tensor q,
 			   struct tensor k, int heads, float scale);
 	/*
-	 * Fills s->rows (room for all that could stay) from the scores [R] of the source's
-	 * rows, kept rows ascending; among equals the lowest row goes first; NaN counts as
-	 * the lowest score. Not SELECT_COUNT: fills s->out (I32 [B] each) too. Returns
-	 * how many rows there are.
+	 * Fills s->rows (room for all that could stay) from the scores [R] of the
+	 * source's rows, kept rows ascending; among equals the lowest row goes first; NaN
+	 * counts as the lowest score. Not SELECT_COUNT: fills s->out (I32 [B] each) too.
+	 * Returns how many rows there are.
 	 */
 	int64_t (*select)(void *self, struct selection *s, struct tensor score,
 			  const struct select_opts *);

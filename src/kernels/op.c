@@ -274,8 +274,8 @@ void op_random_scores(struct pass *p, const char *name, struct tensor score,
 	end_score(p, &x, &score, (struct op_count){ 0 });
 }
 
-void op_cls_scores(struct pass *p, const char *name, struct tensor score,
-		   struct tensor q, struct tensor k, int heads, float scale)
+void op_cls_scores(struct pass *p, const char *name, struct tensor score, struct tensor q,
+		   struct tensor k, int heads, float scale)
 {
 	if (!op_begin(p, name))
 		return;
@@ -330,8 +330,8 @@ void op_select(struct pass *p, const char *name, struct selection *s, struct ten
 		  });
 }
 
-struct tensor op_gather(struct pass *p, const char *name, struct tensor y, struct tensor x,
-			const struct selection *s)
+struct tensor op_gather(struct pass *p, const char *name, struct tensor y,
+			struct tensor x, const struct selection *s)
 {
 	struct tensor to = selection_shape(s, x.dtype, tensor_cols(&x));
 	to.data = y.data;
@@ -373,8 +373,7 @@ void op_match(struct pass *p, const char *name, struct tensor into, struct tenso
 {
 	size_t mark = pass_mark(p);
 	int64_t t = k.dim[1], width = k.dim[2] / heads, even = (t + 1) / 2;
-	struct tensor work =
-		pass_tensor(p, DT_F32, DIMS(tensor_rows(&k) * (width + 2)));
+	struct tensor work = pass_tensor(p, DT_F32, DIMS(tensor_rows(&k) * (width + 2)));
 	if (op_begin(p, name)) {
 		p->backend->match(p->self, into, k, heads, r, cls, work);
 		double mac = (double)k.dim[0] * (double)even * (double)(t - even) *

@@ -48,12 +48,13 @@ struct pass {
 	/* Asked between two ops; false cancels the pass. NULL: never cancelled. */
 	bool (*still_wanted)(void *ctx);
 	void *still_ctx;
-	/* Items of the batch, by which tokens of an item are told; 0: what dim[0] says. */
+	/* Items of the batch, by which tokens of an item are told; 0: what dim[0] says.
+	 */
 	int64_t items;
 	/*
-	 * How many rows a selection leaves may depend on values. A dry pass then takes the
-	 * share expected[i] of the i-th such selection's rows (as measured before), and
-	 * without it all of them: an upper bound.
+	 * How many rows a selection leaves may depend on values. A dry pass then takes
+	 * the share expected[i] of the i-th such selection's rows (as measured before),
+	 * and without it all of them: an upper bound.
 	 */
 	const double *expected;
 	int n_expected;
@@ -91,8 +92,8 @@ struct tensor op_attention(struct pass *, const char *name, struct tensor q,
 struct tensor op_patches(struct pass *, const char *name, struct tensor image, int patch);
 /*
  * x [B, N, D] + position rows, and the class token where there is one (ndim 0: none), as
- * backend.h says. `s` NULL: all rows in order, after the class token. [B, T, D], or [1, R,
- * D] where the selection is ragged.
+ * backend.h says. `s` NULL: all rows in order, after the class token. [B, T, D], or [1,
+ * R, D] where the selection is ragged.
  */
 struct tensor op_embed(struct pass *, const char *name, struct tensor x,
 		       const struct selection *s, struct tensor cls, struct tensor pos);
@@ -110,13 +111,13 @@ void op_cls_scores(struct pass *, const char *name, struct tensor score, struct 
 		   struct tensor k, int heads, float scale);
 /*
  * Fills a selection whose tensors have room: rows for all that could stay, out [items]
- * each for a ragged one. Sets the size of s->rows, and makes s->out empty where every item
- * keeps as many.
+ * each for a ragged one. Sets the size of s->rows, and makes s->out empty where every
+ * item keeps as many.
  */
 void op_select(struct pass *, const char *name, struct selection *s, struct tensor score,
 	       const struct select_opts *);
-/* The selected rows of x, to the memory of `y` (of at least that size); made rows are left
- * open, then op_make fills them. [B, T, D], or [1, R, D] where ragged. */
+/* The selected rows of x, to the memory of `y` (of at least that size); made rows are
+ * left open, then op_make fills them. [B, T, D], or [1, R, D] where ragged. */
 struct tensor op_gather(struct pass *, const char *name, struct tensor y, struct tensor x,
 			const struct selection *s);
 void op_make(struct pass *, const char *name, struct tensor y, struct tensor x,

@@ -24,8 +24,8 @@ static const struct clip_vit *clip_of(const struct model *m) { return m->state; 
 
 static enum err clip_configure(struct model *m, const struct hfconfig *config)
 {
-	static const struct vit_defaults defaults = { 768, 3072, 12, 12, 1e-5,
-						      "quick_gelu" };
+	static const struct vit_defaults defaults = { 768, 3072, 12,
+						      12,  1e-5, "quick_gelu" };
 	struct clip_vit *c = mem_alloc(sizeof(*c));
 	m->state = c;
 	/* CLIPModel nests the tower's configuration, CLIPVisionModel is it. */
@@ -115,8 +115,8 @@ static void clip_forward(struct pass *p, const struct model *m, const struct inp
 	span_open(p, "head", -1);
 	x = op_layernorm(p, "post_layernorm", cls_rows(p, &vp.set), &c->post);
 	out->low_rank = (struct low_rank_facts){ 0 };
-	out->image_embeds = op_low_rank(p, "projection", x, &c->head, rank_of(k),
-					&out->low_rank);
+	out->image_embeds =
+		op_low_rank(p, "projection", x, &c->head, rank_of(k), &out->low_rank);
 	if (in->classes.weight.ndim) {
 		x = op_normalize(p, "normalize", out->image_embeds);
 		out->logits = op_linear(p, "logits", x, &in->classes, ACT_NONE);

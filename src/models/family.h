@@ -24,8 +24,8 @@ struct model; /* models/model.h */
 struct input {
 	struct tensor pixels; /* [B, 3, S, S] */
 	struct tensor ids;    /* I32 [B, T]: text tokens */
-	/* [L, P]: what the embeddings of pictures are compared with: normalised embeddings
-	 * of labels, times the logit scale; borrowed. */
+	/* [L, P]: what the embeddings of pictures are compared with: normalised
+	 * embeddings of labels, times the logit scale; borrowed. */
 	struct linear classes;
 };
 
@@ -45,9 +45,9 @@ enum input_kind { INPUT_PICTURES, INPUT_TEXT };
 struct family {
 	const char *name; /* "clip_vit" */
 	const char *const
-		*model_types; /* config.json model_type it accepts; NULL-terminated */
+		*model_types;  /* config.json model_type it accepts; NULL-terminated */
 	enum input_kind takes; /* of two families with one model_type, this decides */
-	uint64_t knobs;       /* KNOB_BITs that mean something here */
+	uint64_t knobs;        /* KNOB_BITs that mean something here */
 	/* Why a knob outside the mask means nothing here: a phrase, or NULL for the plain
 	 * one. */
 	const char *(*why_not)(enum knob_id);
@@ -56,8 +56,8 @@ struct family {
 	enum err (*configure)(struct model *, const struct hfconfig *);
 	/* Asks the model's tensors for all weights; the caller checks tensors_error(). */
 	void (*bind)(struct model *);
-	/* Calls fn for every linear that a pass with these knobs uses (NULL: with any), so
-	 * that a backend can prepare them. */
+	/* Calls fn for every linear that a pass with these knobs uses (NULL: with any),
+	 * so that a backend can prepare them. */
 	enum err (*each_linear)(struct model *, const struct knobs *,
 				enum err (*fn)(void *ctx, struct linear *), void *ctx);
 	/*
@@ -70,7 +70,8 @@ struct family {
 
 	/* Knob values that are allowed in general but not for this model: ERR_USAGE. */
 	enum err (*check)(const struct model *, const struct knobs *);
-	/* How pictures of `side` become pixels where no file says so; of INPUT_PICTURES. */
+	/* How pictures of `side` become pixels where no file says so; of INPUT_PICTURES.
+	 */
 	struct preprocess_config (*preprocess)(int side);
 	/* The shape of the input for these knobs (batch, sizes), data-less. */
 	struct input (*shape)(const struct model *, const struct knobs *);

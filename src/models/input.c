@@ -105,8 +105,8 @@ void input_list_release(struct input_list *l)
 }
 
 /* One picture into [3, S, S] at `to`. */
-static enum err load_one(const struct preprocess_config *how, const char *path, bool exif, int64_t side,
-			 float *to, struct image *shown)
+static enum err load_one(const struct preprocess_config *how, const char *path, bool exif,
+			 int64_t side, float *to, struct image *shown)
 {
 	struct image image = { 0 };
 	char where[512];

@@ -14,8 +14,7 @@
 #define SIGLIP_VISION(d, f, l, h, p, s)                                                  \
 	"{\"model_type\":\"siglip\",\"vision_config\":{"                                 \
 	"\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l  \
-	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s       \
-	"}}"
+	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s "}}"
 
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP_VISION(768, 3072, 12, 12, 16, 224, 512),

@@ -4,8 +4,8 @@
  *
  *   x = patches + pos                                  [B, K, D], see models/vision.h
  *   blocks, then x = post_layernorm(x)
- *   pooled = out(softmax(q k^T / sqrt(dh)) v)          [B, 1, D]; q of the probe, k, v of x
- *   embed = pooled + fc2(gelu(fc1(LN(pooled))))        [B, D]
+ *   pooled = out(softmax(q k^T / sqrt(dh)) v)          [B, 1, D]; q of the probe, k, v of
+ * x embed = pooled + fc2(gelu(fc1(LN(pooled))))        [B, D]
  */
 #include <math.h>
 #include <stdlib.h>
@@ -26,8 +26,8 @@ static const struct siglip *siglip_of(const struct model *m) { return m->state; 
 
 static enum err siglip_configure(struct model *m, const struct hfconfig *config)
 {
-	static const struct vit_defaults defaults = { 768, 3072, 12, 12, 1e-6,
-						      "gelu_pytorch_tanh" };
+	static const struct vit_defaults defaults = { 768, 3072, 12,
+						      12,  1e-6, "gelu_pytorch_tanh" };
 	struct siglip *s = mem_alloc(sizeof(*s));
 	m->state = s;
 	bool nested = !strcmp(hfconfig_str(config, "model_type", ""), "siglip");

@@ -36,9 +36,8 @@ void vision_bind(struct vision *v, struct tensors *t, bool cls, bool patch_bias)
 	v->patch_embed.weight = tensor_of(DT_F32, v->patch_embed.weight.data,
 					  DIMS(width, 3 * v->patch * v->patch));
 	if (patch_bias)
-		v->patch_embed.bias =
-			tensors_get(t, "vision_model.embeddings.patch_embedding.bias",
-				    DIMS(width));
+		v->patch_embed.bias = tensors_get(
+			t, "vision_model.embeddings.patch_embedding.bias", DIMS(width));
 	if (cls)
 		v->cls = tensors_get(t, "vision_model.embeddings.class_embedding",
 				     DIMS(width));

@@ -10,7 +10,8 @@
 #include "models/family.h"
 #include "reduce/token_set.h"
 
-/* Of q, k and v, stacked into one [3D, D]: products of some of them use some of its rows. */
+/* Of q, k and v, stacked into one [3D, D]: products of some of them use some of its rows.
+ */
 struct vit_projection {
 	struct linear qkv, qk, q, k, v;
 };

@@ -13,7 +13,8 @@ static void adaptive_rule(const struct reduction *r, int64_t candidates, int64_t
 
 const struct method adaptive_method = {
 	.name = "adaptive",
-	.help = "the fewest tokens that hold --keep of the total L2 norm stay, per picture",
+	.help = "the fewest tokens that hold --keep of the total L2 norm stay, per "
+		"picture",
 	.cost = "N D + N log N",
 	.source = "adaptive token counts by saliency mass",
 	.stage = STAGE_BEFORE,

@@ -1,7 +1,7 @@
 /*
  * The L2 norm again, but the number of rows that enter the matrix products of an item
- * (class token and summaries included) is rounded up to whole tiles: the rows between cost
- * nothing where a tile is computed anyway.
+ * (class token and summaries included) is rounded up to whole tiles: the rows between
+ * cost nothing where a tile is computed anyway.
  */
 #include "reduce/norms.h"
 #include "reduce/reduction.h"

@@ -5,7 +5,8 @@
 /* Its row of the attention map is computed once more: the fused attention stays. */
 static void cls_score(struct pass *p, const struct site *site, struct tensor score)
 {
-	op_cls_scores(p, "prune.score", score, site->q, site->k, site->heads, site->scale);
+	op_cls_scores(p, "prune.score", score, site->q, site->k, site->heads,
+		      site->scale);
 }
 
 const struct method cls_method = {

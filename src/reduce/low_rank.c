@@ -33,7 +33,8 @@ enum err low_rank_factor(struct low_rank *l)
 	float *sigma = malloc(sizeof(float) * (size_t)l->most);
 	enum err e = ERR_NOMEM;
 	if (!l->left.data || !l->right.data || !sigma)
-		e = err_set(ERR_NOMEM, "no memory for the factors of a %lld x %lld matrix",
+		e = err_set(ERR_NOMEM,
+			    "no memory for the factors of a %lld x %lld matrix",
 			    (long long)l->full.weight.dim[0],
 			    (long long)l->full.weight.dim[1]);
 	else
@@ -85,7 +86,8 @@ static void add_facts(const struct low_rank *l, int64_t rank, struct low_rank_fa
 }
 
 struct tensor op_low_rank(struct pass *p, const char *name, struct tensor x,
-			  const struct low_rank *l, int64_t rank, struct low_rank_facts *f)
+			  const struct low_rank *l, int64_t rank,
+			  struct low_rank_facts *f)
 {
 	if (!rank)
 		return op_linear(p, name, x, &l->full, ACT_NONE);

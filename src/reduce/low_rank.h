@@ -39,7 +39,6 @@ enum err low_rank_check(const struct low_rank *, int64_t rank,
  * to the facts. A dry pass needs no factors.
  */
 struct tensor op_low_rank(struct pass *, const char *name, struct tensor x,
-			  const struct low_rank *, int64_t rank,
-			  struct low_rank_facts *);
+			  const struct low_rank *, int64_t rank, struct low_rank_facts *);
 
 #endif

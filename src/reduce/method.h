@@ -1,7 +1,7 @@
 /*
  * A reduction method: how the tokens that stay are chosen, or how tokens are merged. One
- * file per method, one word in meson.build. What is kept, gathered and made of the rest is
- * the business of struct token_set: a method only scores, and may say how many stay.
+ * file per method, one word in meson.build. What is kept, gathered and made of the rest
+ * is the business of struct token_set: a method only scores, and may say how many stay.
  */
 #ifndef REDUCE_METHOD_H
 #define REDUCE_METHOD_H
@@ -24,9 +24,9 @@ enum stage {
 
 /* Where a method applies when no layers are given. */
 enum places {
-	PLACES_EMBED,   /* to the patch embeddings, or the first projection */
+	PLACES_EMBED,    /* to the patch embeddings, or the first projection */
 	PLACES_QUARTERS, /* at layers L/4, L/2 and 3L/4, as EViT does: 3, 6, 9 of 12 */
-	PLACES_ALL      /* at every layer */
+	PLACES_ALL       /* at every layer */
 };
 
 /* What a method may look at; what its stage does not have is data-less. */
@@ -53,8 +53,8 @@ struct method {
 	/* Higher stays; to `score` [R], a row of tokens each. The cost is in the spans of
 	 * its own ops. NULL: it drops nothing. */
 	void (*score)(struct pass *, const struct site *, struct tensor score);
-	/* How many of `candidates` stay (of every item) where `extra` other rows enter the
-	 * layers; NULL: max(1, (int)(candidates * keep)). */
+	/* How many of `candidates` stay (of every item) where `extra` other rows enter
+	 * the layers; NULL: max(1, (int)(candidates * keep)). */
 	void (*rule)(const struct reduction *, int64_t candidates, int64_t extra,
 		     struct select_opts *);
 	/* The dropped become one token, weighted by their scores, which is a candidate

@@ -118,7 +118,8 @@ static enum err check_used(const struct knobs *k, const struct method *m)
 	static const enum knob_id amounts[] = { KNOB_KEEP, KNOB_MERGE_R, KNOB_THRESHOLD };
 	char text[KNOB_TEXT_SIZE];
 	for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
-		if (!(m->knobs & KNOB_BIT(amounts[i])) && !knobs_is_default(k, amounts[i]))
+		if (!(m->knobs & KNOB_BIT(amounts[i])) &&
+		    !knobs_is_default(k, amounts[i]))
 			return err_set(ERR_USAGE, "--%s %s: --method %s does not use it",
 				       knob_table[amounts[i]].option,
 				       knobs_get(k, amounts[i], text), m->name);
@@ -134,19 +135,21 @@ static enum err check_summary(const struct reduction *r)
 		return err_set(ERR_USAGE, "--summary: --method %s drops no tokens",
 			       m->name);
 	if (m->fuses)
-		return err_set(ERR_USAGE,
-			       "--summary: --method %s makes a token of the dropped itself",
-			       m->name);
+		return err_set(
+			ERR_USAGE,
+			"--summary: --method %s makes a token of the dropped itself",
+			m->name);
 	return OK;
 }
 
 static enum err check_needs(const struct method *m, const struct tower *t)
 {
 	if ((m->needs & NEEDS_CLS) && !t->cls)
-		return err_set(ERR_USAGE,
-			       "--method %s: it needs the attention of a class token, and "
-			       "%s has none",
-			       m->name, t->name);
+		return err_set(
+			ERR_USAGE,
+			"--method %s: it needs the attention of a class token, and "
+			"%s has none",
+			m->name, t->name);
 	return OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A reduction: the knobs of a technique, read and checked against a tower once, before any
- * pass: which method, where, how much.
+ * A reduction: the knobs of a technique, read and checked against a tower once, before
+ * any pass: which method, where, how much.
  */
 #ifndef REDUCE_REDUCTION_H
 #define REDUCE_REDUCTION_H

@@ -1,6 +1,6 @@
 /*
- * A saliency threshold before every layer: what falls below leaves for good. How many stay
- * depends on the picture.
+ * A saliency threshold before every layer: what falls below leaves for good. How many
+ * stay depends on the picture.
  */
 #include "reduce/norms.h"
 #include "reduce/reduction.h"

@@ -87,9 +87,9 @@ static struct select_opts plan_drop(const struct token_set *s, int64_t candidate
 
 static enum made made_of(const struct reduction *r)
 {
-	return r->method->fuses              ? MADE_SUM_DROPPED
+	return r->method->fuses            ? MADE_SUM_DROPPED
 	       : r->summary == SUMMARY_ALL ? MADE_MEAN_ALL
-					     : MADE_MEAN_DROPPED;
+					   : MADE_MEAN_DROPPED;
 }
 
 static struct trace_site *next_site(struct token_set *s, int layer, int64_t rows)
@@ -195,8 +195,8 @@ unsigned token_set_wants(const struct token_set *s, int layer)
 	return acts(s, layer, STAGE_PROJECTED) ? s->reduction->method->needs : 0;
 }
 
-const struct selection *token_set_projected(struct token_set *s, struct pass *p, int layer,
-					    struct tensor projected, int heads)
+const struct selection *token_set_projected(struct token_set *s, struct pass *p,
+					    int layer, struct tensor projected, int heads)
 {
 	struct site site = site_of(s, layer);
 	struct trace_site *t = next_site(s, layer, tensor_rows(&s->x));
@@ -223,8 +223,8 @@ static void merge(struct token_set *s, struct pass *p, const struct site *site)
 	t->layer = site->layer;
 	t->merged = r;
 	t->into.dim[0] = items * tokens;
-	struct tensor to = tensor_of(DT_F32, NULL,
-				     DIMS(items, tokens - r, tensor_cols(&s->x)));
+	struct tensor to =
+		tensor_of(DT_F32, NULL, DIMS(items, tokens - r, tensor_cols(&s->x)));
 	struct tensor size = tensor_of(DT_F32, NULL, DIMS(items, tokens - r));
 	struct tensor sizes = s->spare_size;
 	sizes.data = sizes.data ? tensor_row(&sizes, s->turn) : NULL;

@@ -16,11 +16,11 @@ struct token_set {
 	const struct reduction *reduction;
 	struct trace *trace;
 	int64_t items;
-	int front, back;         /* rows of an item that are no candidates */
-	struct tensor x;         /* [B, T, D], or [1, R, D] where rows are ragged */
-	struct segments rows;    /* of x */
-	struct tensor size;      /* F32 [B, T] of merged tokens; ndim 0: all 1 */
-	struct tensor spare[2];  /* where the next x goes, in turns */
+	int front, back;          /* rows of an item that are no candidates */
+	struct tensor x;          /* [B, T, D], or [1, R, D] where rows are ragged */
+	struct segments rows;     /* of x */
+	struct tensor size;       /* F32 [B, T] of merged tokens; ndim 0: all 1 */
+	struct tensor spare[2];   /* where the next x goes, in turns */
 	struct tensor spare_size; /* [2, rows]: where the next sizes go */
 	int turn;
 	struct select_opts pending; /* of STAGE_AFTER: scored, not yet dropped */

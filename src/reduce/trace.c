@@ -53,14 +53,14 @@ static void roll_select(struct roll *r, const struct selection *s)
 	int64_t in, out, n;
 	const int32_t *rows = s->rows.data;
 	find_rows(r, s, &in, &out, &n);
-	int64_t *next = mem_alloc(sizeof(int64_t) *
-				  (size_t)(r->trace->cls + r->trace->patches +
-					   TRACE_MAX_SITES));
+	int64_t *next =
+		mem_alloc(sizeof(int64_t) *
+			  (size_t)(r->trace->cls + r->trace->patches + TRACE_MAX_SITES));
 	for (int64_t i = 0; i < n; i++) {
 		int32_t row = rows[out + i];
-		next[i] = row >= 0          ? r->names[row - in]
+		next[i] = row >= 0         ? r->names[row - in]
 			  : row == ROW_CLS ? -1
-					    : r->trace->patches + r->made++;
+					   : r->trace->patches + r->made++;
 	}
 	free(r->names);
 	r->names = next;

@@ -26,14 +26,14 @@ struct trace {
 };
 
 /*
- * Tokens are named by their patch; what was made of several is named from `patches` on, in
- * the order it was made in that item. All arrays are the caller's to free().
+ * Tokens are named by their patch; what was made of several is named from `patches` on,
+ * in the order it was made in that item. All arrays are the caller's to free().
  */
 struct trace_story {
 	int layer;
-	int64_t *alive; /* [n_alive]: names that came in, rows in order */
-	float *scores;  /* [n_alive] or NULL */
-	int64_t *kept;  /* [n_kept]: of alive, those that went on as they were */
+	int64_t *alive;  /* [n_alive]: names that came in, rows in order */
+	float *scores;   /* [n_alive] or NULL */
+	int64_t *kept;   /* [n_kept]: of alive, those that went on as they were */
 	int64_t *groups; /* [patches] or NULL: merging; the first patch of the token that
 			    each patch is part of */
 	int64_t n_alive, n_kept;
@@ -43,9 +43,9 @@ void trace_tell(const struct trace *, int site, int64_t item, struct trace_story
 void trace_story_release(struct trace_story *);
 
 /*
- * The patches of an item that are left at the end as they were, ascending, to out[patches];
- * returns how many. All of them where nothing was dropped; merging keeps a patch as long
- * as it is the first of its group.
+ * The patches of an item that are left at the end as they were, ascending, to
+ * out[patches]; returns how many. All of them where nothing was dropped; merging keeps a
+ * patch as long as it is the first of its group.
  */
 int64_t trace_kept(const struct trace *, int64_t item, int32_t *out);
 

@@ -115,12 +115,13 @@ static void with_engine(const char *name)
 	engine = name;
 	const struct backend *cpu = backend_by_name("cpu");
 	void *probe;
+	const struct linear packed = { .prepared = &probe };
 	if (cpu->open(&(struct backend_opts){ .gemm = name }, &probe))
 		skip_because("%s", err_message());
 	cpu->close(probe);
 	for (int threads = 0; threads <= 3; threads++) {
 		bed_open(threads, name);
-		assert_string_equal(bed_cpu->engine(bed_self, 64), name);
+		assert_string_equal(bed_cpu->engine(bed_self, 64, &packed), name);
 		odd_shapes();
 		poison_stays_in_its_row();
 		denormals_are_nothing();

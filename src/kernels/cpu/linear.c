@@ -72,8 +72,9 @@ static void run_gemv(void *ctx, int thread, int threads)
 		       g->bias ? g->bias + begin : NULL, g->epilogue.act);
 }
 
-/* A few rows are bound by reading W, which our own loop does at full speed. An engine that
- * packs W cannot multiply what nobody had it pack (factors made for one pass): then too. */
+/* A few rows are bound by reading W, which our own loop does at full speed. An engine
+ * that packs W cannot multiply what nobody had it pack (factors made for one pass): then
+ * too. */
 static bool takes_gemv(const struct cpu *c, int64_t rows, const struct linear *l)
 {
 	return c->engine->prepare ? !l->prepared : rows <= GEMV_ROWS;

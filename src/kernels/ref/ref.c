@@ -111,8 +111,8 @@ static double dot(const float *a, const float *b, int64_t n)
 	return sum;
 }
 
-/* One query of one head: y = softmax(q k^T scale + log size) v over n rows of k and v from
- * row0 on, columns from col; `p` has room for n scores. */
+/* One query of one head: y = softmax(q k^T scale + log size) v over n rows of k and v
+ * from row0 on, columns from col; `p` has room for n scores. */
 static void attend(float *y, const float *q, struct tensor k, struct tensor v,
 		   const float *size, int64_t row0, int64_t col, int64_t n, int64_t width,
 		   double scale, double *p)
@@ -326,7 +326,8 @@ static int64_t select_item(int32_t *out, const float *score, int64_t begin, int6
 	return m;
 }
 
-/* Moves the items, which lie one after the other, apart, so that each has `longest` rows. */
+/* Moves the items, which lie one after the other, apart, so that each has `longest` rows.
+ */
 static int64_t pad_items(struct selection *s, int64_t longest)
 {
 	int32_t *start = s->out.start.data, *length = s->out.length.data;
