@@ -42,6 +42,15 @@ struct segments {
 
 static inline bool segments_ragged(const struct segments *s) { return s->start.ndim; }
 
+/* The rows [begin, begin + n) of item b, of `each` rows an item where not ragged. */
+static inline void segments_rows(const struct segments *s, int64_t each, int64_t b,
+				 int64_t *begin, int64_t *n)
+{
+	bool ragged = segments_ragged(s);
+	*begin = ragged ? ((const int32_t *)s->start.data)[b] : b * each;
+	*n = ragged ? ((const int32_t *)s->length.data)[b] : each;
+}
+
 struct attn_opts {
 	int heads;
 	float scale; /* of q k^T, usually 1 / sqrt(D / heads) */
@@ -178,9 +187,10 @@ struct backend {
 	 * Bipartite soft matching (Bolya et al. 2023): the tokens of an item fall into A
 	 * (even) and B (odd); the metric is the mean over heads of k [B, T, D],
 	 * normalised; the r tokens of A with the best partner in B are merged into it;
-	 * row 0 never is where `cls`. Fills into I32 [B T]: the row of the output
-	 * [B, T - r] that takes each; the unmerged of A in order, then B. Equal scores:
-	 * the lowest index. `work` F32 [B T (D / heads + 2)].
+	 * row 0 never is where `cls` (r is at most how many that leaves). Fills into I32
+	 * [B T]: the row of the output [B, T - r] that takes each; the unmerged of A in
+	 * order, then B. Equal scores: the lowest index. `work` F32 [B T (D / heads +
+	 * 2)].
 	 */
 	void (*match)(void *self, struct tensor into, struct tensor k, int heads,
 		      int64_t r, bool cls, struct tensor work);

@@ -69,6 +69,43 @@ struct tensor bed_i32(int ndim, const int64_t *dim)
 	return t;
 }
 
+static int32_t *ints(struct tensor *t, int64_t count)
+{
+	*t = bed_i32(DIMS(count));
+	return t->data;
+}
+
+struct segments bed_segments(int64_t items, int64_t most, int64_t *rows)
+{
+	struct segments s;
+	int32_t *start = ints(&s.start, items), *length = ints(&s.length, items);
+	*rows = bed_pick(0, 3);
+	for (int64_t b = 0; b < items; b++) {
+		start[b] = (int32_t)*rows;
+		length[b] = (int32_t)bed_pick(1, most);
+		*rows += length[b] + bed_pick(0, 3);
+	}
+	return s;
+}
+
+struct selection bed_selection(struct segments in, int64_t items, int64_t rows,
+			       const struct select_opts *o)
+{
+	int64_t longest = segments_ragged(&in) ? 1 : rows / items;
+	for (int64_t b = 0; segments_ragged(&in) && b < items; b++)
+		if (((int32_t *)in.length.data)[b] > longest)
+			longest = ((int32_t *)in.length.data)[b];
+	struct selection s = { .in = in, .items = items };
+	s.front = o->front;
+	s.back = o->back;
+	ints(&s.rows, items * (longest + o->cls + o->made));
+	if (o->by != SELECT_COUNT) {
+		ints(&s.out.start, items);
+		ints(&s.out.length, items);
+	}
+	return s;
+}
+
 struct tensor bed_copy(struct tensor from)
 {
 	struct tensor t = blank(from.ld - tensor_cols(&from), from.ndim, from.dim);
@@ -145,6 +182,24 @@ void bed_same_each(const char *what, struct tensor got, struct tensor want,
 		   struct tensor tolerance)
 {
 	compare(what, got, want, &tolerance, 0, 0);
+}
+
+void bed_same_i32(const char *what, struct tensor got, struct tensor want)
+{
+	const int32_t *g = got.data, *w = want.data;
+	assert_int_equal(tensor_count(&got), tensor_count(&want));
+	for (int64_t i = 0; i < tensor_count(&got); i++)
+		if (g[i] != w[i])
+			fail_msg("%s: [%d] is %d, wanted %d", what, (int)i, g[i], w[i]);
+}
+
+void bed_on_threads(void (*run)(void))
+{
+	for (int threads = 0; threads <= 3; threads++) {
+		bed_open(threads, "ref");
+		run();
+		bed_close();
+	}
 }
 
 void bed_require_isa(void)

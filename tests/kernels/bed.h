@@ -20,7 +20,18 @@ struct tensor bed_i32(int ndim, const int64_t *dim);
 struct tensor bed_copy(struct tensor);
 struct tensor bed_abs(struct tensor);
 int64_t bed_pick(int64_t low, int64_t high); /* both included */
+
+/* Items of 1 to `most` rows with up to 3 rows of padding before, between and after;
+ * *rows: all together. */
+struct segments bed_segments(int64_t items, int64_t most, int64_t *rows);
+/* An empty selection of a source [rows, ..] with room for what these options may keep;
+ * its `out` has room where they may keep different numbers. `in` may be empty. */
+struct selection bed_selection(struct segments in, int64_t items, int64_t rows,
+			       const struct select_opts *);
 void bed_clear(void);
+
+/* Runs a case without a pool and on one, two and three threads. */
+void bed_on_threads(void (*run)(void));
 
 /* The cpu backend on `threads` threads (0: no pool) with an engine; one at a time. */
 void bed_open(int threads, const char *gemm);
@@ -35,6 +46,7 @@ void bed_same(const char *what, struct tensor got, struct tensor want, double re
 /* The same with an own absolute tolerance for each element. */
 void bed_same_each(const char *what, struct tensor got, struct tensor want,
 		   struct tensor tolerance);
+void bed_same_i32(const char *what, struct tensor got, struct tensor want);
 
 /* Ends the program as skipped unless the level that SPARSETOP_ISA asks for is there. */
 void bed_require_isa(void);

@@ -3,30 +3,37 @@
  * exact softmax, then the weighted sum of v. Scores of a tile never leave the L1 or L2
  * cache and no score is written to memory. The keys of a head are packed into panels as
  * columns, the values as rows; a thread packs a head once for all tiles of it that fall
- * to it.
+ * to it. Items may be of different lengths: what is shared out among the threads is
+ * tiles, each counted as long as its item has keys.
  */
+#include <math.h>
 #include <string.h>
 
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/tiles.h"
 
 struct attention {
 	struct cpu *cpu;
 	struct tensor y, q, k, v;
-	float scale;
-	int64_t heads, width, queries, keys;
-	int64_t tiles; /* of queries, per head */
-	int64_t key_panels, value_panels;
-	int64_t key_blocks, width_blocks; /* of TILE_K */
+	const struct attn_opts *opts;
+	int64_t items, heads, width;
+	int64_t longest;       /* keys of an item */
+	int64_t work;          /* keys of all tiles of all items, one head */
+	const float *log_size; /* of every key, in the scratch of thread 0, or NULL */
 };
 
-/* One thread's scratch. Rows of q and of scores are as `tile` wants them: blocks of
- * TILE_K columns, each [rows][TILE_LDA]. */
+/* What belongs to one item: rows of q and y, rows of k and v. */
+struct item {
+	int64_t query, queries, key, keys;
+	int64_t tiles; /* of queries, per head */
+};
+
+/* One thread's scratch. Rows of q and of scores are in blocks as in tiles.h. */
 struct room {
-	float *keys;   /* [key_panels][width][panel] */
-	float *values; /* [value_panels][keys][panel] */
-	float *query;  /* [width_blocks][rows][TILE_LDA] */
-	float *scores; /* [key_blocks][rows][TILE_LDA] */
-	float *out;    /* [rows][panel] */
+	float *keys;   /* [key panels][width][panel] */
+	float *values; /* [value panels][keys][panel] */
+	float *query, *scores;
+	float *out; /* [rows][panel] */
 };
 
 struct layout {
@@ -35,13 +42,14 @@ struct layout {
 
 static struct layout layout_of(const struct attention *a)
 {
-	const int64_t panel = a->cpu->vec->panel, rows = a->cpu->vec->rows;
+	const struct vec *vec = a->cpu->vec;
+	const int64_t panel = vec->panel;
 	struct layout l;
-	l.values = a->key_panels * panel * a->width;
-	l.query = l.values + a->value_panels * panel * a->keys;
-	l.scores = l.query + a->width_blocks * rows * TILE_LDA;
-	l.out = l.scores + a->key_blocks * rows * TILE_LDA;
-	l.end = l.out + rows * panel;
+	l.values = ceil_div(a->longest, panel) * panel * a->width;
+	l.query = l.values + ceil_div(a->width, panel) * panel * a->longest;
+	l.scores = l.query + tiles_size(vec, a->width);
+	l.out = l.scores + tiles_size(vec, a->longest);
+	l.end = l.out + vec->rows * panel;
 	return l;
 }
 
@@ -57,89 +65,108 @@ static struct room room_in(const struct attention *a, float *scratch)
 	};
 }
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static struct item item_of(const struct attention *a, int64_t b)
+{
+	struct item item;
+	segments_rows(&a->opts->query_rows, a->q.dim[1], b, &item.query, &item.queries);
+	segments_rows(&a->opts->key_rows, a->k.dim[1], b, &item.key, &item.keys);
+	item.tiles = ceil_div(item.queries, a->cpu->vec->rows);
+	return item;
+}
 
-static void pack_head(const struct attention *a, const struct room *room, int64_t b,
-		      int64_t column)
+static void pack_head(const struct attention *a, const struct room *room,
+		      const struct item *item, int64_t column)
 {
 	const struct vec *vec = a->cpu->vec;
 	int64_t panel = vec->panel;
-	for (int64_t p = 0; p < a->key_panels; p++)
-		vec->pack(room->keys + p * panel * a->width,
-			  tensor_row(&a->k, b * a->keys + p * panel) + column, a->k.ld,
-			  least(a->keys - p * panel, panel), a->width);
-	for (int64_t p = 0; p < a->value_panels; p++) {
-		size_t cols = (size_t)least(a->width - p * panel, panel);
-		float *to = room->values + p * panel * a->keys;
-		for (int64_t j = 0; j < a->keys; j++, to += panel) {
-			memcpy(to,
-			       tensor_row(&a->v, b * a->keys + j) + column + p * panel,
+	for (int64_t j = 0; j < item->keys; j += panel)
+		vec->pack(room->keys + j * a->width,
+			  tensor_row(&a->k, item->key + j) + column, a->k.ld,
+			  least(item->keys - j, panel), a->width);
+	for (int64_t first = 0; first < a->width; first += panel) {
+		size_t cols = (size_t)least(a->width - first, panel);
+		float *to = room->values + first * item->keys;
+		for (int64_t j = 0; j < item->keys; j++, to += panel) {
+			memcpy(to, tensor_row(&a->v, item->key + j) + column + first,
 			       sizeof(float) * cols);
 			memset(to + cols, 0, sizeof(float) * ((size_t)panel - cols));
 		}
 	}
 }
 
-/* c [rows, panel] = rows of `left` (blocks of TILE_K columns) times a panel of k rows. */
-static void multiply(const struct vec *vec, int rows, int64_t k, const float *left,
-		     const float *panel, float *c, int64_t ldc)
-{
-	for (int64_t i = 0; i < k; i += TILE_K)
-		vec->tile(rows, least(k - i, TILE_K),
-			  left + i / TILE_K * vec->rows * TILE_LDA,
-			  panel + i * vec->panel, c, ldc, i > 0);
-}
-
-/* exp(score - highest) of a row, in place; returns 1 / their sum. */
-static float soften(const struct attention *a, float *row)
+/* exp(score - highest) of the first n scores of a row, in place; returns 1 / their sum.
+ */
+static float soften(const struct attention *a, float *row, int64_t n,
+		    const float *log_size)
 {
 	const struct vec *vec = a->cpu->vec;
 	int64_t block = (int64_t)vec->rows * TILE_LDA;
-	float top = -__builtin_inff(), sum = 0;
-	for (int64_t i = 0; i < a->key_blocks; i++)
-		top = vec->scale_max(row + i * block, least(a->keys - i * TILE_K, TILE_K),
-				     a->scale, top);
-	for (int64_t i = 0; i < a->key_blocks; i++)
-		sum += vec->exp_sum(row + i * block, least(a->keys - i * TILE_K, TILE_K),
-				    top);
+	float scale = a->opts->scale, top = -INFINITY, sum = 0;
+	for (int64_t i = 0; i < n; i += TILE_K) {
+		float *scores = row + i / TILE_K * block;
+		int64_t count = least(n - i, TILE_K);
+		top = log_size ? vec->scale_add_max(scores, log_size + i, count, scale,
+						    top)
+			       : vec->scale_max(scores, count, scale, top);
+	}
+	for (int64_t i = 0; i < n; i += TILE_K)
+		sum += vec->exp_sum(row + i / TILE_K * block, least(n - i, TILE_K), top);
 	return 1 / sum;
 }
 
-static void copy_queries(const struct attention *a, const struct room *room, int64_t row,
-			 int rows, int64_t column)
+/* Scores [begin, end) of a row: keys that it does not see. */
+static void hide(const struct vec *vec, float *row, int64_t begin, int64_t end)
 {
-	for (int64_t i = 0; i < a->width; i += TILE_K)
-		for (int r = 0; r < rows; r++)
-			memcpy(room->query +
-				       (i / TILE_K * a->cpu->vec->rows + r) * TILE_LDA,
-			       tensor_row(&a->q, row + r) + column + i,
-			       sizeof(float) * (size_t)least(a->width - i, TILE_K));
+	for (int64_t i = begin; i < end; i++)
+		row[i / TILE_K * vec->rows * TILE_LDA + i % TILE_K] = 0;
 }
 
-/* Queries [row, row + rows) of the head at `column`, whose keys and values are packed. */
-static void attend(const struct attention *a, const struct room *room, int64_t row,
-		   int rows, int64_t column)
+/* Queries [first, first + rows) of an item's head whose keys and values are packed. Of a
+ * causal one the keys that its last query sees, and no others, are multiplied. */
+static void attend(const struct attention *a, const struct room *room,
+		   const struct item *item, int64_t first, int rows, int64_t column)
 {
 	const struct vec *vec = a->cpu->vec;
+	bool causal = a->opts->causal;
+	int64_t keys = causal ? first + rows : item->keys;
+	const float *log_size = a->log_size ? a->log_size + item->key : NULL;
 	float inverse[TILE_MAX_ROWS];
-	copy_queries(a, room, row, rows, column);
-	for (int64_t p = 0; p < a->key_panels; p++) {
-		int64_t key = p * vec->panel, block = key / TILE_K;
-		float *to = room->scores + block * vec->rows * TILE_LDA + key % TILE_K;
-		multiply(vec, rows, a->width, room->query, room->keys + key * a->width,
-			 to, TILE_LDA);
+	tiles_copy(vec, room->query, tensor_row(&a->q, item->query + first) + column,
+		   a->q.ld, rows, a->width);
+	tiles_products(vec, rows, a->width, room->query, room->keys, keys, room->scores);
+	for (int r = 0; r < rows; r++) {
+		float *row = room->scores + r * TILE_LDA;
+		int64_t seen = causal ? first + r + 1 : keys;
+		inverse[r] = soften(a, row, seen, log_size);
+		hide(vec, row, seen, keys);
 	}
-	for (int r = 0; r < rows; r++)
-		inverse[r] = soften(a, room->scores + r * TILE_LDA);
-	for (int64_t p = 0; p < a->value_panels; p++) {
-		int64_t first = p * vec->panel;
-		multiply(vec, rows, a->keys, room->scores, room->values + first * a->keys,
-			 room->out, vec->panel);
+	for (int64_t c = 0; c < a->width; c += vec->panel) {
+		tiles_multiply(vec, rows, keys, room->scores,
+			       room->values + c * item->keys, room->out, vec->panel);
 		for (int r = 0; r < rows; r++)
-			vec->scale(tensor_row(&a->y, row + r) + column + first,
+			vec->scale(tensor_row(&a->y, item->query + first + r) + column +
+					   c,
 				   room->out + r * vec->panel, inverse[r],
-				   least(a->width - first, vec->panel));
+				   least(a->width - c, vec->panel));
+	}
+}
+
+/* Those of an item's tiles, the heads one after the other, whose place in the work of all
+ * (`before` this item) lies in [begin, end). */
+static void run_item(const struct attention *a, const struct room *room,
+		     const struct item *item, int64_t before, int64_t begin, int64_t end)
+{
+	int64_t from = begin > before ? ceil_div(begin - before, item->keys) : 0;
+	int64_t to = least(ceil_div(end - before, item->keys), item->tiles * a->heads);
+	int64_t packed = -1;
+	for (int64_t i = from; i < to; i++) {
+		int64_t head = i / item->tiles, tile = i % item->tiles;
+		if (head != packed)
+			pack_head(a, room, item, head * a->width);
+		packed = head;
+		int64_t first = item->queries * tile / item->tiles;
+		int64_t last = item->queries * (tile + 1) / item->tiles;
+		attend(a, room, item, first, (int)(last - first), head * a->width);
 	}
 }
 
@@ -147,18 +174,33 @@ static void run_tiles(void *ctx, int thread, int threads)
 {
 	const struct attention *a = ctx;
 	struct room room = room_in(a, cpu_scratch(a->cpu, thread));
-	int64_t begin, end, packed = -1;
-	pool_share(a->q.dim[0] * a->heads * a->tiles, 1, thread, threads, &begin, &end);
-	for (int64_t i = begin; i < end; i++) {
-		int64_t head = i / a->tiles, tile = i % a->tiles;
-		int64_t b = head / a->heads, column = head % a->heads * a->width;
-		if (head != packed)
-			pack_head(a, &room, b, column);
-		packed = head;
-		int64_t first = a->queries * tile / a->tiles;
-		int64_t last = a->queries * (tile + 1) / a->tiles;
-		attend(a, &room, b * a->queries + first, (int)(last - first), column);
+	int64_t begin, end, before = 0;
+	pool_share(a->work * a->heads, 1, thread, threads, &begin, &end);
+	for (int64_t b = 0; b < a->items && before < end; b++) {
+		struct item item = item_of(a, b);
+		int64_t work = item.tiles * item.keys * a->heads;
+		if (work && before + work > begin)
+			run_item(a, &room, &item, before, begin, end);
+		before += work;
 	}
+}
+
+static void measure(struct attention *a)
+{
+	a->longest = a->work = 0;
+	for (int64_t b = 0; b < a->items; b++) {
+		struct item item = item_of(a, b);
+		a->longest = item.keys > a->longest ? item.keys : a->longest;
+		a->work += item.tiles * item.keys;
+	}
+}
+
+static void take_logs(struct attention *a, float *to)
+{
+	const float *size = tensor_f32(&a->opts->key_size);
+	for (int64_t i = 0; i < tensor_rows(&a->k); i++)
+		to[i] = logf(size[i]);
+	a->log_size = to;
 }
 
 void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,
@@ -171,17 +213,17 @@ void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k
 		.q = q,
 		.k = k,
 		.v = v,
-		.scale = opts->scale,
+		.opts = opts,
+		.items = segments_ragged(&opts->key_rows) ? opts->key_rows.length.dim[0]
+							  : q.dim[0],
 		.heads = opts->heads,
 		.width = q.dim[2] / opts->heads,
-		.queries = q.dim[1],
-		.keys = k.dim[1],
 	};
-	a.tiles = ceil_div(a.queries, c->vec->rows);
-	a.key_panels = ceil_div(a.keys, c->vec->panel);
-	a.value_panels = ceil_div(a.width, c->vec->panel);
-	a.key_blocks = ceil_div(a.keys, TILE_K);
-	a.width_blocks = ceil_div(a.width, TILE_K);
-	cpu_reserve(c, sizeof(float) * (size_t)layout_of(&a).end);
-	cpu_run(c, q.dim[0] * a.queries * a.keys * q.dim[2] / 8, run_tiles, &a);
+	measure(&a);
+	int64_t room = layout_of(&a).end,
+		logs = opts->key_size.ndim ? tensor_rows(&k) : 0;
+	cpu_reserve(c, sizeof(float) * (size_t)(room + logs));
+	if (logs)
+		take_logs(&a, (float *)cpu_scratch(c, 0) + room);
+	cpu_run(c, a.work * c->vec->rows * q.dim[2] / 8, run_tiles, &a);
 }

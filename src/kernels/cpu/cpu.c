@@ -1,14 +1,10 @@
-/*
- * The cpu backend: opening, threads, and the ops that are one loop over rows. Products
- * are in linear.c, attention and selection in files of their own.
- */
+/* The cpu backend: opening, threads and their scratch, the table of its ops. */
 #include "kernels/cpu/cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "base/str.h"
 
 #define SCRATCH_ALIGN 64
@@ -99,128 +95,6 @@ static void cpu_unprepare(void *self, struct linear *l)
 	l->prepared = NULL;
 }
 
-/* An op that treats every row alike: each thread takes a run of rows. */
-struct rows {
-	const struct vec *vec;
-	void (*of_row)(const struct rows *, int64_t row);
-	int64_t count;
-	struct tensor y, x, kept, cls, pos;
-	const struct norm *norm;
-	int64_t patch;
-};
-
-static void run_rows(void *ctx, int thread, int threads)
-{
-	const struct rows *r = ctx;
-	int64_t begin, end;
-	pool_share(r->count, 1, thread, threads, &begin, &end);
-	for (int64_t i = begin; i < end; i++)
-		r->of_row(r, i);
-}
-
-static void all_rows(struct cpu *c, struct rows r)
-{
-	r.vec = c->vec;
-	r.count = tensor_rows(&r.y);
-	cpu_run(c, tensor_count(&r.y), run_rows, &r);
-}
-
-static void layernorm_row(const struct rows *r, int64_t i)
-{
-	r->vec->layernorm(tensor_row(&r->y, i), tensor_row(&r->x, i),
-			  tensor_f32(&r->norm->weight), tensor_f32(&r->norm->bias),
-			  tensor_cols(&r->x), r->norm->eps);
-}
-
-static void cpu_layernorm(void *self, struct tensor y, struct tensor x,
-			  const struct norm *norm)
-{
-	all_rows(self,
-		 (struct rows){ .of_row = layernorm_row, .y = y, .x = x, .norm = norm });
-}
-
-/* One patch: 3 colours of `patch` runs of `patch` pixels. */
-static void patches_row(const struct rows *r, int64_t i)
-{
-	int64_t height = r->x.dim[2], width = r->x.dim[3], patch = r->patch;
-	int64_t b = i / r->y.dim[1], n = i % r->y.dim[1], across = width / patch;
-	float *to = tensor_row(&r->y, i);
-	for (int64_t c = 0; c < 3; c++) {
-		int64_t row = (b * 3 + c) * height + n / across * patch;
-		const float *from = tensor_f32(&r->x) + row * width + n % across * patch;
-		for (int64_t j = 0; j < patch; j++, from += width, to += patch)
-			memcpy(to, from, sizeof(float) * (size_t)patch);
-	}
-}
-
-static void cpu_patches(void *self, struct tensor y, struct tensor image, int patch)
-{
-	all_rows(self,
-		 (struct rows){
-			 .of_row = patches_row, .y = y, .x = image, .patch = patch });
-}
-
-static void embed_row(const struct rows *r, int64_t i)
-{
-	int64_t tokens = r->y.dim[1], b = i / tokens, n = i % tokens - 1;
-	const int32_t *kept = r->kept.data;
-	if (n >= 0 && kept)
-		n = kept[b * (tokens - 1) + n];
-	const float *from =
-		n < 0 ? tensor_f32(&r->cls) : tensor_row(&r->x, b * r->x.dim[1] + n);
-	r->vec->add(tensor_row(&r->y, i), from, tensor_row(&r->pos, n + 1), r->y.dim[2]);
-}
-
-static void cpu_embed(void *self, struct tensor y, struct tensor x, struct tensor kept,
-		      struct tensor cls, struct tensor pos)
-{
-	all_rows(self, (struct rows){ .of_row = embed_row,
-				      .y = y,
-				      .x = x,
-				      .kept = kept,
-				      .cls = cls,
-				      .pos = pos });
-}
-
-struct scores {
-	const struct vec *vec;
-	struct tensor score, x;
-	uint64_t key;
-};
-
-static void run_row_norms(void *ctx, int thread, int threads)
-{
-	const struct scores *s = ctx;
-	int64_t begin, end;
-	pool_share(tensor_rows(&s->x), 16, thread, threads, &begin, &end);
-	for (int64_t i = begin; i < end; i++)
-		tensor_f32(&s->score)[i] =
-			s->vec->norm(tensor_row(&s->x, i), tensor_cols(&s->x));
-}
-
-static void cpu_row_norms(void *self, struct tensor score, struct tensor x)
-{
-	struct cpu *c = self;
-	struct scores s = { .vec = c->vec, .score = score, .x = x };
-	cpu_run(c, tensor_count(&x), run_row_norms, &s);
-}
-
-static void run_random_scores(void *ctx, int thread, int threads)
-{
-	const struct scores *s = ctx;
-	int64_t begin, end;
-	pool_share(tensor_count(&s->score), 16, thread, threads, &begin, &end);
-	s->vec->uniform(tensor_f32(&s->score) + begin, end - begin, s->key,
-			(uint32_t)begin);
-}
-
-static void cpu_random_scores(void *self, struct tensor score, uint64_t key)
-{
-	struct cpu *c = self;
-	struct scores s = { .vec = c->vec, .score = score, .key = key };
-	cpu_run(c, tensor_count(&score), run_random_scores, &s);
-}
-
 const struct backend cpu_backend = {
 	.name = "cpu",
 	.open = cpu_open,
@@ -234,7 +108,14 @@ const struct backend cpu_backend = {
 	.attention = cpu_attention,
 	.patches = cpu_patches,
 	.embed = cpu_embed,
-	.row_norms = cpu_row_norms,
+	.gather = cpu_gather,
+	.token_norms = cpu_token_norms,
 	.random_scores = cpu_random_scores,
+	.cls_scores = cpu_cls_scores,
 	.select = cpu_select,
+	.make = cpu_make,
+	.match = cpu_match,
+	.merge = cpu_merge,
+	.normalize = cpu_normalize,
+	.lookup = cpu_lookup,
 };

@@ -39,6 +39,25 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 		struct epilogue);
 void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,
 		   struct tensor v, const struct attn_opts *);
-void cpu_select(void *self, struct tensor kept, struct tensor score);
+void cpu_layernorm(void *self, struct tensor y, struct tensor x, const struct norm *);
+void cpu_patches(void *self, struct tensor y, struct tensor image, int patch);
+void cpu_embed(void *self, struct tensor y, struct tensor x, struct tensor rows,
+	       struct tensor cls, struct tensor pos);
+void cpu_gather(void *self, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_normalize(void *self, struct tensor y, struct tensor x);
+void cpu_lookup(void *self, struct tensor y, struct tensor table, struct tensor ids,
+		struct tensor pos);
+void cpu_token_norms(void *self, struct tensor score, struct tensor x, int heads);
+void cpu_random_scores(void *self, struct tensor score, uint64_t key);
+void cpu_cls_scores(void *self, struct tensor score, struct tensor q, struct tensor k,
+		    int heads, float scale);
+int64_t cpu_select(void *self, struct selection *, struct tensor score,
+		   const struct select_opts *);
+void cpu_make(void *self, struct tensor y, struct tensor x, const struct selection *,
+	      enum made, struct tensor score);
+void cpu_match(void *self, struct tensor into, struct tensor k, int heads, int64_t r,
+	       bool cls, struct tensor work);
+void cpu_merge(void *self, struct tensor y, struct tensor y_size, struct tensor x,
+	       struct tensor size, struct tensor into);
 
 #endif

@@ -52,13 +52,23 @@ struct vec {
 			  const float *bias, int64_t d, float eps);
 	/* s *= scale; the highest of them and `top`. */
 	float (*scale_max)(float *s, int64_t n, float scale, float top);
+	/* The same of s = s scale + plus. */
+	float (*scale_add_max)(float *s, const float *plus, int64_t n, float scale,
+			       float top);
 	/* s = exp(s - top); their sum. */
 	float (*exp_sum)(float *s, int64_t n, float top);
+	/* The index of the first of those that are highest and higher than `top`, which
+	 * becomes its value; -1: none is. NaN is passed over. */
+	int64_t (*highest)(const float *s, int64_t n, float *top);
 	void (*scale)(float *y, const float *x, float by, int64_t n); /* y = x by */
 	void (*add)(float *y, const float *a, const float *b, int64_t n);
+	void (*add_scaled)(float *y, const float *x, float by, int64_t n); /* += x by */
+	/* y[i] = mean over p < parts of x[p n + i] */
+	void (*mean)(float *y, const float *x, int parts, int64_t n);
 	/* The L2 norm, summed in double: the order of two scores never depends on the
 	 * number of lanes unless they are within one rounding of each other. */
-	float (*norm)(const float *x, int64_t n);
+	double (*norm)(const float *x, int64_t n);
+	void (*divide)(float *y, const float *x, double by, int64_t n); /* y = x / by */
 	/* y[i] = rng_uniform(key, first + i) */
 	void (*uniform)(float *y, int64_t n, uint64_t key, uint32_t first);
 };

@@ -134,6 +134,10 @@ static void activate(float *c, int64_t n, enum act act)
 #pragma omp simd
 		for (int64_t i = 0; i < n; i++)
 			c[i] = gelu(c[i]);
+	} else if (act == ACT_GELU_TANH) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] = gelu_tanh(c[i]);
 	}
 }
 
@@ -171,24 +175,61 @@ INLINE reg higher(reg a, reg b)
 	return (reg)(((mask)a & from_a) | ((mask)b & ~from_a));
 }
 
+/* The highest lane, or top. */
+INLINE float highest_lane(reg high, float top)
+{
+	for (int lane = 0; lane < VEC_LANES; lane++)
+		top = high[lane] > top ? high[lane] : top;
+	return top;
+}
+
 /* By hand, since not every compiler makes vectors of a highest of floats that may be NaN.
- */
-static float scale_max(float *s, int64_t n, float scale_by, float top)
+ * `plus` NULL: nothing is added. */
+INLINE float scale_plus_max(float *s, const float *plus, int64_t n, float by, float top)
 {
 	reg high = (reg){ 0 } + top;
 	int64_t i = 0;
 	for (; i + VEC_LANES <= n; i += VEC_LANES) {
-		reg v = load(s + i) * scale_by;
+		reg v = load(s + i) * by;
+		if (plus)
+			v += load(plus + i);
 		store(s + i, v);
 		high = higher(v, high);
 	}
 	for (; i < n; i++) {
-		s[i] *= scale_by;
+		s[i] = s[i] * by + (plus ? plus[i] : 0);
 		top = s[i] > top ? s[i] : top;
 	}
-	for (int lane = 0; lane < VEC_LANES; lane++)
-		top = high[lane] > top ? high[lane] : top;
-	return top;
+	return highest_lane(high, top);
+}
+
+static float scale_max(float *s, int64_t n, float by, float top)
+{
+	return scale_plus_max(s, NULL, n, by, top);
+}
+
+static float scale_add_max(float *s, const float *plus, int64_t n, float by, float top)
+{
+	return scale_plus_max(s, plus, n, by, top);
+}
+
+static int64_t highest(const float *s, int64_t n, float *top)
+{
+	reg high = (reg){ 0 } + *top;
+	float best = *top;
+	int64_t i = 0;
+	for (; i + VEC_LANES <= n; i += VEC_LANES)
+		high = higher(load(s + i), high);
+	for (; i < n; i++)
+		best = s[i] > best ? s[i] : best;
+	best = highest_lane(high, best);
+	if (!(best > *top))
+		return -1;
+	*top = best;
+	i = 0;
+	while (!(s[i] >= best))
+		i++;
+	return i;
 }
 
 static float exp_sum(float *s, int64_t n, float top)
@@ -216,13 +257,46 @@ static void add(float *y, const float *a, const float *b, int64_t n)
 		y[i] = a[i] + b[i];
 }
 
-static float norm(const float *x, int64_t n)
+static void add_scaled(float *y, const float *x, float by, int64_t n)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] += x[i] * by;
+}
+
+/* A register of columns at a time, so that y is written once. */
+static void mean(float *y, const float *x, int parts, int64_t n)
+{
+	const float by = 1 / (float)parts;
+	int64_t i = 0;
+	for (; i + VEC_LANES <= n; i += VEC_LANES) {
+		reg sum = load(x + i);
+		for (int p = 1; p < parts; p++)
+			sum += load(x + p * n + i);
+		store(y + i, sum * by);
+	}
+	for (; i < n; i++) {
+		float sum = x[i];
+		for (int p = 1; p < parts; p++)
+			sum += x[p * n + i];
+		y[i] = sum * by;
+	}
+}
+
+static double norm(const float *x, int64_t n)
 {
 	double sum = 0;
 #pragma omp simd reduction(+ : sum)
 	for (int64_t i = 0; i < n; i++)
 		sum += (double)x[i] * (double)x[i];
-	return (float)sqrt(sum);
+	return sqrt(sum);
+}
+
+static void divide(float *y, const float *x, double by, int64_t n)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = (float)((double)x[i] / by);
 }
 
 static void uniform(float *y, int64_t n, uint64_t key, uint32_t first)
@@ -243,9 +317,14 @@ const struct vec VEC_TABLE = {
 	.finish = finish,
 	.layernorm = layernorm,
 	.scale_max = scale_max,
+	.scale_add_max = scale_add_max,
 	.exp_sum = exp_sum,
+	.highest = highest,
 	.scale = scale,
 	.add = add,
+	.add_scaled = add_scaled,
+	.mean = mean,
 	.norm = norm,
+	.divide = divide,
 	.uniform = uniform,
 };

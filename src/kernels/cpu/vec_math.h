@@ -57,6 +57,12 @@ static inline float exp_approx(float x)
 
 static inline float quick_gelu(float u) { return u / (1 + exp_approx(-1.702f * u)); }
 
+/* u (1 + tanh z) / 2 = u / (1 + e^-2z) with z = sqrt(2 / pi) (u + 0.044715 u^3) */
+static inline float gelu_tanh(float u)
+{
+	return u / (1 + exp_approx(-1.59576912160573f * (u + 0.044715f * u * u * u)));
+}
+
 /*
  * u Phi(u) with Phi(-z) = erfc(z / sqrt(2)) / 2 and erfc(a) = e^(-a a) P(1 / (1 + a /
  * 2)). P was fitted by the Remez exchange for the least relative error on a in [0, 10]

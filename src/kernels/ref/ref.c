@@ -82,15 +82,6 @@ static void ref_layernorm(void *self, struct tensor y, struct tensor x,
 	}
 }
 
-/* Rows [begin, begin + n) of item b: of T rows each, or as the segments say. */
-static void rows_of(const struct segments *s, int64_t t, int64_t b, int64_t *begin,
-		    int64_t *n)
-{
-	bool ragged = segments_ragged(s);
-	*begin = ragged ? ((const int32_t *)s->start.data)[b] : b * t;
-	*n = ragged ? ((const int32_t *)s->length.data)[b] : t;
-}
-
 /* p[0..n) = softmax of p over n scores. */
 static void softmax(double *p, int64_t n)
 {
@@ -140,8 +131,8 @@ static void ref_attention(void *self, struct tensor y, struct tensor q, struct t
 	const float *size = opts->key_size.ndim ? opts->key_size.data : NULL;
 	for (int64_t b = 0; b < items; b++) {
 		int64_t q0, nq, k0, nk;
-		rows_of(&opts->query_rows, q.dim[1], b, &q0, &nq);
-		rows_of(&opts->key_rows, k.dim[1], b, &k0, &nk);
+		segments_rows(&opts->query_rows, q.dim[1], b, &q0, &nq);
+		segments_rows(&opts->key_rows, k.dim[1], b, &k0, &nk);
 		for (int64_t h = 0; h < opts->heads; h++)
 			for (int64_t i = 0; i < nq; i++)
 				attend(tensor_row(&y, q0 + i) + h * width,
@@ -287,12 +278,12 @@ static int64_t count_kept(const float *s, const int64_t *order, int64_t n,
 		return count;
 	}
 	if (o->by == SELECT_QUANTILE) {
+		if (limit <= 0 || !n)
+			return n;
 		double at = limit * (double)(n - 1);
 		int64_t low = (int64_t)at; /* from the lowest */
-		double a = n ? (double)s[order[n - 1 - low]] : 0;
+		double a = (double)s[order[n - 1 - low]];
 		double b = low + 1 < n ? (double)s[order[n - 2 - low]] : a;
-		if (limit <= 0)
-			return n;
 		limit = a + (b - a) * (at - (double)low);
 	}
 	while (count < n && (double)s[order[count]] > limit)
@@ -351,7 +342,7 @@ static int64_t ref_select(void *self, struct selection *s, struct tensor score,
 	rule.made_of_dropped = o->made_of_dropped && o->by != SELECT_COUNT;
 	for (int64_t b = 0; b < s->items; b++) {
 		int64_t begin, n;
-		rows_of(&s->in, t, b, &begin, &n);
+		segments_rows(&s->in, t, b, &begin, &n);
 		int64_t m = select_item((int32_t *)s->rows.data + total, score.data,
 					begin, n, &rule);
 		if (segments_ragged(&s->out)) {
@@ -397,8 +388,8 @@ static void ref_make(void *self, struct tensor y, struct tensor x,
 	const int32_t *rows = s->rows.data;
 	for (int64_t b = 0; b < s->items; b++) {
 		int64_t in0, n, out0, m;
-		rows_of(&s->in, tensor_rows(&x) / s->items, b, &in0, &n);
-		rows_of(&s->out, tensor_rows(&y) / s->items, b, &out0, &m);
+		segments_rows(&s->in, tensor_rows(&x) / s->items, b, &in0, &n);
+		segments_rows(&s->out, tensor_rows(&y) / s->items, b, &out0, &m);
 		for (int64_t i = out0; i < out0 + m; i++)
 			if (rows[i] == ROW_MADE)
 				make_item(tensor_row(&y, i), x, in0, n, rows + out0, m, s,
@@ -431,7 +422,7 @@ static void match_item(int32_t *into, struct tensor k, int64_t b, int heads, int
 	for (int64_t i = 0; i < t; i++)
 		metric_of(metric + i * width, tensor_row(&k, b * t + i), heads, width);
 	for (int64_t i = 0; i < even; i++) {
-		best[i] = -HUGE_VALF;
+		best[i] = cls && i == 0 ? NAN : -HUGE_VALF; /* NaN goes last */
 		partner[i] = 0;
 		for (int64_t j = 0; 2 * j + 1 < t && !(cls && i == 0); j++) {
 			float s = (float)dot(metric + 2 * i * width,

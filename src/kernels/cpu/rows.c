@@ -1,0 +1,140 @@
+/* The ops that treat every row alike: each thread takes a run of rows of y. */
+#include <string.h>
+
+#include "kernels/cpu/cpu.h"
+
+struct rows {
+	const struct vec *vec;
+	void (*of_row)(const struct rows *, int64_t row);
+	int64_t count;
+	struct tensor y, x, pick, cls, pos; /* pick: I32, which row of x */
+	const struct norm *norm;
+	int64_t patch;
+};
+
+static void run_rows(void *ctx, int thread, int threads)
+{
+	const struct rows *r = ctx;
+	int64_t begin, end;
+	pool_share(r->count, 1, thread, threads, &begin, &end);
+	for (int64_t i = begin; i < end; i++)
+		r->of_row(r, i);
+}
+
+static void all_rows(struct cpu *c, struct rows r)
+{
+	r.vec = c->vec;
+	r.count = tensor_rows(&r.y);
+	cpu_run(c, tensor_count(&r.y), run_rows, &r);
+}
+
+static void layernorm_row(const struct rows *r, int64_t i)
+{
+	r->vec->layernorm(tensor_row(&r->y, i), tensor_row(&r->x, i),
+			  tensor_f32(&r->norm->weight), tensor_f32(&r->norm->bias),
+			  tensor_cols(&r->x), r->norm->eps);
+}
+
+void cpu_layernorm(void *self, struct tensor y, struct tensor x, const struct norm *norm)
+{
+	all_rows(self,
+		 (struct rows){ .of_row = layernorm_row, .y = y, .x = x, .norm = norm });
+}
+
+/* One patch: 3 colours of `patch` runs of `patch` pixels. */
+static void patches_row(const struct rows *r, int64_t i)
+{
+	int64_t height = r->x.dim[2], width = r->x.dim[3], patch = r->patch;
+	int64_t b = i / r->y.dim[1], n = i % r->y.dim[1], across = width / patch;
+	float *to = tensor_row(&r->y, i);
+	for (int64_t c = 0; c < 3; c++) {
+		int64_t row = (b * 3 + c) * height + n / across * patch;
+		const float *from = tensor_f32(&r->x) + row * width + n % across * patch;
+		for (int64_t j = 0; j < patch; j++, from += width, to += patch)
+			memcpy(to, from, sizeof(float) * (size_t)patch);
+	}
+}
+
+void cpu_patches(void *self, struct tensor y, struct tensor image, int patch)
+{
+	all_rows(self,
+		 (struct rows){
+			 .of_row = patches_row, .y = y, .x = image, .patch = patch });
+}
+
+/* The row of x that row i of y is made of, or ROW_. */
+static int64_t embedded(const struct rows *r, int64_t i, int64_t lead)
+{
+	const int32_t *pick = r->pick.data;
+	if (r->pick.ndim)
+		return pick[i];
+	int64_t n = r->x.dim[1], at = i % (n + lead) - lead;
+	return at < 0 ? ROW_CLS : i / (n + lead) * n + at;
+}
+
+static void embed_row(const struct rows *r, int64_t i)
+{
+	int64_t lead = r->cls.ndim ? 1 : 0, from = embedded(r, i, lead);
+	if (from < ROW_CLS)
+		return;
+	int64_t at = from < 0 ? 0 : lead + from % r->x.dim[1];
+	r->vec->add(tensor_row(&r->y, i),
+		    from < 0 ? tensor_f32(&r->cls) : tensor_row(&r->x, from),
+		    tensor_row(&r->pos, at), tensor_cols(&r->y));
+}
+
+void cpu_embed(void *self, struct tensor y, struct tensor x, struct tensor rows,
+	       struct tensor cls, struct tensor pos)
+{
+	all_rows(self, (struct rows){ .of_row = embed_row,
+				      .y = y,
+				      .x = x,
+				      .pick = rows,
+				      .cls = cls,
+				      .pos = pos });
+}
+
+static void gather_row(const struct rows *r, int64_t i)
+{
+	int32_t from = ((const int32_t *)r->pick.data)[i];
+	size_t bytes = sizeof(float) * (size_t)tensor_cols(&r->y);
+	if (from >= 0)
+		memcpy(tensor_row(&r->y, i), tensor_row(&r->x, from), bytes);
+	else if (from == ROW_PAD)
+		memset(tensor_row(&r->y, i), 0, bytes);
+}
+
+void cpu_gather(void *self, struct tensor y, struct tensor x, struct tensor rows)
+{
+	all_rows(self,
+		 (struct rows){ .of_row = gather_row, .y = y, .x = x, .pick = rows });
+}
+
+static void normalize_row(const struct rows *r, int64_t i)
+{
+	const float *from = tensor_row(&r->x, i);
+	int64_t n = tensor_cols(&r->x);
+	r->vec->divide(tensor_row(&r->y, i), from, r->vec->norm(from, n), n);
+}
+
+void cpu_normalize(void *self, struct tensor y, struct tensor x)
+{
+	all_rows(self, (struct rows){ .of_row = normalize_row, .y = y, .x = x });
+}
+
+static void lookup_row(const struct rows *r, int64_t i)
+{
+	const int32_t *ids = r->pick.data;
+	r->vec->add(tensor_row(&r->y, i), tensor_row(&r->x, ids[i]),
+		    tensor_row(&r->pos, i % r->y.dim[1]), tensor_cols(&r->y));
+}
+
+void cpu_lookup(void *self, struct tensor y, struct tensor table, struct tensor ids,
+		struct tensor pos)
+{
+	all_rows(self, (struct rows){ .of_row = lookup_row,
+				      .y = y,
+				      .x = table,
+				      .pick = ids,
+				      .pos = pos });
+}
