@@ -68,6 +68,13 @@ struct reader {
 	enum err err;
 };
 
+/* A key that is null is as one that is missing. */
+static const json_t *member(const struct reader *r, const char *key)
+{
+	const json_t *v = json_object_get(r->object, key);
+	return json_is_null(v) ? NULL : v;
+}
+
 static void refuse(struct reader *r, const char *key, const char *wanted)
 {
 	if (r->err == OK)
@@ -81,7 +88,7 @@ static void refuse(struct reader *r, const char *key, const char *wanted)
  */
 static void read_bool(struct reader *r, const char *key, bool *out)
 {
-	const json_t *v = json_object_get(r->object, key);
+	const json_t *v = member(r, key);
 	if (v && !json_is_boolean(v))
 		refuse(r, key, "true or false");
 	else if (v)
@@ -114,7 +121,7 @@ static void read_width_height(struct reader *r, const char *key, const json_t *v
 /* An integer, {"shortest_edge"} or {"height", "width"}. */
 static void read_size(struct reader *r, struct preprocess_config *out)
 {
-	const json_t *v = json_object_get(r->object, "size");
+	const json_t *v = member(r, "size");
 	if (!v)
 		return;
 	const json_t *edge = json_object_get(v, "shortest_edge");
@@ -134,7 +141,7 @@ static void read_size(struct reader *r, struct preprocess_config *out)
 /* An integer or {"height", "width"}. */
 static void read_crop_size(struct reader *r, struct preprocess_config *out)
 {
-	const json_t *v = json_object_get(r->object, "crop_size");
+	const json_t *v = member(r, "crop_size");
 	if (json_is_integer(v)) {
 		read_side(r, "crop_size", v, &out->crop_width);
 		out->crop_height = out->crop_width;
@@ -145,7 +152,7 @@ static void read_crop_size(struct reader *r, struct preprocess_config *out)
 
 static void read_factor(struct reader *r, double *out)
 {
-	const json_t *v = json_object_get(r->object, "rescale_factor");
+	const json_t *v = member(r, "rescale_factor");
 	if (!v)
 		return;
 	*out = json_number_value(v);
@@ -155,7 +162,7 @@ static void read_factor(struct reader *r, double *out)
 
 static void read_colours(struct reader *r, const char *key, bool positive, float *out)
 {
-	const json_t *v = json_object_get(r->object, key);
+	const json_t *v = member(r, key);
 	if (!v)
 		return;
 	bool good = json_array_size(v) == 3; /* 0 of what is no array */
@@ -174,7 +181,7 @@ static void read_resample(struct reader *r)
 	static const char *const filters[] = { "nearest", "Lanczos", "bilinear",
 					       "bicubic", "box",     "Hamming" };
 	enum { BICUBIC = 3, FILTERS = sizeof(filters) / sizeof(filters[0]) };
-	const json_t *v = json_object_get(r->object, "resample");
+	const json_t *v = member(r, "resample");
 	json_int_t filter = json_integer_value(v);
 	if (!v || r->err)
 		return;
@@ -203,7 +210,7 @@ static const struct {
 static void read_type(struct reader *r, const char *key, struct preprocess_config *out)
 {
 	enum { SIDE = 224 };
-	const json_t *v = json_object_get(r->object, key);
+	const json_t *v = member(r, key);
 	const char *type = json_string_value(v);
 	if (!v || r->err)
 		return;

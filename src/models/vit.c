@@ -209,36 +209,42 @@ static struct tensor stay(struct pass *p, const char *name, struct tensor t,
 	return op_gather(p, name, pass_tensor(p, t.dtype, shape.ndim, shape.dim), t, s);
 }
 
-/*
- * Keys or queries of all tokens first, by which tokens are dropped; the rest only for
- * those that stay. What was computed for them is kept.
- */
-static struct qkv project_and_drop(struct pass *p, const struct vit *v,
-				   const struct vit_projection *in, struct tensor h,
-				   struct token_set *set, int layer, unsigned needs)
+/* What decides which tokens stay, of all of them: keys, queries or both side by side. */
+static struct tensor project_first(struct pass *p, const struct vit_projection *in,
+				   struct tensor h, unsigned needs)
 {
-	struct qkv out;
-	int heads = (int)v->heads;
-	const struct selection *s;
-	if (needs == (NEEDS_QUERIES | NEEDS_KEYS)) {
-		struct tensor qk = op_linear(p, "attn.qk", h, &in->qk, ACT_NONE);
-		s = token_set_projected(set, p, layer, qk, 2 * heads);
-		qk = stay(p, "prune.gather_qk", qk, s);
-		h = stay(p, "prune.gather_h", h, s);
-		out.q = tensor_columns(qk, 0, v->width);
-		out.k = tensor_columns(qk, v->width, v->width);
-	} else if (needs & NEEDS_KEYS) {
-		struct tensor k = op_linear(p, "attn.k", h, &in->k, ACT_NONE);
-		s = token_set_projected(set, p, layer, k, heads);
-		out.k = stay(p, "prune.gather_k", k, s);
-		h = stay(p, "prune.gather_h", h, s);
-		out.q = op_linear(p, "attn.q", h, &in->q, ACT_NONE);
+	if (needs == (NEEDS_QUERIES | NEEDS_KEYS))
+		return op_linear(p, "attn.qk", h, &in->qk, ACT_NONE);
+	return needs & NEEDS_KEYS ? op_linear(p, "attn.k", h, &in->k, ACT_NONE)
+				  : op_linear(p, "attn.q", h, &in->q, ACT_NONE);
+}
+
+/* Keys or queries of all tokens, then tokens are dropped, then the rest for those that
+ * stay. What was computed for them is kept. */
+static struct qkv project_and_drop(struct pass *p, const struct vit *v,
+				   const struct vit_block *b, struct tensor h,
+				   struct token_set *set, int layer, unsigned needs,
+				   bool fused)
+{
+	const struct vit_projection *in = &b->in;
+	const bool both = needs == (NEEDS_QUERIES | NEEDS_KEYS);
+	struct qkv out = { 0 };
+	struct tensor first = project_first(p, in, h, needs);
+	const struct selection *s = token_set_projected(
+		set, p, layer, first, (int)(both ? 2 * v->heads : v->heads));
+	if (!s) { /* a token was made that has no projection yet */
+		h = op_layernorm(p, "ln1_made", set->x, &b->ln1);
+		return project(p, v, in, h, fused);
+	}
+	first = stay(p, "prune.gather_first", first, s);
+	h = stay(p, "prune.gather_rest", h, s);
+	if (both) {
+		out.q = tensor_columns(first, 0, v->width);
+		out.k = tensor_columns(first, v->width, v->width);
 	} else {
-		struct tensor q = op_linear(p, "attn.q", h, &in->q, ACT_NONE);
-		s = token_set_projected(set, p, layer, q, heads);
-		out.q = stay(p, "prune.gather_q", q, s);
-		h = stay(p, "prune.gather_h", h, s);
-		out.k = op_linear(p, "attn.k", h, &in->k, ACT_NONE);
+		bool keys = needs & NEEDS_KEYS;
+		out.q = keys ? op_linear(p, "attn.q", h, &in->q, ACT_NONE) : first;
+		out.k = keys ? first : op_linear(p, "attn.k", h, &in->k, ACT_NONE);
 	}
 	out.v = op_linear(p, "attn.v", h, &in->v, ACT_NONE);
 	return out;
@@ -250,7 +256,8 @@ static void attend(struct pass *p, const struct vit *v, const struct vit_block *
 {
 	unsigned needs = token_set_wants(set, layer);
 	struct tensor h = op_layernorm(p, "ln1", set->x, &b->ln1);
-	struct qkv t = needs ? project_and_drop(p, v, &b->in, h, set, layer, needs)
+	struct qkv t = needs ? project_and_drop(p, v, b, h, set, layer, needs,
+					       fused)
 			     : project(p, v, &b->in, h, fused);
 	const struct attn_opts attn = {
 		.heads = (int)v->heads,

@@ -208,7 +208,7 @@ const struct selection *token_set_projected(struct token_set *s, struct pass *p,
 	s->reduction->method->score(p, &site, t->score);
 	drop(s, p, t, &o);
 	span_close(p);
-	return &t->sel;
+	return o.made ? NULL : &t->sel;
 }
 
 /* ---- merging ---- */

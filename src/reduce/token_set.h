@@ -43,7 +43,8 @@ void token_set_before(struct token_set *, struct pass *, int layer);
 /* What the projection of this layer has to bring first (enum needs); 0: nothing. */
 unsigned token_set_wants(const struct token_set *, int layer);
 /* projected [B, T, D or 2 D]: returns the selection by which the caller gathers what it
- * made of x so far; x itself is done. */
+ * made of x so far; x itself is done. NULL: x holds a token now that was made of several,
+ * so that all has to be made again. */
 const struct selection *token_set_projected(struct token_set *, struct pass *, int layer,
 					    struct tensor projected, int heads);
 void token_set_attended(struct token_set *, struct pass *, int layer, struct tensor q,
