@@ -21,10 +21,8 @@ def config(vision, text, projection_dim, hidden_act="quick_gelu"):
     )
 
 
-def random_model(cfg, seed, std):
-    """CLIPModel in fp32: norm weights 1 + N(0, std), everything else N(0, std)."""
-    # Eager attention writes the softmax out; fused kernels would be a second unknown.
-    model = CLIPModel._from_config(cfg, attn_implementation="eager").eval()
+def randomise(model, seed, std):
+    """Norm weights 1 + N(0, std), everything else N(0, std)."""
     rng = np.random.default_rng(seed)
     norm_weights = {
         name + ".weight"
@@ -40,6 +38,13 @@ def random_model(cfg, seed, std):
             if name in norm_weights:
                 param += 1
     return model
+
+
+def random_model(cfg, seed, std):
+    """CLIPModel in fp32 with random parameters."""
+    # Eager attention writes the softmax out; fused kernels would be a second unknown.
+    model = CLIPModel._from_config(cfg, attn_implementation="eager").eval()
+    return randomise(model, seed, std)
 
 
 def save_folder(model, folder, dtype=torch.float32):
