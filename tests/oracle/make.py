@@ -14,7 +14,15 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures"
-SCRIPTS = ("clip_fixtures.py", "image_fixtures.py", "preprocess_fixtures.py")  # in this order
+SCRIPTS = (  # in this order
+    "clip_fixtures.py",
+    "image_fixtures.py",
+    "preprocess_fixtures.py",
+    "reduce_fixtures.py",
+    "siglip_fixtures.py",
+    "text_fixtures.py",
+    "weight_fixtures.py",
+)
 
 
 def make(outdir):

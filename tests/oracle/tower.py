@@ -31,6 +31,7 @@ class Plan:
     merge_r: int = 0
     threshold: float | None = None
     quantile: bool = False
+    rank: int = 0  # of the final projection
 
 
 @dataclass
@@ -128,9 +129,10 @@ class Tower:
         mixed = (a @ v).transpose(0, 1).reshape(q.shape[1], -1)
         return layer.self_attn.out_proj(mixed), a
 
-    def pool(self, rows):
+    def pool(self, rows, rank):
         if self.has_cls:
-            return self.model.visual_projection(self.vision.post_layernorm(rows.x[0]))
+            w = self.model.visual_projection.weight
+            return low_rank(w, rank) @ self.vision.post_layernorm(rows.x[0])
         return self.attention_pool(self.vision.post_layernorm(rows.x), rows.size)
 
     def attention_pool(self, x, size):
@@ -173,8 +175,9 @@ class Tower:
             if plan.method == "cls" and i in sites:
                 self.drop(rows, rows.scores, plan, trace)
             trace.hidden.append(rows.x)
-        trace.kept = rows.kept()
-        trace.embed = self.pool(rows)
+        # Merging keeps a patch as long as it is the first of its group.
+        trace.kept = sorted(set(trace.groups[-1])) if trace.groups else rows.kept()
+        trace.embed = self.pool(rows, plan.rank)
         return trace
 
     def embed(self, pixels, plan, site, trace):
@@ -268,6 +271,14 @@ class Tower:
         rows.names = [names[i] for i in order]
         trace.sizes.append(rows.size if rows.size is not None else size)
         trace.groups.append(groups_of(rows))
+
+
+def low_rank(w, rank):
+    """The best matrix of this rank, by truncated SVD; 0: w itself."""
+    if not rank:
+        return w
+    u, s, vt = torch.linalg.svd(w, full_matrices=False)
+    return (u[:, :rank] * s[:rank]) @ vt[:rank]
 
 
 def at_embed(rows):
