@@ -27,6 +27,7 @@ PICTURES = {
     "clip_tiny": (
         "rgb.png",
         "rgba.png",
+        "palette.png",
         "grey16.png",
         "one.png",
         "wide.png",

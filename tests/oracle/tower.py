@@ -87,10 +87,10 @@ def heads_of(x, heads):
 
 
 class Tower:
-    """The vision tower of a CLIPModel or SiglipVisionModel."""
+    """The vision tower of a CLIPModel or SiglipModel. `fused` hides attention's products."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, fused=False):
+        self.model, self.fused = model, fused
         self.vision = model.vision_model
         self.config = getattr(model.config, "vision_config", model.config)
         self.layers = self.vision.encoder.layers
@@ -119,20 +119,19 @@ class Tower:
         a = layer.self_attn
         return [heads_of(p(h), self.heads) for p in (a.q_proj, a.k_proj, a.v_proj)]
 
-    def attention(self, layer, qkv, size):
-        """The residual branch [T, D], and A [H, T, T]."""
-        q, k, v = qkv
-        logits = q @ k.transpose(1, 2) * q.shape[2] ** -0.5
-        if size is not None:
-            logits = logits + size.log()
-        a = logits.softmax(dim=-1)
-        mixed = (a @ v).transpose(0, 1).reshape(q.shape[1], -1)
-        return layer.self_attn.out_proj(mixed), a
+    def mix(self, q, k, v, size):
+        """softmax(q k^T + log size) v: [H, T, D / H] -> [T, D]"""
+        bias = None if size is None else size.log().expand(q.shape[1], -1)
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(q[None], k[None], v[None], bias)[0]
+        else:
+            mixed = softmax_of(q, k, bias) @ v
+        return mixed.transpose(0, 1).reshape(q.shape[1], -1)
 
     def pool(self, rows, rank):
         if self.has_cls:
-            w = self.model.visual_projection.weight
-            return low_rank(w, rank) @ self.vision.post_layernorm(rows.x[0])
+            w = low_rank(self.model.visual_projection.weight, rank)
+            return F.linear(self.vision.post_layernorm(rows.x[:1]), w)[0]
         return self.attention_pool(self.vision.post_layernorm(rows.x), rows.size)
 
     def attention_pool(self, x, size):
@@ -142,11 +141,7 @@ class Tower:
             heads_of(F.linear(rows, w[i], b[i]), self.heads)
             for i, rows in enumerate((head.probe[0], x, x))
         )
-        logits = q @ k.transpose(1, 2) * q.shape[2] ** -0.5
-        if size is not None:
-            logits = logits + size.log()
-        mixed = (logits.softmax(dim=-1) @ v).transpose(0, 1).reshape(1, -1)
-        x = head.attention.out_proj(mixed)
+        x = head.attention.out_proj(self.mix(q, k, v, size))
         return (x + head.mlp(head.layernorm(x)))[0]
 
     # ---- the pass ----
@@ -204,10 +199,11 @@ class Tower:
         qkv = self.qkv(layer, rows.x)
         if site and method in rules.PROJECTED:
             qkv = self.drop_projected(layer, rows, qkv, plan, trace)
-        branch, a = self.attention(layer, qkv, rows.size)
-        rows.x = rows.x + branch
-        if method in ("cls", "evit"):
+        if site and method in ("cls", "evit"):
+            # A row of its own, as beside a fused attention; the values are the same.
+            a = softmax_of(qkv[0][:, :1], qkv[1])
             rows.scores = a.mean(dim=0)[0][rows.candidates()]
+        rows.x = rows.x + layer.self_attn.out_proj(self.mix(*qkv, rows.size))
         if site and method == "evit":
             self.fuse(rows, rows.scores, plan, trace)
         if method == "tome":
@@ -279,6 +275,11 @@ def low_rank(w, rank):
         return w
     u, s, vt = torch.linalg.svd(w, full_matrices=False)
     return (u[:, :rank] * s[:rank]) @ vt[:rank]
+
+
+def softmax_of(q, k, bias=None):
+    logits = q @ k.transpose(1, 2) * q.shape[2] ** -0.5
+    return (logits if bias is None else logits + bias).softmax(dim=-1)
 
 
 def at_embed(rows):
