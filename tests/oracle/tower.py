@@ -198,7 +198,7 @@ class Tower:
             self.drop(rows, rows.x.norm(dim=1)[rows.candidates()], plan, trace)
         qkv = self.qkv(layer, rows.x)
         if site and method in rules.PROJECTED:
-            qkv = self.drop_projected(layer, rows, qkv, plan, trace)
+            qkv = self.drop_projected(rows, qkv, plan, trace)
         if site and method in ("cls", "evit"):
             # A row of its own, as beside a fused attention; the values are the same.
             a = softmax_of(qkv[0][:, :1], qkv[1])
@@ -229,20 +229,21 @@ class Tower:
         if summary is not None:
             rows.append(summary, fixed=True)
 
-    def drop_projected(self, layer, rows, qkv, plan, trace):
-        """The dropped leave with their keys and values; a summary is projected alone."""
+    def drop_projected(self, rows, qkv, plan, trace):
+        """
+        The dropped leave with their queries, keys and values; those of a summary are the
+        means of theirs, like its row.
+        """
         at = rows.candidates()
         q, k = (p.norm(dim=2).mean(dim=0)[at] for p in qkv[:2])
         scores = {"knorm": k, "qnorm": q, "kqnorm": (k + q) / 2}[plan.method]
         before = rows.names
         self.drop(rows, scores, plan, trace)
-        from_before = [before.index(n) for n in rows.names if n in before]
-        qkv = [p[:, from_before] for p in qkv]
-        new = len(rows.names) - len(from_before)
-        if new:
-            extra = self.qkv(layer, rows.x[-new:])
-            qkv = [torch.cat([p, e], dim=1) for p, e in zip(qkv, extra)]
-        return qkv
+        stay = [before.index(n) for n in rows.names if n in before]
+        if len(stay) == len(rows.names):
+            return [p[:, stay] for p in qkv]
+        of = at if plan.summary == "all" else [i for i in at if i not in stay]
+        return [torch.cat([p[:, stay], p[:, of].mean(dim=1, keepdim=True)], dim=1) for p in qkv]
 
     def fuse(self, rows, scores, plan, trace):
         at, stay, go = self.choose(rows, scores, plan, trace)
