@@ -82,10 +82,9 @@ struct select_opts {
 	int64_t count;
 	double value;
 	int front, back;
-	int cls;              /* 1: a ROW_CLS comes first */
-	int made;             /* 1: a ROW_MADE comes last */
-	bool made_of_dropped; /* ragged: only in items that drop something */
-	bool padded;          /* ragged: every item gets as many rows as the longest */
+	int cls;     /* 1: a ROW_CLS comes first */
+	int made;    /* 1: a ROW_MADE comes last in items that drop something */
+	bool padded; /* ragged: every item gets as many rows as the longest */
 };
 
 /* The rows of a selection, by item: [cls] front kept [back] [made] */

@@ -2,5 +2,6 @@
 #define KERNELS_SVD_H
 #include "base/err.h"
 #include "tensor/tensor.h"
-enum err svd(const struct tensor *w, struct tensor *left, float *sigma, struct tensor *right);
+enum err svd(const struct tensor *w, struct tensor *left, float *sigma,
+	     struct tensor *right);
 #endif

@@ -201,14 +201,6 @@ static struct qkv project(struct pass *p, const struct vit *v,
 	};
 }
 
-/* The rows of a temporary that stay with x. */
-static struct tensor stay(struct pass *p, const char *name, struct tensor t,
-			  const struct selection *s)
-{
-	struct tensor shape = selection_shape(s, t.dtype, tensor_cols(&t));
-	return op_gather(p, name, pass_tensor(p, t.dtype, shape.ndim, shape.dim), t, s);
-}
-
 /* What decides which tokens stay, of all of them: keys, queries or both side by side. */
 static struct tensor project_first(struct pass *p, const struct vit_projection *in,
 				   struct tensor h, unsigned needs)
@@ -222,22 +214,15 @@ static struct tensor project_first(struct pass *p, const struct vit_projection *
 /* Keys or queries of all tokens, then tokens are dropped, then the rest for those that
  * stay. What was computed for them is kept. */
 static struct qkv project_and_drop(struct pass *p, const struct vit *v,
-				   const struct vit_block *b, struct tensor h,
-				   struct token_set *set, int layer, unsigned needs,
-				   bool fused)
+				   const struct vit_projection *in, struct tensor h,
+				   struct token_set *set, int layer, unsigned needs)
 {
-	const struct vit_projection *in = &b->in;
 	const bool both = needs == (NEEDS_QUERIES | NEEDS_KEYS);
-	struct qkv out = { 0 };
+	struct qkv out;
 	struct tensor first = project_first(p, in, h, needs);
-	const struct selection *s = token_set_projected(
-		set, p, layer, first, (int)(both ? 2 * v->heads : v->heads));
-	if (!s) { /* a token was made that has no projection yet */
-		h = op_layernorm(p, "ln1_made", set->x, &b->ln1);
-		return project(p, v, in, h, fused);
-	}
-	first = stay(p, "prune.gather_first", first, s);
-	h = stay(p, "prune.gather_rest", h, s);
+	token_set_projected(set, p, layer, first, (int)(both ? 2 * v->heads : v->heads));
+	first = token_set_follow(set, p, "prune.projected", first);
+	h = token_set_follow(set, p, "prune.normed", h);
 	if (both) {
 		out.q = tensor_columns(first, 0, v->width);
 		out.k = tensor_columns(first, v->width, v->width);
@@ -256,8 +241,7 @@ static void attend(struct pass *p, const struct vit *v, const struct vit_block *
 {
 	unsigned needs = token_set_wants(set, layer);
 	struct tensor h = op_layernorm(p, "ln1", set->x, &b->ln1);
-	struct qkv t = needs ? project_and_drop(p, v, b, h, set, layer, needs,
-					       fused)
+	struct qkv t = needs ? project_and_drop(p, v, &b->in, h, set, layer, needs)
 			     : project(p, v, &b->in, h, fused);
 	const struct attn_opts attn = {
 		.heads = (int)v->heads,

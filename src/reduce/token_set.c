@@ -1,5 +1,7 @@
 #include "reduce/token_set.h"
 
+#include <stdio.h>
+
 #include "base/knobs.h"
 
 /* Rows that an item can have at most: a summary for each site comes on top. */
@@ -73,15 +75,13 @@ static struct select_opts plan_drop(const struct token_set *s, int64_t candidate
 		.back = s->back,
 		.cls = at_embed && s->front,
 		.padded = r->padded,
-		.made_of_dropped = r->summary != SUMMARY_ALL,
 	};
 	bool wanted = r->summary != SUMMARY_OFF || r->method->fuses;
 	if (r->method->rule)
 		r->method->rule(r, candidates, s->front + s->back + wanted, &o);
 	else
 		o.count = knob_kept(candidates, r->keep);
-	bool drops = o.by != SELECT_COUNT || o.count < candidates;
-	o.made = wanted && (drops || !o.made_of_dropped);
+	o.made = wanted && (o.by != SELECT_COUNT || o.count < candidates);
 	return o;
 }
 
@@ -195,8 +195,8 @@ unsigned token_set_wants(const struct token_set *s, int layer)
 	return acts(s, layer, STAGE_PROJECTED) ? s->reduction->method->needs : 0;
 }
 
-const struct selection *token_set_projected(struct token_set *s, struct pass *p,
-					    int layer, struct tensor projected, int heads)
+void token_set_projected(struct token_set *s, struct pass *p, int layer,
+			 struct tensor projected, int heads)
 {
 	struct site site = site_of(s, layer);
 	struct trace_site *t = next_site(s, layer, tensor_rows(&s->x));
@@ -208,14 +208,29 @@ const struct selection *token_set_projected(struct token_set *s, struct pass *p,
 	s->reduction->method->score(p, &site, t->score);
 	drop(s, p, t, &o);
 	span_close(p);
-	return o.made ? NULL : &t->sel;
+	s->last = *t;
+	s->last_made = o.made;
+}
+
+struct tensor token_set_follow(struct token_set *s, struct pass *p, const char *name,
+			       struct tensor t)
+{
+	char make[48];
+	const struct selection *sel = &s->last.sel;
+	struct tensor to = selection_shape(sel, DT_F32, tensor_cols(&t));
+	to = op_gather(p, name, pass_tensor(p, DT_F32, to.ndim, to.dim), t, sel);
+	if (!s->last_made)
+		return to;
+	snprintf(make, sizeof(make), "%s_made", name);
+	op_make(p, make, to, t, sel, made_of(s->reduction), s->last.score);
+	return to;
 }
 
 /* ---- merging ---- */
 
 static void merge(struct token_set *s, struct pass *p, const struct site *site)
 {
-	int64_t items = s->items, tokens = s->x.dim[1], most = (tokens - 1) / 2;
+	int64_t items = s->items, tokens = s->x.dim[1], most = (tokens - s->front) / 2;
 	int64_t r = s->reduction->merge_r < most ? s->reduction->merge_r : most;
 	if (r <= 0)
 		return;

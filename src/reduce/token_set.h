@@ -25,6 +25,8 @@ struct token_set {
 	int turn;
 	struct select_opts pending; /* of STAGE_AFTER: scored, not yet dropped */
 	bool is_pending;
+	struct trace_site last; /* that dropped between projection and attention */
+	int last_made;
 };
 
 /* `trace` belongs to the caller and tells afterwards who went where; what it points to
@@ -42,11 +44,12 @@ void token_set_start(struct token_set *, struct pass *, struct tensor x);
 void token_set_before(struct token_set *, struct pass *, int layer);
 /* What the projection of this layer has to bring first (enum needs); 0: nothing. */
 unsigned token_set_wants(const struct token_set *, int layer);
-/* projected [B, T, D or 2 D]: returns the selection by which the caller gathers what it
- * made of x so far; x itself is done. NULL: x holds a token now that was made of several,
- * so that all has to be made again. */
-const struct selection *token_set_projected(struct token_set *, struct pass *, int layer,
-					    struct tensor projected, int heads);
+/* projected [B, T, D or 2 D]: drops by it; then what else the caller made of x's rows
+ * follows. A token made of several has the mean of what they had. */
+void token_set_projected(struct token_set *, struct pass *, int layer,
+			 struct tensor projected, int heads);
+struct tensor token_set_follow(struct token_set *, struct pass *, const char *name,
+			       struct tensor);
 void token_set_attended(struct token_set *, struct pass *, int layer, struct tensor q,
 			struct tensor k, int heads, float scale);
 void token_set_after(struct token_set *, struct pass *);

@@ -244,7 +244,6 @@ static struct select_opts any_rule(int64_t n)
 	struct select_opts o = { .by = (int)bed_pick(SELECT_COUNT, SELECT_SHARE),
 				 .cls = (int)bed_pick(0, 1),
 				 .made = (int)bed_pick(0, 1),
-				 .made_of_dropped = bed_pick(0, 1),
 				 .padded = bed_pick(0, 1) };
 	o.front = (int)bed_pick(0, n < 2 ? n : 2);
 	o.back = (int)bed_pick(0, n - o.front < 2 ? n - o.front : 2);
@@ -275,10 +274,10 @@ static void compare_select(int64_t items, int64_t tokens, bool ragged, enum patt
 	struct tensor score = scores_of(p, rows);
 	snprintf(what, sizeof(what),
 		 "select by %d, %d, %g of %d x %d%s, pattern %d, front %d, back %d, cls "
-		 "%d, made %d %d%s",
+		 "%d, made %d%s",
 		 (int)o.by, (int)o.count, o.value, (int)items, (int)tokens,
 		 ragged ? " ragged" : "", (int)p, o.front, o.back, o.cls, o.made,
-		 o.made_of_dropped, o.padded ? ", padded" : "");
+		 o.padded ? ", padded" : "");
 	struct selection got = select_by(bed_cpu, bed_self, in, items, score, &o);
 	struct selection want = select_by(bed_ref, NULL, in, items, score, &o);
 	bed_same_i32(what, got.rows, want.rows);
@@ -330,7 +329,6 @@ static void run_select_by_hand(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct select_opts o = cases[i].opts;
 		o.front = o.back = o.cls = o.made = 1;
-		o.made_of_dropped = true;
 		struct selection s = select_by(bed_cpu, bed_self, (struct segments){ 0 },
 					       1, score, &o);
 		assert_int_equal(s.rows.dim[0], cases[i].count);

@@ -102,8 +102,7 @@ static void cut_item(const struct selecting *a, int64_t b, uint32_t *spare)
 	cut->kept = count_kept(o, s, n, spare);
 	if (cut->kept > 0 && cut->kept < n)
 		cut->key = order_at(s, n, cut->kept, &cut->equals);
-	bool only_of_dropped = o->made_of_dropped && o->by != SELECT_COUNT;
-	cut->made = o->made && !(only_of_dropped && cut->kept == n);
+	cut->made = o->made && cut->kept < n;
 	cut->rows = o->cls + o->front + cut->kept + o->back + cut->made;
 }
 

@@ -310,7 +310,7 @@ static int64_t select_item(int32_t *out, const float *score, int64_t begin, int6
 		if (!candidate || stays[i - o->front])
 			out[m++] = (int32_t)(begin + i);
 	}
-	if (o->made && !(o->made_of_dropped && kept == many))
+	if (o->made && kept < many)
 		out[m++] = ROW_MADE;
 	free(order);
 	free(stays);
@@ -338,13 +338,11 @@ static int64_t ref_select(void *self, struct selection *s, struct tensor score,
 {
 	(void)self;
 	int64_t total = 0, longest = 0, t = tensor_count(&score) / s->items;
-	struct select_opts rule = *o;
-	rule.made_of_dropped = o->made_of_dropped && o->by != SELECT_COUNT;
 	for (int64_t b = 0; b < s->items; b++) {
 		int64_t begin, n;
 		segments_rows(&s->in, t, b, &begin, &n);
 		int64_t m = select_item((int32_t *)s->rows.data + total, score.data,
-					begin, n, &rule);
+					begin, n, o);
 		if (segments_ragged(&s->out)) {
 			((int32_t *)s->out.start.data)[b] = (int32_t)total;
 			((int32_t *)s->out.length.data)[b] = (int32_t)m;
