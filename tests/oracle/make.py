@@ -21,6 +21,7 @@ SCRIPTS = (  # in this order
     "reduce_fixtures.py",
     "siglip_fixtures.py",
     "text_fixtures.py",
+    "tokenizer_fixtures.py",
     "weight_fixtures.py",
     "flops_fixtures.py",
 )

@@ -98,6 +98,8 @@ BREAKS = [
     ("nettle", "<nettle/sha2.h>", {"sessions/store.c": "#include <nettle/sha2.h>\n"}),
     ("libpng", "<png.h>", {"ui/picture.c": "#include <png.h>\n"}),
     ("libpng", "<jpeglib.h>", {"src/tensor/t.c": "#include <stdio.h>\n#include <jpeglib.h>\n"}),
+    ("zlib", "<zlib.h>", {"src/text/bpe.c": "#include <zlib.h>\n"}),
+    ("libunistring", "<uninorm.h>", {"src/text/labels.c": "#include <uninorm.h>\n"}),
     ("BLAS at home", "<cblas.h>", {"src/kernels/op.c": "#include <cblas.h>\n"}),
     ("BLAS at home", "<oneapi/dnnl/dnnl.h>", {"src/app_runs.c": "#include <oneapi/dnnl/dnnl.h>\n"}),
     ("CUDA", "<cuda_runtime.h>", {"src/kernels/op.c": "#include <cuda_runtime.h>\n"}),

@@ -1,0 +1,35 @@
+/*
+ * Byte-pair encoding (Sennrich et al. 2016): symbols are joined, always the pair of the
+ * lowest rank, among equals the leftmost, until no pair has a merge.
+ */
+#ifndef TEXT_BPE_H
+#define TEXT_BPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "text/vocab.h"
+
+struct bpe {
+	struct vocab vocab;
+	struct bpe_merge {
+		uint64_t pair; /* left id << 32 | right id */
+		int32_t rank;  /* lower is joined earlier */
+		int32_t into;
+	} * merges;
+	size_t count, cap;
+};
+
+void bpe_release(struct bpe *);
+
+/* Ranks follow the order of the calls. */
+void bpe_add_merge(struct bpe *, int32_t left, int32_t right, int32_t into);
+
+/* After the last bpe_add_merge. The rank of the second of two merges of the same pair, or
+ * -1 when all differ; *first is the other. */
+int32_t bpe_index(struct bpe *, int32_t *first);
+
+/* Joins the n symbols in place; how many are left. */
+size_t bpe_join(const struct bpe *, int32_t *ids, size_t n);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * Byte-pair vocabularies in files. Everything here reads what strangers wrote: errors
+ * name the file and, where there are lines, the line.
+ *
+ * ERR_NOTFOUND, ERR_IO, ERR_FORMAT. After an error the vocabulary is empty and needs no
+ * release.
+ */
+#ifndef TEXT_BPE_FILE_H
+#define TEXT_BPE_FILE_H
+
+#include "base/err.h"
+#include "text/bpe.h"
+
+#define BPE_START "<|startoftext|>"
+#define BPE_END "<|endoftext|>"
+#define BPE_WORD_END "</w>"
+
+/* FOLDER/vocab.json {token: id} and FOLDER/merges.txt, a merge a line after the line with
+ * the version. The ids must be 0 ... count - 1. */
+enum err bpe_read_folder(const char *folder, struct bpe *) MUST_CHECK;
+
+/*
+ * CLIP's bpe_simple_vocab_16e6.txt, gzipped or not. Of its merges the first 48,894 count;
+ * tokens are the 256 bytes in GPT-2's order, the same ending a word, what the merges
+ * make, and the two marks: 49,408 of the published file.
+ */
+enum err bpe_read_clip(const char *path, struct bpe *) MUST_CHECK;
+
+#endif
