@@ -75,6 +75,12 @@ const struct run_field run_fields[] = {
 	FIELD(fidelity, NUM, cosine_min),
 	FIELD(fidelity, NUM, rel_l2),
 	FIELD(fidelity, NUM, top1_agree),
+	FIELD(fidelity, TEXT, worst),
+	FIELD(accuracy, COUNT, images),
+	FIELD(accuracy, NUM, top1),
+	FIELD(low_rank, COUNT, matrices),
+	FIELD(low_rank, NUM, rel_error),
+	FIELD(low_rank, NUM, break_even),
 	FIELD_ARRAY(tokens, per_layer, n_layers),
 	FIELD_ARRAY(tokens, kept, n_kept),
 	FIELD(env, TEXT, host),
@@ -93,15 +99,30 @@ const struct run_field run_fields[] = {
 	{ NULL, NULL, FIELD_NUM, 0, 0 },
 };
 
+static void forget(struct run *r, const struct run_field *f)
+{
+	void *at = run_field(r, f);
+	if (f->kind == FIELD_NUM || f->kind == FIELD_COUNT)
+		*(double *)at = (double)NAN;
+	else if (f->kind == FIELD_TEXT)
+		*(const char **)at = NULL;
+}
+
 struct run *run_create(void)
 {
 	struct run *r = mem_alloc(sizeof(*r));
 	r->started_ns = r->ended_ns = (double)NAN;
 	for (const struct run_field *f = run_fields; f->group; f++)
-		if (f->kind == FIELD_NUM || f->kind == FIELD_COUNT)
-			*(double *)run_field(r, f) = (double)NAN;
+		forget(r, f);
 	knobs_init(&r->knobs);
 	return r;
+}
+
+void run_forget_group(struct run *r, const char *group)
+{
+	for (const struct run_field *f = run_fields; f->group; f++)
+		if (!strcmp(f->group, group))
+			forget(r, f);
 }
 
 void run_free(struct run *r)

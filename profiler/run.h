@@ -116,7 +116,8 @@ struct run_site {
 	double *kept; /* [n_kept]: tokens of `alive` that went on as they were */
 	int n_kept;
 	double *groups; /* [n_groups] = patches: the token each patch is part of after the
-			   site, named by the group's first patch; only of merging */
+			   site, named by the group's first patch; NaN: of none (it was
+			   dropped before); only of merging */
 	int n_groups;
 };
 
@@ -228,9 +229,13 @@ static inline const void *run_field_const(const struct run *r, const struct run_
 	return (const char *)r + f->at;
 }
 
+/* Numbers and texts of a group become not known again. */
+void run_forget_group(struct run *, const char *group);
+
 /* Limits of what the decoder takes. */
 #define RUN_MAX_LAYERS 65536
-#define RUN_MAX_VALUES 1000000 /* samples, kept tokens */
+#define RUN_MAX_SITES 1024
+#define RUN_MAX_VALUES 1000000 /* samples, kept tokens, those of all sites */
 #define RUN_MAX_WARNINGS 256
 #define RUN_MAX_TEXT 16384 /* bytes of any string */
 
@@ -239,5 +244,10 @@ json_t *run_to_json(const struct run *);
 /* Untrusted input: wrong types, versions, parents that do not precede or absurd counts
  * are ERR_FORMAT, the message begins with `what`. */
 enum err run_from_json(const json_t *, const char *what, struct run **out) MUST_CHECK;
+
+/* The sites alone, as the object has them: null where they are not known. */
+json_t *run_sites_to_json(const struct run *);
+/* Untrusted, as above; after an error the run has none. */
+void run_sites_from_json(struct run *, const struct json_in *, const char *key);
 
 #endif

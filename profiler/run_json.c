@@ -2,7 +2,7 @@
  * The result object: the encoder writes every key, null where nothing was measured; the
  * decoder trusts nothing. encode(decode(encode(x))) is encode(x), byte for byte.
  */
-#include "profiler/run.h"
+#include "profiler/run_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -123,6 +123,11 @@ json_t *run_to_json(const struct run *r)
 		put_field(group_object(o, f->group), r, f);
 	if (!r->fidelity.reference)
 		json_put(o, "fidelity", json_null());
+	if (isnan(r->accuracy.images))
+		json_put(o, "accuracy", json_null());
+	if (isnan(r->low_rank.matrices))
+		json_put(o, "low_rank", json_null());
+	json_put(json_object_get(o, "tokens"), "sites", run_sites_to_json(r));
 	put_layers(o, r);
 	for (; f->group; f++)
 		put_field(group_object(o, f->group), r, f);
@@ -135,7 +140,7 @@ json_t *run_to_json(const struct run *r)
 
 /* ---- decoding ---- */
 
-static void refuse(const struct json_in *in, const char *key, const char *fact)
+void run_json_refuse(const struct json_in *in, const char *key, const char *fact)
 {
 	char shown[80];
 	if (*in->err == OK)
@@ -144,11 +149,11 @@ static void refuse(const struct json_in *in, const char *key, const char *fact)
 				   fact);
 }
 
-static const char *take_text(struct run *r, const struct json_in *in, const char *key)
+const char *run_json_text(struct run *r, const struct json_in *in, const char *key)
 {
 	const char *text = json_in_str(in, key);
 	if (text && strlen(text) > RUN_MAX_TEXT) {
-		refuse(in, key, "is too long");
+		run_json_refuse(in, key, "is too long");
 		text = NULL;
 	}
 	return run_str(r, text);
@@ -158,24 +163,22 @@ static double take_count(const struct json_in *in, const char *key)
 {
 	double v = json_in_num(in, key);
 	if (!isnan(v) && !(v >= 0 && v <= MAX_INTEGER && v == floor(v)))
-		refuse(in, key, "is not a count");
+		run_json_refuse(in, key, "is not a count");
 	return v;
 }
 
-static const json_t *take_array(const struct json_in *in, const char *key, size_t max)
+const json_t *run_json_array(const struct json_in *in, const char *key, size_t max)
 {
 	const json_t *a = json_in_array(in, key);
 	if (json_array_size(a) <= max)
 		return a;
-	refuse(in, key, "has too many elements");
+	run_json_refuse(in, key, "has too many elements");
 	return NULL;
 }
 
-/* An array of numbers; null stays NaN. */
-static double *take_numbers(struct run *r, const struct json_in *in, const char *key,
-			    int *n)
+double *run_json_numbers(struct run *r, const struct json_in *in, const char *key, int *n)
 {
-	const json_t *a = take_array(in, key, RUN_MAX_VALUES);
+	const json_t *a = run_json_array(in, key, RUN_MAX_VALUES);
 	if (!a)
 		return NULL;
 	*n = (int)json_array_size(a);
@@ -184,7 +187,7 @@ static double *take_numbers(struct run *r, const struct json_in *in, const char 
 		const json_t *e = json_array_get(a, (size_t)i);
 		v[i] = json_is_number(e) ? json_number_value(e) : (double)NAN;
 		if (!json_is_number(e) && !json_is_null(e))
-			refuse(in, key, "holds something that is not a number");
+			run_json_refuse(in, key, "holds something that is not a number");
 	}
 	return v;
 }
@@ -200,14 +203,14 @@ static void take_field(struct run *r, const struct json_in *in, const struct run
 		*(double *)at = take_count(in, f->key);
 		break;
 	case FIELD_TEXT:
-		*(const char **)at = take_text(r, in, f->key);
+		*(const char **)at = run_json_text(r, in, f->key);
 		break;
 	case FIELD_BOOL:
 		*(bool *)at = json_in_bool(in, f->key);
 		break;
 	case FIELD_NUMS:
 		*(double **)at =
-			take_numbers(r, in, f->key, (int *)((char *)r + f->n_at));
+			run_json_numbers(r, in, f->key, (int *)((char *)r + f->n_at));
 		break;
 	}
 }
@@ -230,7 +233,7 @@ static void check_kept(const struct run *r, const struct json_in *in)
 		double least = i ? kept[i - 1] + 1 : 0;
 		if (!(kept[i] >= least && kept[i] <= INT32_MAX &&
 		      kept[i] == floor(kept[i])))
-			refuse(in, "kept", "is not an ascending list of tokens");
+			run_json_refuse(in, "kept", "is not an ascending list of tokens");
 	}
 }
 
@@ -241,11 +244,16 @@ static void take_fields(struct run *r, const struct json_in *in)
 		take_field(r, &group, f);
 	}
 	check_kept(r, in);
-	if (!r->fidelity.reference) /* then there are no figures either */
-		r->fidelity =
-			(struct run_fidelity){ NULL,        (double)NAN, (double)NAN,
-					       (double)NAN, (double)NAN, (double)NAN,
-					       (double)NAN, NULL };
+	const struct json_in tokens = json_in_object(in, "tokens");
+	if (*in->err == OK)
+		run_sites_from_json(r, &tokens, "sites");
+	/* Where a group's first field is not known, there are no figures either. */
+	if (!r->fidelity.reference)
+		run_forget_group(r, "fidelity");
+	if (isnan(r->accuracy.images))
+		run_forget_group(r, "accuracy");
+	if (isnan(r->low_rank.matrices))
+		run_forget_group(r, "low_rank");
 }
 
 static void take_state(struct run *r, const struct json_in *in)
@@ -256,7 +264,7 @@ static void take_state(struct run *r, const struct json_in *in)
 			r->state = (enum run_state)s;
 			return;
 		}
-	refuse(in, "state", "is none that a run can have");
+	run_json_refuse(in, "state", "is none that a run can have");
 }
 
 static bool is_uid(const char *s)
@@ -278,15 +286,15 @@ static void take_head(struct run *r, const struct json_in *in)
 				   in->what, version, RUN_RESULT_VERSION);
 	const char *uid = json_in_str(in, "uid");
 	if (uid && !is_uid(uid))
-		refuse(in, "uid", "is not a uid");
+		run_json_refuse(in, "uid", "is not a uid");
 	else if (uid)
 		snprintf(r->uid, sizeof(r->uid), "%s", uid);
-	r->session = take_text(r, in, "session");
+	r->session = run_json_text(r, in, "session");
 	long long ns = json_in_int(in, "started_ns", 0, 9200000000000000000LL, -1);
 	r->started_ns = ns < 0 ? (double)NAN : (double)ns;
 	take_state(r, in);
-	r->error = take_text(r, in, "error");
-	r->device = take_text(r, in, "device");
+	r->error = run_json_text(r, in, "error");
+	r->device = run_json_text(r, in, "device");
 }
 
 static void take_knob(struct run *r, const struct json_in *in, const char *key,
@@ -300,7 +308,8 @@ static void take_knob(struct run *r, const struct json_in *in, const char *key,
 		text = number;
 	}
 	if (id == KNOB_COUNT || !text) {
-		refuse(in, key, id == KNOB_COUNT ? "is no knob" : "has no value");
+		run_json_refuse(in, key,
+				id == KNOB_COUNT ? "is no knob" : "has no value");
 		return;
 	}
 	if (knobs_set(&r->knobs, id, text) && *in->err == OK)
@@ -320,10 +329,10 @@ static void take_knobs(struct run *r, const struct json_in *top)
 
 	double kept = take_count(&in, "kept");
 	if (kept > INT32_MAX)
-		refuse(&in, "kept", "is too large");
+		run_json_refuse(&in, "kept", "is too large");
 	else if (r->tokens.kept && kept != run_kept(r) &&
 		 !(isnan(kept) && isnan(run_kept(r))))
-		refuse(&in, "kept", "is not the number of the tokens kept");
+		run_json_refuse(&in, "kept", "is not the number of the tokens kept");
 	else if (!isnan(kept))
 		r->tokens.n_kept = (int)kept;
 }
@@ -338,9 +347,10 @@ static void take_parent(const struct json_in *in, struct layer *l, const json_t 
 	const json_t *at = json_object_get(index, parent);
 	size_t n = strlen(parent);
 	if (!at)
-		refuse(in, "parent", "of a layer does not precede it");
+		run_json_refuse(in, "parent", "of a layer does not precede it");
 	else if (strncmp(l->path, parent, n) || l->path[n] != '.')
-		refuse(in, "path", "of a layer does not begin with its parent's");
+		run_json_refuse(in, "path",
+				"of a layer does not begin with its parent's");
 	else {
 		l->parent = (int)json_integer_value(at);
 		l->name = l->path + n + 1;
@@ -350,24 +360,24 @@ static void take_parent(const struct json_in *in, struct layer *l, const json_t 
 static void take_layer(struct run *r, const struct json_in *in, int i, json_t *index)
 {
 	struct layer *l = &r->layers[i];
-	l->path = take_text(r, in, "path");
+	l->path = run_json_text(r, in, "path");
 	if (!l->path || !*l->path || json_object_get(index, l->path)) {
-		refuse(in, "path", "of a layer is missing or not unique");
+		run_json_refuse(in, "path", "of a layer is missing or not unique");
 		return;
 	}
 	take_parent(in, l, index);
 	json_put(index, l->path, json_integer(i));
-	l->kind = take_text(r, in, "kind");
+	l->kind = run_json_text(r, in, "kind");
 	if (!l->kind)
-		refuse(in, "kind", "of a layer is missing");
-	l->engine = take_text(r, in, "engine");
+		run_json_refuse(in, "kind", "of a layer is missing");
+	l->engine = run_json_text(r, in, "engine");
 	for (int m = 0; m < METRIC_COUNT; m++)
 		l->v[m] = json_in_num(in, metric_table[m].name);
 }
 
 static void take_layers(struct run *r, const struct json_in *in)
 {
-	const json_t *a = take_array(in, "layers", RUN_MAX_LAYERS);
+	const json_t *a = run_json_array(in, "layers", RUN_MAX_LAYERS);
 	int n = (int)json_array_size(a);
 	json_t *index = json_object();
 	run_add_layers(r, n);
@@ -375,7 +385,8 @@ static void take_layers(struct run *r, const struct json_in *in)
 		struct json_in layer = { json_array_get(a, (size_t)i), in->what,
 					 in->err };
 		if (!json_is_object(layer.object))
-			refuse(in, "layers", "holds something that is not an object");
+			run_json_refuse(in, "layers",
+					"holds something that is not an object");
 		else
 			take_layer(r, &layer, i, index);
 	}
@@ -384,14 +395,14 @@ static void take_layers(struct run *r, const struct json_in *in)
 
 static void take_warnings(struct run *r, const struct json_in *in)
 {
-	const json_t *a = take_array(in, "warnings", RUN_MAX_WARNINGS);
+	const json_t *a = run_json_array(in, "warnings", RUN_MAX_WARNINGS);
 	int n = (int)json_array_size(a);
 	r->warnings = scratch_alloc(&r->mem, (size_t)n * sizeof(*r->warnings));
 	for (int i = 0; i < n; i++) {
 		const char *text = json_string_value(json_array_get(a, (size_t)i));
 		if (!text || strlen(text) > RUN_MAX_TEXT) {
-			refuse(in, "warnings",
-			       "holds something that is not a short text");
+			run_json_refuse(in, "warnings",
+					"holds something that is not a short text");
 			return;
 		}
 		r->warnings[r->n_warnings++] = run_str(r, text);

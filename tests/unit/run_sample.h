@@ -64,6 +64,37 @@ static inline void sample_layers(struct run *r, int blocks)
 	}
 }
 
+/* A prune at embed with scores, and a merge without. */
+static inline void sample_sites(struct run *r)
+{
+	double alive[] = { 0, 1, 2, 3 }, scores[] = { 0.5, 2, -1 / 3.0, 2 };
+	double kept[] = { 1, 3 }, merged[] = { 1, 3, 4 },
+	       groups[] = { 0, 1, (double)NAN, 1 };
+	struct run_site *s = scratch_alloc(&r->mem, 2 * sizeof(*s));
+	s[0] = (struct run_site){
+		.path = run_str(r, "embed"),
+		.layer = -1,
+		.alive = run_doubles(r, alive, 4),
+		.n_alive = 4,
+		.scores = run_doubles(r, scores, 4),
+		.n_scores = 4,
+		.kept = run_doubles(r, kept, 2),
+		.n_kept = 2,
+	};
+	s[1] = (struct run_site){
+		.path = run_str(r, "blocks.0"),
+		.layer = 0,
+		.alive = run_doubles(r, merged, 3),
+		.n_alive = 3,
+		.kept = run_doubles(r, kept, 1),
+		.n_kept = 1,
+		.groups = run_doubles(r, groups, 4),
+		.n_groups = 4,
+	};
+	r->tokens.sites = s;
+	r->tokens.n_sites = 2;
+}
+
 static inline void sample_set_wall(struct run *r, int n)
 {
 	double *v = scratch_alloc(&r->mem, (size_t)n * sizeof(*v));
@@ -78,6 +109,7 @@ static inline struct run *sample_run(int blocks)
 	struct run *r = run_create();
 	sample_fields(r);
 	sample_layers(r, blocks);
+	sample_sites(r);
 	sample_set_wall(r, 30);
 	memcpy(r->uid, "0190a5d2-7c3e-7abc-8def-0123456789ab", UID_SIZE);
 	r->session = run_str(r, "pruning");

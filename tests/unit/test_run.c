@@ -52,10 +52,11 @@ static void empty_run_has_every_key(void **state)
 	struct run *r = run_create();
 	json_t *o = run_to_json(r);
 	static const char *const keys[] = {
-		"result_version", "uid",    "session", "started_ns", "state", "error",
-		"model",          "input",  "device",  "knobs",      "wall",  "whole",
-		"throughput",     "memory", "rusage",  "flops",      "bytes", "fidelity",
-		"tokens",         "layers", "env",     "warnings",
+		"result_version", "uid",    "session",    "started_ns", "state",
+		"error",          "model",  "input",      "device",     "knobs",
+		"wall",           "whole",  "throughput", "memory",     "rusage",
+		"flops",          "bytes",  "fidelity",   "accuracy",   "low_rank",
+		"tokens",         "layers", "env",        "warnings",
 	};
 	size_t n = sizeof(keys) / sizeof(keys[0]);
 	for (size_t i = 0; i < n; i++)
@@ -64,6 +65,10 @@ static void empty_run_has_every_key(void **state)
 	assert_int_equal(json_object_size(o), n);
 	assert_true(json_is_null(json_object_get(o, "uid")));
 	assert_true(json_is_null(json_object_get(o, "fidelity")));
+	assert_true(json_is_null(json_object_get(o, "accuracy")));
+	assert_true(json_is_null(json_object_get(o, "low_rank")));
+	json_t *tokens = json_object_get(o, "tokens");
+	assert_true(json_is_null(json_object_get(tokens, "sites")));
 	json_t *wall = json_object_get(o, "wall");
 	assert_true(json_is_null(json_object_get(wall, "p50_ns")));
 	assert_true(json_is_null(json_object_get(wall, "samples_ns")));
@@ -121,6 +126,54 @@ static void kept_count_without_the_list(void **state)
 	run_free(r);
 }
 
+static void sites_read_well(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1), *back;
+	char *line = sample_line(r);
+	assert_non_null(
+		strstr(line, "\"sites\":[{\"path\":\"embed\",\"layer\":-1,"
+			     "\"alive\":[0,1,2,3],\"scores\":[0.5,2,-0.333333333333,2],"
+			     "\"kept\":[1,3],\"groups\":null},{\"path\":\"blocks.0\","));
+	assert_non_null(strstr(line, "\"groups\":[0,1,null,1]}]"));
+	check_ok(decode(line, strlen(line), &back));
+	assert_int_equal(back->tokens.n_sites, 2);
+	const struct run_site *s = back->tokens.sites;
+	assert_string_equal(s[1].path, "blocks.0");
+	assert_true(s[0].layer == -1 && s[0].scores[1] == 2 && s[0].kept[1] == 3);
+	assert_null(s[0].groups);
+	assert_null(s[1].scores);
+	assert_true(isnan(s[1].groups[2]));
+	run_free(back);
+	free(line);
+
+	r->tokens.n_sites = 0; /* measured: there was none */
+	line = sample_line(r);
+	assert_non_null(strstr(line, "\"sites\":[]"));
+	check_round_trip(r);
+	free(line);
+	run_free(r);
+}
+
+/* Groups that are null where their first field is not known. */
+static void groups_may_be_missing(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1), *back;
+	r->accuracy.images = r->low_rank.matrices = (double)NAN;
+	r->fidelity.reference = NULL;
+	char *line = sample_line(r);
+	assert_non_null(strstr(line, "\"fidelity\":null,\"accuracy\":null,"
+				     "\"low_rank\":null,\"tokens\":{"));
+	check_ok(decode(line, strlen(line), &back));
+	assert_true(isnan(back->accuracy.top1) && isnan(back->low_rank.rel_error));
+	assert_null(back->fidelity.worst);
+	assert_true(isnan(back->fidelity.cosine_min));
+	run_free(back);
+	free(line);
+	run_free(r);
+}
+
 /* One thing of a good line replaced by a bad one. */
 static void check_refused(const char *from, const char *to, const char *part)
 {
@@ -166,6 +219,23 @@ static void bad_values_are_named(void **state)
 	check_refused("\"kind\":\"group\"", "\"kind\":null", "\"kind\" of a layer");
 	check_refused("\"layers\":[{", "\"layers\":[3,{", "\"layers\"");
 	check_refused("\"random weights\"]", "{}]", "\"warnings\"");
+	check_refused("\"sites\":[{", "\"sites\":[3,{", "\"sites\"");
+	check_refused("\"sites\":[{", "\"sites\":{\"a\":[{", "JSON");
+	check_refused("\"path\":\"embed\",", "", "\"path\" of a site");
+	check_refused("\"layer\":-1,", "", "\"layer\" of a site");
+	check_refused("\"layer\":-1", "\"layer\":-2", "\"layer\"");
+	check_refused("\"layer\":-1", "\"layer\":0.5", "\"layer\"");
+	check_refused("\"alive\":[0,1,2,3]", "\"alive\":[0,1,2,1e300]", "\"alive\"");
+	check_refused("\"alive\":[0,1,2,3]", "\"alive\":[0,1,2,-1]", "\"alive\"");
+	check_refused("\"alive\":[0,1,2,3]", "\"alive\":[0,1,2,null]", "\"alive\"");
+	check_refused("\"alive\":[0,1,2,3]", "\"alive\":[0,1,2,2.5]", "\"alive\"");
+	check_refused("\"alive\":[0,1,2,3]", "\"alive\":[0,1,2]", "\"scores\"");
+	check_refused("\"alive\":[0,1,2,3]", "\"alive\":null", "\"scores\"");
+	check_refused("\"kept\":[1,3]", "\"kept\":[1,3,0,0,0]", "more than came in");
+	check_refused("\"kept\":[1,3]", "\"kept\":[1,\"3\"]", "\"kept\"");
+	check_refused("\"groups\":[0,1,null,1]", "\"groups\":[0,1,null,4]", "\"groups\"");
+	check_refused("\"worst\":\"fidelity.worst\"", "\"worst\":7", "\"worst\"");
+	check_refused("\"accuracy\":{", "\"accuracy\":[],\"a\":{", "\"accuracy\"");
 	check_refused("\"wall\":{", "\"wall\":3,\"walled\":{", "\"wall\"");
 }
 
@@ -179,6 +249,22 @@ static void absurd_counts_are_refused(void **state)
 		str_add(&s, i ? ",0" : "0");
 	str_add(&s, "]}");
 	check_err(decode(str_get(&s), s.len, &back), ERR_FORMAT, "too many");
+	str_clear(&s);
+	str_add(&s, "{\"result_version\":1,\"state\":\"done\",\"tokens\":{\"sites\":[");
+	for (int i = 0; i <= RUN_MAX_SITES; i++)
+		str_add(&s, i ? ",0" : "0");
+	str_add(&s, "]}}");
+	check_err(decode(str_get(&s), s.len, &back), ERR_FORMAT, "too many");
+	str_clear(&s);
+	str_add(&s, "{\"result_version\":1,\"state\":\"done\",\"tokens\":{\"sites\":[");
+	for (int i = 0; i < 3; i++) {
+		str_addf(&s, "%s{\"path\":\"a\",\"layer\":0,\"alive\":[0", i ? "," : "");
+		for (int v = 0; v < RUN_MAX_VALUES / 3; v++)
+			str_add(&s, ",0");
+		str_add(&s, "]}");
+	}
+	str_add(&s, "]}}");
+	check_err(decode(str_get(&s), s.len, &back), ERR_FORMAT, "too many tokens");
 	str_clear(&s);
 	str_add(&s, "{\"result_version\":1,\"state\":\"done\",\"error\":\"");
 	for (int i = 0; i <= RUN_MAX_TEXT; i++)
@@ -354,6 +440,8 @@ int main(void)
 		cmocka_unit_test(empty_run_has_every_key),
 		cmocka_unit_test(knobs_and_layers_read_well),
 		cmocka_unit_test(kept_count_without_the_list),
+		cmocka_unit_test(sites_read_well),
+		cmocka_unit_test(groups_may_be_missing),
 		cmocka_unit_test(bad_values_are_named),
 		cmocka_unit_test(absurd_counts_are_refused),
 		cmocka_unit_test(damage_is_survived),
