@@ -1,4 +1,4 @@
--- The schema, version 1. NULL means not measured. Times are nanoseconds, times of day since
+-- The schema, version 2. NULL means not measured. Times are nanoseconds, times of day since
 -- 1970 in UTC. No views, triggers or JSON functions: a connection trusts no schema.
 -- A change here is a new user_version and a migration (README.md).
 
@@ -61,7 +61,8 @@ CREATE TABLE run(
   started_ns INTEGER NOT NULL, ended_ns INTEGER,
   n_samples INTEGER, min_ns REAL, p50_ns REAL, p95_ns REAL, max_ns REAL,
   n_layers INTEGER NOT NULL,
-  stopped_by TEXT, reference TEXT
+  stopped_by TEXT, reference TEXT,
+  worst TEXT, top1 REAL                  -- since version 2, as are new columns at any end
 ) STRICT;
 CREATE INDEX run_by_start ON run(started_ns);
 CREATE INDEX run_kept_by_start ON run(started_ns) WHERE trail = 0;
@@ -79,7 +80,8 @@ CREATE TABLE sample(                     -- every repetition
 
 CREATE TABLE tokens(                     -- lists of numbers as JSON arrays
   run_id INTEGER PRIMARY KEY REFERENCES run(id),
-  per_layer TEXT, kept TEXT
+  per_layer TEXT, kept TEXT,
+  sites TEXT                             -- as in the result object
 ) STRICT;
 
 CREATE TABLE layer(                      -- a column for each row of profiler/metric.def

@@ -172,6 +172,7 @@ static void take_run(struct query *q, struct run_row *row)
 	row->batch = query_get_num(q);
 	row->trail = query_get_int(q, 0) != 0;
 	COPY_TEXT(q, row->error);
+	row->top1 = query_get_num(q);
 }
 
 enum err session_run_page(struct store *s, int64_t session_id, bool trail,

@@ -32,6 +32,7 @@ struct run_row {
 	double keep, kept, cosine, p50_ns, min_ns, batch;
 	bool trail;
 	char error[160];
+	double top1; /* accuracy against labels; NaN: none */
 };
 
 /* Texts that do not fit are cut. */

@@ -7,9 +7,17 @@
 
 #include "base/str.h"
 
-const char *const sql_text[SQL_COUNT] = {
+const char *const sql_text_1[SQL_COUNT] = {
 #define SQL(id, text) [SQL_##id] = text,
+#define SINCE2(column) "NULL"
 #include "sessions/sql.def"
+#undef SINCE2
+};
+
+const char *const sql_text[SQL_COUNT] = {
+#define SINCE2(column) column
+#include "sessions/sql.def"
+#undef SINCE2
 #undef SQL
 	[SQL_LAYER_ADD] =
 		"INSERT INTO layer(run_id, idx, parent, name_id, kind_id, engine_id"
@@ -106,7 +114,8 @@ struct query query_open_text(struct store *s, sqlite3_stmt **cache, const char *
 
 struct query query_open(struct store *s, enum sql_id id)
 {
-	return query_open_text(s, &s->stmt[id], sql_text[id]);
+	bool old = s->version == 1 && sql_text_1[id];
+	return query_open_text(s, &s->stmt[id], old ? sql_text_1[id] : sql_text[id]);
 }
 
 static void bound(struct query *q, int rc)
@@ -209,6 +218,16 @@ double query_get_num(struct query *q)
 const char *query_get_text(struct query *q)
 {
 	return (const char *)sqlite3_column_text(q->stmt, q->at++);
+}
+
+enum err sql_number(struct store *s, const char *sql, int64_t *v)
+{
+	sqlite3_stmt *stmt = NULL;
+	struct query q = query_open_text(s, &stmt, sql);
+	*v = query_next(&q) ? query_get_int(&q, 0) : 0;
+	enum err e = query_close(&q);
+	sqlite3_finalize(stmt);
+	return e;
 }
 
 enum err sql_begin(struct store *s)

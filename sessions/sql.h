@@ -28,12 +28,16 @@ struct store {
 	char *path; /* as messages show it: escaped */
 	char *notice;
 	bool readonly, newer;
+	int64_t version; /* of the file */
 	sqlite3_stmt *stmt[SQL_COUNT];
 	sqlite3_stmt *shared_find[SHARED_COUNT], *shared_add[SHARED_COUNT],
 		*shared_get[SHARED_COUNT];
 };
 
+#define STORE_VERSION 2
+
 extern const char *const sql_text[SQL_COUNT];
+extern const char *const sql_text_1[SQL_COUNT]; /* reading a file of version 1 */
 
 /* A statement being filled in and read. Columns and parameters are taken in order. */
 struct query {
@@ -69,6 +73,16 @@ enum err sql_damaged(struct store *, const char *fact);
 enum err sql_begin(struct store *) MUST_CHECK;
 /* Commits when e is OK, else rolls back; returns the first failure. */
 enum err sql_end(struct store *, enum err e) MUST_CHECK;
+
+/* A PRAGMA or a SELECT of one number; 0 where there is none. */
+enum err sql_number(struct store *, const char *sql, int64_t *) MUST_CHECK;
+
+/*
+ * Brings a file of an older version to STORE_VERSION: a copy of it beside it first, then
+ * all steps in one transaction. After an error the file is what it was, and the copy is
+ * gone.
+ */
+enum err migrate(struct store *) MUST_CHECK;
 
 /* The row of the model, input or environment of a run, made if missing; and back. */
 enum err shared_put(struct store *, enum sql_shared, const struct run *,

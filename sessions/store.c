@@ -18,10 +18,9 @@
 
 extern const char schema_sql[]; /* schema.sql, by embed.py */
 
-#define STORE_VERSION 1
 #define STORE_APPLICATION 0x73707470 /* "sptp", in the file's header */
 
-enum content { CONTENT_EMPTY, CONTENT_OURS, CONTENT_NEWER };
+enum content { CONTENT_EMPTY, CONTENT_OLDER, CONTENT_OURS, CONTENT_NEWER };
 
 static enum err notice(struct store *s, const char *text)
 {
@@ -55,24 +54,14 @@ static enum err harden(struct store *s)
 	return rc ? sql_fail(s, rc) : OK;
 }
 
-static enum err read_number(struct store *s, const char *sql, int64_t *v)
-{
-	sqlite3_stmt *stmt = NULL;
-	struct query q = query_open_text(s, &stmt, sql);
-	*v = query_next(&q) ? query_get_int(&q, 0) : 0;
-	enum err e = query_close(&q);
-	sqlite3_finalize(stmt);
-	return e;
-}
-
 /* SQLite reads what is missing of the last page as zeros. */
 static enum err check_size(struct store *s)
 {
 	int64_t pages, page_size;
 	struct stat st;
-	enum err e = read_number(s, "PRAGMA page_count", &pages);
+	enum err e = sql_number(s, "PRAGMA page_count", &pages);
 	if (!e)
-		e = read_number(s, "PRAGMA page_size", &page_size);
+		e = sql_number(s, "PRAGMA page_size", &page_size);
 	if (e || stat(sqlite3_db_filename(s->db, "main"), &st))
 		return e;
 	return st.st_size >= pages * page_size ? OK
@@ -81,25 +70,27 @@ static enum err check_size(struct store *s)
 
 static enum err identify(struct store *s, enum content *content)
 {
-	int64_t application, version, tables;
-	enum err e = read_number(s, "PRAGMA application_id", &application);
+	int64_t application, tables;
+	enum err e = sql_number(s, "PRAGMA application_id", &application);
 	if (!e)
-		e = read_number(s, "PRAGMA user_version", &version);
+		e = sql_number(s, "PRAGMA user_version", &s->version);
 	if (!e)
-		e = read_number(s, "SELECT count(*) FROM sqlite_schema", &tables);
+		e = sql_number(s, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (e)
 		return e;
 	*content = CONTENT_EMPTY;
-	if (application == 0 && version == 0 && tables == 0)
+	if (application == 0 && s->version == 0 && tables == 0)
 		return OK;
 	if (application != STORE_APPLICATION)
 		return err_set(
 			ERR_FORMAT,
 			"%s: a database of another application; it was left as it is",
 			s->path);
-	if (version < 1)
+	if (s->version < 1)
 		return sql_damaged(s, "it has no version");
-	*content = version > STORE_VERSION ? CONTENT_NEWER : CONTENT_OURS;
+	*content = s->version > STORE_VERSION   ? CONTENT_NEWER
+		   : s->version < STORE_VERSION ? CONTENT_OLDER
+						: CONTENT_OURS;
 	return check_size(s);
 }
 
@@ -121,6 +112,7 @@ static enum err create_schema(struct store *s)
 			rc = sqlite3_exec(s->db, ids, NULL, NULL, NULL);
 		if (rc)
 			e = sql_fail(s, rc);
+		s->version = STORE_VERSION;
 	}
 	return sql_end(s, e);
 }
@@ -178,17 +170,39 @@ static void disconnect(struct store *s)
 	memset(s->stmt, 0, sizeof(s->stmt));
 }
 
+static enum err reopen_readonly(struct store *s, const char *path, int busy_ms,
+				const char *why)
+{
+	disconnect(s);
+	enum err e = connect(s, path, true, true, busy_ms);
+	return e ? e : notice(s, why);
+}
+
 /* A newer version may mean by its columns what this one does not know: look, do not
  * write. */
 static enum err open_newer(struct store *s, const char *path, int busy_ms)
 {
-	disconnect(s);
 	s->newer = true;
-	enum err e = connect(s, path, true, true, busy_ms);
-	return e ? e
-		 : notice(s, "written by a newer sparsetop: it can be read here, new "
-			     "runs are "
-			     "not stored in it");
+	return reopen_readonly(
+		s, path, busy_ms,
+		"written by a newer sparsetop: it can be read here, new runs are "
+		"not stored in it");
+}
+
+/* Where there is no room for the new version, the old one can be read all the same. */
+static enum err open_older(struct store *s, const char *path, int busy_ms)
+{
+	char why[512];
+	enum err e = migrate(s);
+	if (e != ERR_FULL && e != ERR_READONLY)
+		return e;
+	snprintf(why, sizeof(why),
+		 "of an older version, and not brought to this one (%s): it can be read, "
+		 "new runs are not stored in it",
+		 err_message());
+	e = reopen_readonly(s, path, busy_ms, why);
+	/* Not where a change that was not undone is left to the next writer. */
+	return e ? e : sql_number(s, "PRAGMA user_version", &s->version);
 }
 
 static enum err prepare(struct store *s, const char *path, const struct store_options *o)
@@ -215,6 +229,8 @@ static enum err prepare(struct store *s, const char *path, const struct store_op
 	e = set_durability(s);
 	if (!e && content == CONTENT_EMPTY)
 		e = create_schema(s);
+	if (!e && content == CONTENT_OLDER)
+		e = open_older(s, path, o->busy_ms);
 	return e;
 }
 

@@ -63,6 +63,7 @@ static enum err take_run(struct store *s, struct query *q, struct run *r, struct
 	ids->n_layers = query_get_int(q, 0);
 	r->wall.stopped_by = run_str(r, query_get_text(q));
 	r->fidelity.reference = run_str(r, query_get_text(q));
+	r->fidelity.worst = run_str(r, query_get_text(q));
 	if (ids->n_samples > RUN_MAX_VALUES || ids->n_layers < 0 ||
 	    ids->n_layers > RUN_MAX_LAYERS)
 		return sql_damaged(s, "a run's number of layers or samples");
@@ -124,16 +125,35 @@ static double *take_numbers(struct run *r, const char *text, int *n)
 	return v;
 }
 
+/* What put_tokens wrote: the file may be damaged, so it is read like any other. */
+static enum err take_sites(struct store *s, const char *text, struct run *r)
+{
+	enum err e = OK;
+	json_t *sites, *o;
+	if (!text)
+		return OK;
+	if (json_read(text, strlen(text), s->path, &sites))
+		return sql_damaged(s, "a run's sites");
+	o = json_object();
+	json_put(o, "sites", sites);
+	run_sites_from_json(r, &(struct json_in){ o, s->path, &e }, "sites");
+	json_decref(o);
+	return e ? sql_damaged(s, "a run's sites") : OK;
+}
+
 static enum err get_tokens(struct store *s, struct run *r)
 {
 	struct query q = query_open(s, SQL_TOKENS_GET);
+	enum err taken = OK;
 	query_int(&q, r->id);
 	if (query_next(&q)) {
 		r->tokens.per_layer =
 			take_numbers(r, query_get_text(&q), &r->tokens.n_layers);
 		r->tokens.kept = take_numbers(r, query_get_text(&q), &r->tokens.n_kept);
+		taken = take_sites(s, query_get_text(&q), r);
 	}
-	return query_close(&q);
+	enum err e = query_close(&q);
+	return e ? e : taken;
 }
 
 static const char *join_path(struct run *r, const char *parent, const char *name)

@@ -92,6 +92,8 @@ static void bind_outcome(struct query *q, const struct run *r, double p95_ns)
 	query_int(q, r->n_layers);
 	query_text(q, r->wall.stopped_by);
 	query_text(q, r->fidelity.reference);
+	query_text(q, r->fidelity.worst);
+	query_num(q, r->accuracy.top1);
 }
 
 static enum err put_run(struct store *s, int64_t session_id, const struct run *r,
@@ -171,17 +173,22 @@ static char *numbers_text(struct store *s, const double *v, int n, enum err *e)
 static enum err put_tokens(struct store *s, int64_t run_id, const struct run *r)
 {
 	enum err e = OK;
-	if (!r->tokens.per_layer && !r->tokens.kept)
+	if (!r->tokens.per_layer && !r->tokens.kept && !r->tokens.sites)
 		return OK;
 	char *per_layer = numbers_text(s, r->tokens.per_layer, r->tokens.n_layers, &e);
 	char *kept = numbers_text(s, r->tokens.kept, r->tokens.n_kept, &e);
+	json_t *sites = run_sites_to_json(r);
+	char *sites_text = json_is_null(sites) ? NULL : json_line(sites);
+	json_decref(sites);
 	if (!e) {
 		struct query q = query_open(s, SQL_TOKENS_ADD);
 		query_int(&q, run_id);
 		query_text(&q, per_layer);
 		query_text(&q, kept);
+		query_text(&q, sites_text);
 		e = query_run(&q);
 	}
+	free(sites_text);
 	sqlite3_free(per_layer);
 	sqlite3_free(kept);
 	return e;

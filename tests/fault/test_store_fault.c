@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "../unit/run_sample.h"
+#include "../unit/version_1.h"
 #include "fault_vfs.h"
 #include "sessions/store.h"
 
@@ -330,6 +331,154 @@ static void no_memory_while_opening(void **state)
 	assert_int_equal(check_whole(), 1);
 }
 
+/* ---- from version 1 to this one ---- */
+
+static void restore_version_1(const char *bytes, size_t n)
+{
+	char copy[512];
+	version_1_copy(dir, copy);
+	if (copy[0])
+		unlink(copy);
+	restore(bytes, n);
+}
+
+/* Instead of the database of set_up; the bytes are the caller's. */
+static size_t make_version_1(char **bytes)
+{
+	unlink(db);
+	version_1_make(db, 1);
+	return remember(bytes);
+}
+
+/* The file opens, its run is whole, and the copy, where one is left, says the same. */
+static void check_migration(bool copy_expected)
+{
+	char copy[512];
+	struct store *s;
+	struct run *r;
+	assert_int_equal(check_whole(), 1);
+	version_1_copy(dir, copy);
+	if (copy_expected)
+		assert_string_not_equal(copy, "");
+	if (!copy[0])
+		return;
+	check_ok(store_open(&(struct store_options){ .path = copy, .readonly = true },
+			    &s));
+	check_ok(store_get(s, 1, &r));
+	assert_int_equal(r->n_layers, 32);
+	run_free(r);
+	store_close(s);
+}
+
+/* Opens with the nth operation failing, for every n until one goes through. */
+static int fail_migration(enum fault kind, bool stays, enum err wanted)
+{
+	int failed = 0;
+	char *bytes, copy[512];
+	size_t n = make_version_1(&bytes);
+	for (int at = 1;; at++) {
+		struct store *s;
+		fault_arm(kind, at, stays);
+		enum err e = store_open(&(struct store_options){ .path = db }, &s);
+		bool reached = fault.seen >= at;
+		fault_arm(FAULT_NONE, 0, false);
+		if (reached && wanted == ERR_FULL && !e) {
+			struct run *r; /* it can be read as it is */
+			assert_true(store_is_readonly(s));
+			assert_non_null(strstr(store_notice(s), "older version"));
+			check_ok(store_get(s, 1, &r));
+			run_free(r);
+		} else if (reached && !(stays && e == ERR_READONLY)) {
+			assert_int_equal(e, wanted);
+		} else if (!reached) {
+			check_ok(e);
+		}
+		store_close(s);
+		version_1_copy(dir, copy);
+		assert_int_equal(copy[0] == 0, reached);
+		check_migration(!reached);
+		restore_version_1(bytes, n);
+		if (!reached)
+			break;
+		failed++;
+	}
+	free(bytes);
+	return failed;
+}
+
+static void a_migration_without_room_loses_nothing(void **state)
+{
+	(void)state;
+	assert_true(fail_migration(FAULT_FULL, false, ERR_FULL) > 10);
+	assert_true(fail_migration(FAULT_FULL, true, ERR_FULL) > 10);
+}
+
+static void a_migration_on_a_broken_disk_loses_nothing(void **state)
+{
+	(void)state;
+	assert_true(fail_migration(FAULT_BROKEN, false, ERR_IO) > 10);
+	assert_true(fail_migration(FAULT_BROKEN, true, ERR_IO) > 10);
+}
+
+static bool migration_killed_at(int at)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct store *s;
+		fault_arm(FAULT_KILL, at, false);
+		_exit(store_open(&(struct store_options){ .path = db }, &s) ? 3 : 0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		return true;
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return false;
+}
+
+/* What it had written of the copy may be left; the file itself is of one version. */
+static void a_killed_migration_loses_nothing(void **state)
+{
+	(void)state;
+	int killed = 0;
+	char *bytes, command[128];
+	size_t n = make_version_1(&bytes);
+	while (migration_killed_at(killed + 1)) {
+		killed++;
+		assert_int_equal(check_whole(), 1);
+		snprintf(command, sizeof(command), "rm -f %s.version-1-*", db);
+		assert_int_equal(system(command), 0);
+		restore(bytes, n);
+	}
+	check_migration(true);
+	free(bytes);
+	assert_true(killed > 10);
+}
+
+static void no_memory_while_migrating(void **state)
+{
+	(void)state;
+	enum err e;
+	int failed = 0;
+	char *bytes;
+	size_t n = make_version_1(&bytes);
+	for (int left = 1;; left += 1 + left / 20, failed++) {
+		struct store *s;
+		memory.left = left;
+		e = store_open(&(struct store_options){ .path = db }, &s);
+		memory.left = -1;
+		store_close(s);
+		if (!e)
+			break;
+		assert_int_equal(e, ERR_NOMEM);
+		check_migration(false);
+		restore_version_1(bytes, n);
+	}
+	check_migration(true);
+	free(bytes);
+	assert_true(failed > 10);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -341,6 +490,10 @@ int main(void)
 		CASE(a_full_file_system),
 		CASE(no_memory_while_storing),
 		CASE(no_memory_while_opening),
+		CASE(a_migration_without_room_loses_nothing),
+		CASE(a_migration_on_a_broken_disk_loses_nothing),
+		CASE(a_killed_migration_loses_nothing),
+		CASE(no_memory_while_migrating),
 	};
 	install_scarce_memory(); /* before SQLite is first used */
 	fault_install();

@@ -501,7 +501,7 @@ static void a_newer_version_is_read_only(void **state)
 	int64_t id = put(s, open_session(s, "a"), 1000, false, "0.7"), session;
 	char uid[UID_SIZE], *before, *after;
 	store_close(s);
-	exec_raw(db, "PRAGMA user_version = 2; ALTER TABLE run ADD COLUMN mood TEXT");
+	exec_raw(db, "PRAGMA user_version = 3; ALTER TABLE run ADD COLUMN mood TEXT");
 	size_t n = read_all(db, &before);
 	s = open_store();
 	assert_true(store_is_readonly(s));
@@ -586,6 +586,29 @@ static void a_damaged_file_is_survived(void **state)
 	}
 	assert_true(refused > 20);
 	free(bytes);
+}
+
+static void damaged_sites_are_named(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"[", "{}", "7", "[7]",
+		"[{\"path\":\"embed\",\"layer\":-1,\"alive\":[-3]}]"
+	};
+	struct store *s = open_store();
+	struct run *r;
+	char sql[160];
+	int64_t id = put(s, open_session(s, "a"), 1000, false, "0.7");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(sql, sizeof(sql), "UPDATE tokens SET sites = '%s'", bad[i]);
+		exec_raw(db, sql);
+		check_err(store_get(s, id, &r), ERR_FORMAT, "sites");
+	}
+	exec_raw(db, "UPDATE tokens SET sites = NULL");
+	check_ok(store_get(s, id, &r));
+	assert_null(r->tokens.sites);
+	run_free(r);
+	store_close(s);
 }
 
 static void two_writers(void **state)
@@ -692,6 +715,7 @@ int main(void)
 		CASE(a_newer_version_is_read_only),
 		CASE(a_truncated_file_is_refused),
 		CASE(a_damaged_file_is_survived),
+		CASE(damaged_sites_are_named),
 		CASE(two_writers),
 		CASE(a_file_or_folder_that_may_not_be_written),
 	};
