@@ -39,9 +39,7 @@ static int find_name(const char *const *names, int n, const char *name)
 void spec_release(struct spec *s)
 {
 	free(s->model);
-	for (int i = 0; i < s->n_images; i++)
-		free(s->images[i]);
-	free(s->images);
+	input_source_release(&s->input);
 	*s = (struct spec){ 0 };
 }
 
@@ -49,21 +47,30 @@ struct spec spec_copy(const struct spec *s)
 {
 	struct spec copy = *s;
 	copy.model = str_dup(s->model);
-	copy.images = mem_alloc(sizeof(char *) * (size_t)(s->n_images + 1));
-	for (int i = 0; i < s->n_images; i++)
-		copy.images[i] = str_dup(s->images[i]);
+	copy.input = input_source_copy(&s->input);
 	return copy;
+}
+
+static void put_input(json_t *o, const struct input_source *s)
+{
+	json_t *images = json_array();
+	for (int i = 0; i < s->n_images; i++)
+		json_array_append_new(images, json_text(s->images[i]));
+	json_put(o, "images", images);
+	json_put(o, "exif", json_boolean(s->exif));
+	for (const struct input_text *t = input_texts; t->name; t++)
+		if (input_text_const(s, t))
+			json_put_str(o, t->name, input_text_const(s, t));
+	if (s->limit > 0)
+		json_put_num(o, "limit", s->limit);
 }
 
 static json_t *spec_to_json(const struct spec *s)
 {
 	char name[KNOB_TEXT_SIZE], value[KNOB_TEXT_SIZE];
-	json_t *o = json_object(), *images = json_array(), *knobs = json_object();
+	json_t *o = json_object(), *knobs = json_object();
 	json_put_str(o, "model", s->model);
-	for (int i = 0; i < s->n_images; i++)
-		json_array_append_new(images, json_text(s->images[i]));
-	json_put(o, "images", images);
-	json_put(o, "exif", json_boolean(s->exif));
+	put_input(o, &s->input);
 	for (int i = 0; i < KNOB_COUNT; i++)
 		if (!knobs_is_default(&s->knobs, (enum knob_id)i))
 			json_put_str(knobs, knob_json_name((enum knob_id)i, name),
@@ -92,6 +99,26 @@ static enum err knobs_from_json(const struct json_in *in, struct knobs *k)
 	return OK;
 }
 
+static enum err input_from_json(const struct json_in *in, struct input_source *s)
+{
+	const json_t *images = json_in_array(in, "images");
+	size_t n = json_array_size(images);
+	s->exif = json_in_bool(in, "exif");
+	for (const struct input_text *t = input_texts; t->name; t++)
+		*input_text(s, t) = str_dup(json_in_str(in, t->name));
+	s->limit = (double)json_in_int(in, "limit", 1, INT32_MAX, 0);
+	if (!*in->err && n > MAX_IMAGES)
+		return err_set(ERR_FORMAT, "%s: a spec with too many images", in->what);
+	for (size_t i = 0; !*in->err && i < n; i++) {
+		const char *path = json_string_value(json_array_get(images, i));
+		if (!path)
+			return err_set(ERR_FORMAT, "%s: an image is not a string",
+				       in->what);
+		input_source_add_image(s, path);
+	}
+	return *in->err;
+}
+
 static enum err spec_from_json(const json_t *json, const char *what, struct spec *s)
 {
 	enum err e = OK;
@@ -100,21 +127,12 @@ static enum err spec_from_json(const json_t *json, const char *what, struct spec
 	if (!json_is_object(json))
 		return err_set(ERR_FORMAT, "%s: a spec is not an object", what);
 	s->model = str_dup(json_in_str(&in, "model"));
-	s->exif = json_in_bool(&in, "exif");
-	const json_t *images = json_in_array(&in, "images");
-	size_t n = json_array_size(images);
-	if (!e && (!s->model || n > MAX_IMAGES))
-		e = err_set(ERR_FORMAT,
-			    "%s: a spec without model, or with too many images", what);
+	if (!e && !s->model)
+		e = err_set(ERR_FORMAT, "%s: a spec without model", what);
+	if (!e)
+		e = input_from_json(&in, &s->input);
 	if (e)
 		return e;
-	s->images = mem_alloc(sizeof(char *) * (n + 1));
-	for (size_t i = 0; i < n; i++) {
-		const char *path = json_string_value(json_array_get(images, i));
-		if (!path)
-			return err_set(ERR_FORMAT, "%s: an image is not a string", what);
-		s->images[s->n_images++] = str_dup(path);
-	}
 	const struct json_in knobs = json_in_object(&in, "knobs");
 	return e ? e : knobs_from_json(&knobs, &s->knobs);
 }

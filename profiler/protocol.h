@@ -13,6 +13,7 @@
 #ifndef PROFILER_PROTOCOL_H
 #define PROFILER_PROTOCOL_H
 
+#include "models/input_source.h"
 #include "profiler/measure.h"
 #include "profiler/run.h"
 
@@ -21,9 +22,7 @@
 /* What is to run. Paths are the worker's. */
 struct spec {
 	char *model;
-	char **images;
-	int n_images;
-	bool exif;
+	struct input_source input;
 	struct knobs knobs;
 };
 

@@ -150,13 +150,9 @@ static enum err open_model(struct workbench *w, const struct spec *s)
 
 bool workbench_same_pictures(const struct spec *a, const struct spec *b)
 {
-	if (!a->model || a->n_images != b->n_images || a->exif != b->exif)
-		return false;
-	for (int i = 0; i < a->n_images; i++)
-		if (strcmp(a->images[i], b->images[i]))
-			return false;
 	const uint64_t shape = KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE);
-	return knobs_equal(&a->knobs, &b->knobs, shape);
+	return a->model && input_source_equal(&a->input, &b->input) &&
+	       knobs_equal(&a->knobs, &b->knobs, shape);
 }
 
 /* Pixels and activations together, before any of them is touched. */
@@ -176,14 +172,26 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 	return e;
 }
 
+/* Inputs that this model, or this version, cannot take. */
+static enum err check_input(const struct model *m, const struct input_source *s)
+{
+	enum err e = input_source_check(s);
+	for (const struct input_text *t = input_texts; !e && t->name; t++)
+		if (input_text_const(s, t))
+			e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
+				    t->name, m->name, m->family->name);
+	return e;
+}
+
 static enum err open_input(struct workbench *w, const struct spec *s)
 {
 	struct input_list list;
 	struct input in;
 	struct image shown = { 0 };
 	char sha256[SHA256_HEX];
-	enum err e = input_list_make(
-		&(struct input_source){ s->images, s->n_images, s->exif }, &list);
+	enum err e = check_input(w->model, &s->input);
+	if (!e)
+		e = input_list_make(&s->input, &list);
 	if (e)
 		return e;
 	const struct input shape = w->model->family->shape(w->model, &s->knobs);
@@ -191,7 +199,7 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 	 */
 	e = check_fits(w->model, &s->knobs, &shape);
 	if (!e)
-		e = input_load(w->model, &list, s->exif, 0, &s->knobs, &in, &shown,
+		e = input_load(w->model, &list, s->input.exif, 0, &s->knobs, &in, &shown,
 			       sha256);
 	if (e) {
 		input_list_release(&list);
@@ -399,8 +407,9 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 	run->model.params = model_params(m);
 	run->model.bytes = model_bytes(m);
 	run->model.random_weights = m->random_weights;
-	run->input.kind = w->source.n_images ? "image" : "scene";
-	run->input.source = run_str(run, w->source.n_images ? w->source.images[0] : NULL);
+	const struct input_source *in = &w->source.input;
+	run->input.kind = in->n_images ? "image" : "scene";
+	run->input.source = run_str(run, in->n_images ? in->images[0] : NULL);
 	run->input.sha256 = run_str(run, w->input_sha256[0] ? w->input_sha256 : NULL);
 	run->input.batch = knob_num(k, KNOB_BATCH);
 	run->input.tokens = (double)m->tokens;

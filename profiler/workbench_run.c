@@ -115,8 +115,8 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 		watch->on_progress(watch->ctx, "comparing with the base", (double)first,
 				   (double)w->list.n);
 		if (first)
-			e = input_load(w->model, &w->list, w->source.exif, (int)first, k,
-				       &c.in, NULL, NULL);
+			e = input_load(w->model, &w->list, w->source.input.exif,
+				       (int)first, k, &c.in, NULL, NULL);
 		c.items = batch < w->list.n - first ? batch : w->list.n - first;
 		if (!e)
 			e = compare_batch(&c, first, &fidelity);

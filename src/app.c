@@ -29,6 +29,8 @@ enum err app_create(const struct app_options *opt, struct app **out)
 	struct app *app = mem_alloc(sizeof(*app));
 	app->private = mem_alloc(sizeof(*app->private));
 	app->opt = *opt;
+	if (opt->input)
+		app->input = input_source_copy(opt->input);
 	app->knobs = opt->knobs;
 	app->knob = KNOB_KEEP;
 	app->estimate_error = (double)NAN;
@@ -68,6 +70,7 @@ void app_free(struct app *app)
 		free(app->model.why_not[i]);
 	free(app->model.picture);
 	free(app->live.samples_ns);
+	input_source_release(&app->input);
 	free(p);
 	free(app);
 }
@@ -322,24 +325,47 @@ static void add_quoted(struct str *s, const char *word)
 	str_add(s, "'");
 }
 
+/* What is known of the input of a run of another time. */
+static struct input_source input_of(const struct run *run)
+{
+	struct input_source in = { 0 };
+	if (run->input.source && str_equal(run->input.kind, "dataset"))
+		in.dataset = str_dup(run->input.source);
+	else if (run->input.source)
+		input_source_add_image(&in, run->input.source);
+	return in;
+}
+
+static void add_input(struct str *s, const struct input_source *in)
+{
+	for (int i = 0; i < in->n_images; i++) {
+		str_add(s, i ? " " : " -i ");
+		add_quoted(s, in->images[i]);
+	}
+	if (in->exif)
+		str_add(s, " --exif");
+	for (const struct input_text *t = input_texts; t->name; t++) {
+		if (!input_text_const(in, t))
+			continue;
+		str_addf(s, " --%s ", t->name);
+		add_quoted(s, input_text_const(in, t));
+	}
+	if (in->limit > 0)
+		str_addf(s, " --limit %.0f", in->limit);
+}
+
 char *app_command_line(const struct app *app)
 {
 	struct str s = STR_INIT;
 	const struct run *opened = app->opened;
+	struct input_source in =
+		opened ? input_of(opened) : input_source_copy(&app->input);
 	const struct knobs *k = opened ? &opened->knobs : &app->knobs;
 	str_add(&s, "sparsetop run -m ");
 	add_quoted(&s,
 		   opened && opened->model.name ? opened->model.name : app->opt.model);
-	if (opened && opened->input.source) {
-		str_add(&s, " -i ");
-		add_quoted(&s, opened->input.source);
-	}
-	for (int i = 0; !opened && i < app->opt.n_images; i++) {
-		str_add(&s, i ? " " : " -i ");
-		add_quoted(&s, app->opt.images[i]);
-	}
-	if (app->opt.exif)
-		str_add(&s, " --exif");
+	add_input(&s, &in);
+	input_source_release(&in);
 	knobs_command_line(k, app->has_model ? app->model.knob_mask : ~UINT64_C(0), &s);
 	return str_detach(&s);
 }

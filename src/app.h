@@ -10,14 +10,13 @@
 
 #include <poll.h>
 
+#include "models/input_source.h"
 #include "profiler/run.h"
 #include "sessions/store.h"
 
 struct app_options {
-	const char *model; /* as the user wrote it */
-	const char *const *images;
-	int n_images;
-	bool exif;
+	const char *model;                /* as the user wrote it */
+	const struct input_source *input; /* NULL: the built-in scene */
 	struct knobs knobs;
 	const char *db;         /* NULL: the default */
 	const char *session;    /* name to append to; NULL: a new session */
@@ -68,6 +67,7 @@ enum app_severity { APP_INFO, APP_WARNING, APP_ERROR };
 
 struct app {
 	struct app_options opt;
+	struct input_source input; /* what goes in now */
 	enum app_phase phase;
 	struct app_progress progress;
 	struct app_model model;

@@ -19,15 +19,9 @@
 
 static struct spec spec_of(const struct app *app, const struct knobs *k)
 {
-	struct spec view = { .n_images = app->opt.n_images,
-			     .exif = app->opt.exif,
-			     .knobs = *k };
-	struct spec s = view;
-	s.model = str_dup(app->opt.model);
-	s.images = mem_alloc(sizeof(char *) * (size_t)(s.n_images + 1));
-	for (int i = 0; i < s.n_images; i++)
-		s.images[i] = str_dup(app->opt.images[i]);
-	return s;
+	return (struct spec){ .model = str_dup(app->opt.model),
+			      .input = input_source_copy(&app->input),
+			      .knobs = *k };
 }
 
 static void send_command(struct app *app, enum command_type type, int64_t id,

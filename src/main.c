@@ -57,8 +57,7 @@ static enum err check_paths(const struct options *o)
 	enum err e =
 		preset_by_name(o->model) ? OK : model_source_resolve(o->model, &source);
 	if (!e)
-		e = input_list_make(
-			&(struct input_source){ o->images, o->n_images, o->exif }, &list);
+		e = input_list_make(&o->input, &list);
 	model_source_release(&source);
 	input_list_release(&list);
 	return e;
@@ -69,9 +68,7 @@ static enum err run_screen(const struct options *o)
 	struct app *app;
 	const struct app_options opt = {
 		.model = o->model,
-		.images = (const char *const *)o->images,
-		.n_images = o->n_images,
-		.exif = o->exif,
+		.input = &o->input,
 		.knobs = o->knobs,
 		.db = o->db,
 		.session = o->session,

@@ -73,8 +73,8 @@ static void add_input(const struct app *app, const struct run *run, struct parts
 	char name[80];
 	const char *source = run && run->input.source ? run->input.source : NULL;
 	const char *kind = run && run->input.kind ? run->input.kind : NULL;
-	if (!source && !kind && app->opt.n_images > 0)
-		source = app->opt.images[0];
+	if (!source && !kind && app->input.n_images > 0)
+		source = app->input.images[0];
 	if (source)
 		parts_add(p, 3, STYLE_NORMAL, "%s",
 			  format_name(base_name(source), name, sizeof(name)));

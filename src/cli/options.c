@@ -14,6 +14,11 @@
 enum code {
 	CODE_HELP = 1000,
 	CODE_EXIF,
+	CODE_TEXT,
+	CODE_TOKENS,
+	CODE_LABELS,
+	CODE_DATASET,
+	CODE_VOCAB,
 	CODE_BUDGET,
 	CODE_SAMPLES,
 	CODE_WARMUP,
@@ -47,6 +52,14 @@ static const struct {
 	{ "image", 'i', OPTIONS_MODEL, "IMAGE...",
 	  "files or folders (-i); none: the demo scene" },
 	{ "exif", CODE_EXIF, OPTIONS_MODEL, NULL, "turn images as their EXIF says" },
+	{ "text", CODE_TEXT, OPTIONS_MODEL, "TEXT", "input of a model that reads text" },
+	{ "tokens", CODE_TOKENS, OPTIONS_MODEL, "FILE", "the same as token ids" },
+	{ "labels", CODE_LABELS, OPTIONS_MODEL, "A,B,...|FILE",
+	  "classes to tell pictures apart (CLIP)" },
+	{ "dataset", CODE_DATASET, OPTIONS_MODEL, "cifar10:PATH",
+	  "pictures with labels, --limit N of them" },
+	{ "vocab", CODE_VOCAB, OPTIONS_MODEL, "FILE",
+	  "tokenizer of a model that brings none" },
 	{ "budget", CODE_BUDGET, OPTIONS_MEASURE, "SECONDS",
 	  "upper bound for one measurement" },
 	{ "samples", CODE_SAMPLES, OPTIONS_MEASURE, "N",
@@ -65,7 +78,8 @@ static const struct {
 	{ "group-by", CODE_GROUP_BY, OPTIONS_TABLE, "layer|op|kind",
 	  "rows of the table" },
 	{ "sort", CODE_SORT, OPTIONS_TABLE, "KEY", "by this column, largest first" },
-	{ "limit", CODE_LIMIT, OPTIONS_TABLE, "N", "at most N rows" },
+	{ "limit", CODE_LIMIT, OPTIONS_TABLE | OPTIONS_MODEL, "N",
+	  "at most N rows; of a --dataset, N pictures" },
 	{ "save-output", CODE_SAVE, OPTIONS_SAVE, "FILE", "outputs as safetensors" },
 	{ "format", CODE_FORMAT, OPTIONS_EXPORT, "FORMAT", "what to write" },
 	{ "output", 'o', OPTIONS_EXPORT, "FILE", "where to (-o); default: stdout" },
@@ -92,12 +106,6 @@ static enum err parse_number(const char *option, const char *text, double lo, do
 	return OK;
 }
 
-static void add_image(struct options *o, char *path)
-{
-	o->images = mem_grow(o->images, (size_t)o->n_images + 1, sizeof(char *));
-	o->images[o->n_images++] = path;
-}
-
 #define NO_FIELD SIZE_MAX
 
 /* Where a flag or a plain text goes; NO_FIELD: the option is not that simple. */
@@ -114,7 +122,7 @@ static size_t field_of(int code)
 		FIELD('m', model),
 		FIELD('o', output),
 		FIELD(CODE_HELP, help),
-		FIELD(CODE_EXIF, exif),
+		FIELD(CODE_EXIF, input.exif),
 		FIELD(CODE_DB, db),
 		FIELD(CODE_SESSION, session),
 		FIELD(CODE_NO_STORE, no_store),
@@ -134,6 +142,25 @@ static size_t field_of(int code)
 		if (fields[i].code == code)
 			return fields[i].field;
 	return NO_FIELD;
+}
+
+/* A text of the input, which owns what it holds; NULL: the option is none. */
+static char **owned_text(struct options *o, int code)
+{
+	switch (code) {
+	case CODE_TEXT:
+		return &o->input.text;
+	case CODE_TOKENS:
+		return &o->input.tokens;
+	case CODE_LABELS:
+		return &o->input.labels;
+	case CODE_DATASET:
+		return &o->input.dataset;
+	case CODE_VOCAB:
+		return &o->input.vocab;
+	default:
+		return NULL;
+	}
 }
 
 static enum err take_number(struct options *o, int code, const char *value)
@@ -167,14 +194,19 @@ static enum err take(struct options *o, int code, char *value)
 	size_t field = field_of(code);
 	if (code == CODE_SESSION && !*value)
 		return err_set(ERR_USAGE, "--session: the name is empty");
-	if (code == 'i')
-		add_image(o, value);
-	else if (field == NO_FIELD)
+	char **text = owned_text(o, code);
+	if (code == 'i') {
+		input_source_add_image(&o->input, value);
+	} else if (text) {
+		free(*text);
+		*text = str_dup(value);
+	} else if (field == NO_FIELD) {
 		return take_number(o, code, value);
-	else if (value)
+	} else if (value) {
 		*(const char **)(void *)((char *)o + field) = value;
-	else
+	} else {
 		*(bool *)((char *)o + field) = true;
+	}
 	return OK;
 }
 
@@ -224,36 +256,58 @@ static void take_rest(struct options *o, unsigned groups, int argc, char **argv)
 {
 	o->rest = argv + optind;
 	o->n_rest = argc - optind;
-	if (!(groups & OPTIONS_MODEL) || !o->n_images)
+	if (!(groups & OPTIONS_MODEL) || !o->input.n_images)
 		return;
 	for (int i = 0; i < o->n_rest; i++)
-		add_image(o, o->rest[i]);
+		input_source_add_image(&o->input, o->rest[i]);
 	o->n_rest = 0;
 }
 
 /* What goes to the worker goes as JSON, which is UTF-8. */
-static enum err check_utf8(const char *what, const char *path)
+static enum err check_utf8(const char *what, const char *text, const char *advice)
 {
 	char shown[512];
-	size_t n = path ? strlen(path) : 0;
+	size_t n = text ? strlen(text) : 0;
 	for (size_t i = 0; i < n;) {
-		int len = utf8_len(path + i, n - i);
+		int len = utf8_len(text + i, n - i);
 		if (!len)
-			return err_set(ERR_UNSUPPORTED,
-				       "%s %s: this path is not UTF-8: rename it, or "
-				       "link to it under another name",
-				       what, str_escaped(shown, sizeof(shown), path, n));
+			return err_set(ERR_UNSUPPORTED, "%s %s: this %s", what,
+				       str_escaped(shown, sizeof(shown), text, n),
+				       advice);
 		i += (size_t)len;
 	}
 	return OK;
 }
 
-static enum err check_paths(const struct options *o)
+static enum err check_texts(const struct options *o)
 {
-	enum err e = check_utf8("-m", o->model);
-	for (int i = 0; !e && i < o->n_images; i++)
-		e = check_utf8("-i", o->images[i]);
-	return e ? e : check_utf8("--save-output", o->save_output);
+	static const char path[] = "path is not UTF-8: rename it, or link to it under "
+				   "another name";
+	char what[32];
+	enum err e = check_utf8("-m", o->model, path);
+	for (int i = 0; !e && i < o->input.n_images; i++)
+		e = check_utf8("-i", o->input.images[i], path);
+	for (const struct input_text *t = input_texts; !e && t->name; t++) {
+		snprintf(what, sizeof(what), "--%s", t->name);
+		e = check_utf8(what, input_text_const(&o->input, t), "is not UTF-8");
+	}
+	return e ? e : check_utf8("--save-output", o->save_output, path);
+}
+
+/* --limit counts pictures where there is a dataset, else the rows of a table. */
+static enum err check_input(struct options *o, unsigned groups)
+{
+	if (o->limit >= 0 && o->input.dataset) {
+		if (!o->limit)
+			return err_set(ERR_USAGE,
+				       "--limit 0: a --dataset of no pictures");
+		o->input.limit = o->limit;
+		o->limit = -1;
+	}
+	if (o->limit >= 0 && !(groups & OPTIONS_TABLE))
+		return err_set(ERR_USAGE, "--limit: without a --dataset there is nothing "
+					  "to limit");
+	return input_source_check(&o->input);
 }
 
 enum err options_parse(struct options *o, unsigned groups, int argc, char **argv)
@@ -287,17 +341,15 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 	if (!e && o->n_rest && (groups & OPTIONS_MODEL))
 		e = unknown(argv[0], o->rest[0]);
 	if (!e)
-		e = check_paths(o);
+		e = check_texts(o);
+	if (!e && (groups & OPTIONS_MODEL))
+		e = check_input(o, groups);
 	if (e)
 		options_release(o);
 	return e;
 }
 
-void options_release(struct options *o)
-{
-	free(o->images);
-	o->images = NULL;
-}
+void options_release(struct options *o) { input_source_release(&o->input); }
 
 void options_print_help(unsigned groups)
 {

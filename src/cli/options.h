@@ -8,9 +8,10 @@
 #include "app.h"
 #include "base/knobs.h"
 #include "cli/command.h"
+#include "models/input_source.h"
 
 enum option_group {
-	OPTIONS_MODEL = 1 << 0,   /* -m, -i, --exif and the knobs */
+	OPTIONS_MODEL = 1 << 0,   /* -m, what goes in, and the knobs */
 	OPTIONS_MEASURE = 1 << 1, /* --budget --samples --warmup --noise */
 	OPTIONS_STORE = 1 << 2,   /* --db */
 	OPTIONS_SESSION = 1 << 3, /* --session --no-store */
@@ -24,15 +25,13 @@ enum option_group {
 
 struct options {
 	const char *model;
-	char **images; /* owned array of borrowed strings */
-	int n_images;
-	bool exif;
+	struct input_source input; /* owned */
 	struct knobs knobs;
 	double budget_s, samples, warmup, noise; /* NaN: not given */
 	const char *db, *session, *worker;
 	bool no_store, json, ascii, no_mouse, plain, readonly, help;
 	const char *group_by, *sort, *save_output, *format, *output;
-	int limit;   /* -1: not given */
+	int limit;   /* rows of a table; -1: not given, or it is the dataset's */
 	char **rest; /* what is left: the command's own arguments */
 	int n_rest;
 };

@@ -43,15 +43,10 @@ static enum err put(struct target *t, const struct options *o, struct run *run)
 static struct command make_command(const struct options *o)
 {
 	struct command c = { .n_specs = 1, .measure = measure_defaults() };
-	struct spec view = { .images = o->images,
-			     .n_images = o->n_images,
-			     .exif = o->exif,
-			     .knobs = o->knobs };
-	char *model = str_dup(o->model);
-	view.model = model;
 	c.specs = mem_alloc(sizeof(*c.specs));
-	c.specs[0] = spec_copy(&view);
-	free(model);
+	c.specs[0] = (struct spec){ .model = str_dup(o->model),
+				    .input = input_source_copy(&o->input),
+				    .knobs = o->knobs };
 	if (!isnan(o->budget_s))
 		c.measure.budget_s = o->budget_s;
 	if (!isnan(o->noise))

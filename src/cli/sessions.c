@@ -101,6 +101,7 @@ static void print_run(const struct run_row *r, bool json)
 	json_put_str(o, "knobs", r->knobs);
 	json_put_num(o, "p50_ns", r->p50_ns);
 	json_put_num(o, "cosine", r->cosine);
+	json_put_num(o, "top1", r->top1);
 	json_put(o, "trail", json_boolean(r->trail));
 	json_put_str(o, "error", r->error[0] ? r->error : NULL);
 	print_json(o);

@@ -129,6 +129,14 @@ static void print_fidelity(const struct run *run)
 	       run->model.random_weights ? " (random)" : "");
 }
 
+static void print_accuracy(const struct run *run)
+{
+	if (run->accuracy.images > 0)
+		printf("accuracy   top-1 %.2f %% of %.0f images%s\n",
+		       100 * run->accuracy.top1, run->accuracy.images,
+		       run->model.random_weights ? " (random)" : "");
+}
+
 void table_print_headline(const struct run *run, const struct run *base)
 {
 	char a[16], b[16], c[16], shown[512], more[512], most[512];
@@ -154,6 +162,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	       metric_text(UNIT_FLOPS, run->flops.ours, a, sizeof(a)),
 	       metric_text(UNIT_COUNT, run->flops.ours / run->wall.p50_ns, b, sizeof(b)));
 	print_fidelity(run);
+	print_accuracy(run);
 	printf("memory     %s peak resident, %s weights, %s activations\n",
 	       metric_text(UNIT_BYTES, run->memory.peak_rss_bytes, a, sizeof(a)),
 	       metric_text(UNIT_BYTES, run->memory.model_bytes, b, sizeof(b)),

@@ -4,13 +4,8 @@
 #define MODELS_INPUT_H
 
 #include "base/sha256.h"
+#include "models/input_source.h"
 #include "models/model.h"
-
-struct input_source {
-	char **images; /* files and folders; none: the built-in scene */
-	int n_images;
-	bool exif;
-};
 
 /* The files behind a source, at least one; of a folder those that are pictures by their
  * suffix or their first bytes, by name. */

@@ -262,16 +262,21 @@ static void opened(void **state)
 
 static void command_line_is_quoted(void **state)
 {
-	static const char *const images[] = { "it's a.png", "b.png", "" };
+	struct input_source in = { .limit = 0 };
 	struct app_options o = { .model = "my model", .db = db, .worker = "exit 1" };
 	(void)state;
 	knobs_init(&o.knobs);
-	o.images = images;
-	o.n_images = 3;
+	input_source_add_image(&in, "it's a.png");
+	input_source_add_image(&in, "b.png");
+	input_source_add_image(&in, "");
+	in.labels = str_dup("a cat,a dog");
+	o.input = &in;
 	check_ok(app_create(&o, &app));
+	input_source_release(&in); /* it keeps its own */
 	char *line = app_command_line(app);
 	assert_string_equal(line,
-			    "sparsetop run -m 'my model' -i 'it'\\''s a.png' b.png ''");
+			    "sparsetop run -m 'my model' -i 'it'\\''s a.png' b.png '' "
+			    "--labels 'a cat,a dog'");
 	free(line);
 }
 

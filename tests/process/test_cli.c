@@ -226,6 +226,15 @@ static void usage(void **state)
 	REFUSED(2, "wall_ns", "run", "--sort", "colour");
 	REFUSED(2, "layer, op or kind", "run", "--group-by", "x");
 	REFUSED(2, "extra", "run", "extra");
+	REFUSED(2, "want cifar10:PATH", "run", "--dataset", "mnist:x");
+	REFUSED(2, "want cifar10:PATH", "run", "--dataset", "cifar10:");
+	REFUSED(2, "-i and --dataset", "run", "--dataset", "cifar10:x", "-i", "y.png");
+	REFUSED(2, "--text and --tokens", "run", "--text", "a", "--tokens", "b");
+	REFUSED(2, "labels are for pictures", "run", "--text", "a", "--labels", "b");
+	REFUSED(2, "--labels: is empty", "run", "--labels", "");
+	REFUSED(2, "no text to tokenize", "run", "--vocab", "x");
+	REFUSED(2, "of no pictures", "run", "--dataset", "cifar10:x", "--limit", "0");
+	REFUSED(2, "without a --dataset", "--limit", "3");
 	REFUSED(2, "--session", "run", QUICK, "--session", "a\x1b[31m");
 	REFUSED(2, "empty", "run", "--session", "");
 	REFUSED(2, "list", "sessions", "dance");
@@ -312,6 +321,7 @@ static void not_there(void **state)
 	REFUSED(1, "\\xff.png: this path is not UTF-8", "run", QUICK, "-i",
 		in_dir("\xff.png"));
 	REFUSED(1, "is not UTF-8", "run", "-m", "m\xc3");
+	REFUSED(1, "--labels \\xe9: this is not UTF-8", "run", "--labels", "\xe9");
 	REFUSED(1, "is not UTF-8", "run", QUICK, "--save-output", in_dir("\x80"));
 	mkdir(in_dir("empty"), 0755);
 	REFUSED(1, "no pictures", "run", QUICK, "-i", in_dir("empty"));

@@ -51,7 +51,7 @@ static int set_up(void **state)
 	check_ok(tensors_prepare(b.model->tensors, NULL));
 	knobs_init(&k);
 	check_ok(model_prepare(b.model, &k, cpu, b.self));
-	check_ok(input_list_make(&(struct input_source){ NULL, 0, false }, &list));
+	check_ok(input_list_make(&(struct input_source){ 0 }, &list));
 	check_ok(input_load(b.model, &list, false, 0, &k, &b.input, NULL, NULL));
 	input_list_release(&list);
 	for (int i = 0; i < 2; i++) {

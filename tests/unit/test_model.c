@@ -215,7 +215,8 @@ static void preprocessor(void **state)
 	fclose(f);
 	char *paths[] = { picture };
 	knobs_init(&k);
-	check_ok(input_list_make(&(struct input_source){ paths, 1, false }, &list));
+	check_ok(input_list_make(&(struct input_source){ .images = paths, .n_images = 1 },
+				 &list));
 	check_err(input_load(m, &list, false, 0, &k, &in, NULL, NULL), ERR_FORMAT,
 		  "24 x 24");
 	assert_non_null(strstr(err_message(), "32 x 32"));
@@ -235,13 +236,16 @@ static void input_names(void **state)
 	struct input_list list;
 	(void)state;
 	char *gone[] = { (char[]){ "no\x1b[31m\nsuch.png" } };
-	check_err(input_list_make(&(struct input_source){ gone, 1, false }, &list),
+	check_err(input_list_make(&(struct input_source){ .images = gone, .n_images = 1 },
+				  &list),
 		  ERR_NOTFOUND, "no\\x1b[31m\\x0asuch.png");
 	char folder[64];
 	snprintf(folder, sizeof(folder), "%s", dir);
 	char *empty[] = { folder };
-	check_err(input_list_make(&(struct input_source){ empty, 1, false }, &list),
-		  ERR_NOTFOUND, "no pictures");
+	check_err(
+		input_list_make(&(struct input_source){ .images = empty, .n_images = 1 },
+				&list),
+		ERR_NOTFOUND, "no pictures");
 }
 
 static void knobs_it_lacks(void **state)
@@ -316,15 +320,18 @@ static void folder_of_pictures(void **state)
 	assert_int_equal(symlink(fixture("images/wide.png"), in_dir("b")), 0);
 	assert_int_equal(symlink(fixture("images/rgb444.jpg"), in_dir("a.txt")), 0);
 	assert_int_equal(symlink("/nowhere", in_dir("c.png")), 0);
-	check_ok(input_list_make(&(struct input_source){ folder, 1, false }, &list));
+	check_ok(input_list_make(
+		&(struct input_source){ .images = folder, .n_images = 1 }, &list));
 	assert_int_equal(list.n, 2);
 	assert_non_null(strstr(list.paths[0], "/a.txt"));
 	assert_non_null(strstr(list.paths[1], "/b"));
 	input_list_release(&list);
 	unlink(in_dir("a.txt"));
 	unlink(in_dir("b"));
-	check_err(input_list_make(&(struct input_source){ folder, 1, false }, &list),
-		  ERR_NOTFOUND, "no pictures");
+	check_err(
+		input_list_make(&(struct input_source){ .images = folder, .n_images = 1 },
+				&list),
+		ERR_NOTFOUND, "no pictures");
 }
 
 static void hash_of(const struct model *m, const char *const *pictures, int n,
@@ -338,7 +345,8 @@ static void hash_of(const struct model *m, const char *const *pictures, int n,
 		paths[i] = str_dup(fixture(pictures[i]));
 	knobs_init(&k);
 	check_ok(knobs_set(&k, KNOB_BATCH, batch));
-	check_ok(input_list_make(&(struct input_source){ paths, n, false }, &list));
+	check_ok(input_list_make(&(struct input_source){ .images = paths, .n_images = n },
+				 &list));
 	check_ok(input_load(m, &list, false, 0, &k, &in, NULL, sha256));
 	input_release(&in);
 	input_list_release(&list);

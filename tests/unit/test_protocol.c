@@ -12,15 +12,18 @@
 
 static struct spec sample_spec(const char *keep)
 {
-	char name[] = "a \"model\"\n\x1b[31m", one[] = "dir/\xff\xfe.png",
-	     two[] = "b.png";
-	char *images[] = { one, two };
-	struct spec view = { .images = images, .n_images = 2, .exif = true };
-	view.model = name;
-	knobs_init(&view.knobs);
-	check_ok(knobs_set(&view.knobs, KNOB_KEEP, keep));
-	check_ok(knobs_set(&view.knobs, KNOB_GEMM, "ref"));
-	return spec_copy(&view);
+	struct spec s = { .model = str_dup("a \"model\"\n\x1b[31m"),
+			  .input = { .exif = true, .limit = 500 } };
+	input_source_add_image(&s.input, "dir/\xff\xfe.png");
+	input_source_add_image(&s.input, "b.png");
+	for (const struct input_text *t = input_texts; t->name; t++)
+		*input_text(&s.input, t) = str_dup(t->name); /* each another */
+	knobs_init(&s.knobs);
+	check_ok(knobs_set(&s.knobs, KNOB_KEEP, keep));
+	check_ok(knobs_set(&s.knobs, KNOB_GEMM, "ref"));
+	struct spec copy = spec_copy(&s);
+	spec_release(&s);
+	return copy;
 }
 
 static struct command sample_command(enum command_type type)
@@ -104,7 +107,13 @@ static void commands(void **state)
 		if (type == COMMAND_RUN) {
 			assert_true(back.abba && back.measure.samples == 20 &&
 				    back.measure.noise == 0.005);
-			assert_true(back.specs[0].exif && back.specs[0].n_images == 2);
+			const struct input_source *in = &back.specs[0].input;
+			assert_true(in->exif && in->n_images == 2 && in->limit == 500);
+			for (const struct input_text *t = input_texts; t->name; t++)
+				assert_string_equal(input_text_const(in, t), t->name);
+			assert_true(input_source_equal(in, &back.specs[1].input));
+			in = &c.specs[0].input; /* a name that is not UTF-8 is escaped */
+			assert_false(input_source_equal(in, &back.specs[1].input));
 		}
 		free(line);
 		free(again);
@@ -187,6 +196,9 @@ static void refused_commands(void **state)
 		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"images\":\"x\"}"
 		"]}",
 		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"exif\":1}]}",
+		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"labels\":1}]}",
+		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"limit\":0}]}",
+		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"limit\":1.5}]}",
 		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"knobs\":[]}]}",
 		"{\"type\":\"run\",\"id\":1,\"specs\":[{\"model\":\"m\",\"knobs\":{"
 		"\"keep\":1}}]}",
