@@ -33,6 +33,16 @@ void fidelity_add(struct fidelity *f, const struct tensor *x, const struct tenso
 	}
 }
 
+int fidelity_worst(const struct fidelity *f)
+{
+	int worst = -1;
+	for (int i = 0; i < f->n; i++)
+		if (!isnan(f->cosine[i]) &&
+		    (worst < 0 || f->cosine[i] < f->cosine[worst]))
+			worst = i;
+	return worst;
+}
+
 void fidelity_report(const struct fidelity *f, const char *reference, struct run *run)
 {
 	struct summary s = summarize(f->cosine, f->n);

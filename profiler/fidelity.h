@@ -17,6 +17,9 @@ void fidelity_release(struct fidelity *);
 void fidelity_add(struct fidelity *, const struct tensor *x, const struct tensor *ref,
 		  int64_t items);
 
+/* Which item is the least like the reference: the first of several; -1 without any. */
+int fidelity_worst(const struct fidelity *);
+
 /* Mean, p5 (NaN below 20 items), minimum and relative L2. `reference` is canonical knobs.
  */
 void fidelity_report(const struct fidelity *, const char *reference, struct run *);

@@ -199,6 +199,8 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 	 */
 	e = check_fits(w->model, &s->knobs, &shape);
 	if (!e)
+		e = input_list_check(&list, shape.pixels.dim[0]);
+	if (!e)
 		e = input_load(w->model, &list, s->input.exif, 0, &s->knobs, &in, &shown,
 			       sha256);
 	if (e) {

@@ -123,8 +123,11 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 		if (first)
 			input_release(&c.in);
 	}
-	if (!e)
+	if (!e) {
 		fidelity_report(&fidelity, str_get(&c.reference), run);
+		run->fidelity.worst = run_str(
+			run, input_list_name(&w->list, fidelity_worst(&fidelity)));
+	}
 	fidelity_release(&fidelity);
 	comparison_release(&c);
 	return e;

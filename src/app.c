@@ -71,6 +71,8 @@ void app_free(struct app *app)
 	free(app->model.picture);
 	free(app->live.samples_ns);
 	input_source_release(&app->input);
+	input_source_release(&p->good_input);
+	input_source_release(&p->all_input);
 	free(p);
 	free(app);
 }

@@ -68,6 +68,7 @@ enum app_severity { APP_INFO, APP_WARNING, APP_ERROR };
 struct app {
 	struct app_options opt;
 	struct input_source input; /* what goes in now */
+	bool one_picture;          /* the worst of several is looked at alone */
 	enum app_phase phase;
 	struct app_progress progress;
 	struct app_model model;
@@ -142,6 +143,16 @@ int app_sliders(const struct app *, enum knob_id *ids, int max);
 const char *app_knob_why_not(const struct app *, enum knob_id);
 /* Where the slider stands, 0..1; and its value for people ("0.65", "off"). */
 double app_knob_fraction(const struct app *, enum knob_id);
+
+/*
+ * Other input for this model: loads it in the background and measures; the knobs stay.
+ * What cannot be opened is said so and leaves the input before in use. False: it is what
+ * goes in already, or makes no sense (the message says why).
+ */
+bool app_set_input(struct app *, const struct input_source *);
+/* The picture with the lowest cosine of the shown run alone, and back to all of them. */
+bool app_open_worst(struct app *);
+bool app_close_worst(struct app *);
 
 void app_measure_again(struct app *);  /* r */
 void app_cancel(struct app *);         /* stops what runs; nothing is stored */

@@ -28,6 +28,10 @@ struct app_private {
 	bool paused;
 	int64_t due_ns; /* when a changed setting is measured; 0: nothing is due */
 
+	struct input_source good_input; /* the last that could be opened */
+	bool has_good_input;
+	struct input_source all_input; /* of which app->input is one picture */
+
 	struct run *described; /* model and input as the worker loaded them */
 	char *file_key;
 
@@ -55,6 +59,14 @@ void app_cancel_load(struct app *); /* its answer is an error, after the op at w
 void app_forget_job(struct app *);  /* tells the worker that nobody waits any more */
 bool app_pump(struct app *);      /* reads the worker; true: something visible changed */
 bool app_start_due(struct app *); /* starts what is due */
+
+/* Loads app's model and input, by a new worker where none runs. */
+void app_load(struct app *);
+
+/* app_input.c */
+void app_good_input(struct app *); /* app->input was opened */
+/* Back to the input before one that cannot be opened; false: there was none. */
+bool app_back_to_good_input(struct app *);
 
 /* app_store.c */
 void app_open_store(struct app *);

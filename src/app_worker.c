@@ -88,6 +88,22 @@ enum err app_start_worker(struct app *app)
 	return OK;
 }
 
+void app_load(struct app *app)
+{
+	struct app_private *p = app->private;
+	p->deaths = 0;
+	if (p->worker.pid && app->phase != APP_STARTING) {
+		start_job(app, FOR_LOAD, &app->knobs); /* supersedes what is under way */
+		app->phase = APP_LOADING;
+		return;
+	}
+	handle_stop(&p->worker, 200);
+	if (app_start_worker(app)) {
+		app->phase = APP_BROKEN;
+		app_say(app, APP_ERROR, "%s", err_message());
+	}
+}
+
 void app_ask_estimate(struct app *app)
 {
 	struct app_private *p = app->private;
@@ -198,6 +214,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	p->file_key = ev->file_key;
 	ev->file_key = NULL;
 	app->has_model = true;
+	app_good_input(app);
 	drop_foreign_knobs(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
 	app_offer_hash(app);
@@ -293,16 +310,21 @@ static void on_error(struct app *app, const struct event *ev)
 		return;
 	}
 	bool was_load = p->purpose == FOR_LOAD;
+	bool back = was_load && app_back_to_good_input(app);
 	if (ev->code == ERR_CANCELLED)
-		app_say(app, APP_INFO, "loading was cancelled; r loads again");
+		app_say(app, APP_INFO, "loading was cancelled%s",
+			back ? "" : "; r loads again");
 	else
 		app_say(app, APP_ERROR, "%s", message);
 	if (ev->code != ERR_USAGE)
 		store_failure(app, message);
-	app_refuse(app, &p->job_knobs);
+	if (!back)
+		app_refuse(app, &p->job_knobs);
 	end_job(app);
-	if (was_load)
+	if (was_load && !back)
 		app->phase = APP_BROKEN;
+	if (back)
+		app_load(app); /* it may not have been ready yet */
 }
 
 static void on_done(struct app *app)
@@ -376,6 +398,8 @@ static void on_death(struct app *app, const char *why)
 	store_failure(app, why);
 	if (p->purpose == FOR_SETTING || p->purpose == FOR_BASE)
 		app_refuse(app, &p->job_knobs);
+	if (p->purpose == FOR_LOAD)
+		app_back_to_good_input(app);
 	end_job(app);
 	p->loaded = false;
 	if (p->deaths >= MAX_DEATHS) {

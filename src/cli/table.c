@@ -119,12 +119,14 @@ static void print_speedup(const struct run *run, const struct run *base)
 
 static void print_fidelity(const struct run *run)
 {
+	char shown[512];
 	const struct run_fidelity *f = &run->fidelity;
 	if (!f->reference)
 		return;
 	printf("fidelity   cosine %.4f", f->cosine);
 	if (f->images > 1)
-		printf(" (minimum %.4f of %.0f images)", f->cosine_min, f->images);
+		printf(" (minimum %.4f of %.0f images: %s)", f->cosine_min, f->images,
+		       f->worst ? plain(f->worst, shown) : "--");
 	printf(", relative L2 %.4f%s\n", f->rel_l2,
 	       run->model.random_weights ? " (random)" : "");
 }

@@ -104,6 +104,24 @@ void input_list_release(struct input_list *l)
 	*l = (struct input_list){ 0 };
 }
 
+const char *input_list_name(const struct input_list *l, int i)
+{
+	return i >= 0 && i < l->n ? l->paths[i] : NULL;
+}
+
+enum err input_list_check(const struct input_list *l, int64_t from)
+{
+	enum err e = OK;
+	for (int64_t i = from; !e && i < l->n; i++) {
+		struct image image = { 0 };
+		if (!l->paths[i] || image_sniff(l->paths[i]))
+			continue;
+		e = image_load(l->paths[i], false, &image); /* its words for it */
+		image_release(&image);
+	}
+	return e;
+}
+
 /* One picture into [3, S, S] at `to`. */
 static enum err load_one(const struct preprocess_config *how, const char *path, bool exif,
 			 int64_t side, float *to, struct image *shown)

@@ -15,6 +15,11 @@ struct input_list {
 };
 enum err input_list_make(const struct input_source *, struct input_list *) MUST_CHECK;
 void input_list_release(struct input_list *);
+/* What names picture i for people and for app_open_worst(): its path; NULL: built in. */
+const char *input_list_name(const struct input_list *, int i);
+/* Looks at the first bytes of the pictures from `from` on, so that what is none is named
+ * before minutes are spent; a picture that is damaged further on passes. */
+enum err input_list_check(const struct input_list *, int64_t from) MUST_CHECK;
 /* Adds path, size and time of the files from `from` on: what tells, without reading them,
  * that one is another or was changed. */
 void input_list_hash(const struct input_list *, int64_t from, struct sha256 *);

@@ -7,9 +7,9 @@
  * above.
  *
  * It appends a line to FOLDER/log for its start ("start PID") and for what it reads
- * ("load", "run 0.5", "estimate 0.5", "cancel", "hash"). A rule is DEED:LINE or
- * DEED:LINE#N: what to do on that line ("start" without the number), or only the first N
- * times the log has it, over all workers of the folder.
+ * ("load", "load a.png", "run 0.5", "estimate 0.5", "cancel", "hash"). A rule is
+ * DEED:LINE or DEED:LINE#N: what to do on that line ("start" without the number), or only
+ * the first N times the log has it, over all workers of the folder.
  *
  *   die       ends by SIGKILL
  *   hang      reads and says nothing any more, also on SIGTERM
@@ -106,8 +106,41 @@ static void send_error(int64_t id, enum err code, const char *text)
 	free(ev.message);
 }
 
-static struct run *describe(const struct knobs *k, bool with_hash)
+/* Each input has a hash of its own. */
+static void describe_input(const struct input_source *in, struct run *r)
 {
+	char sha[] = SHA;
+	const char *source = in->dataset    ? in->dataset
+			     : in->n_images ? in->images[0]
+					    : "";
+	for (size_t i = 0; source[i]; i++)
+		sha[i % 64] = "0123456789abcdef"[(sha[i % 64] + source[i]) % 16];
+	r->input.kind = in->dataset ? "dataset" : in->n_images ? "image" : "scene";
+	r->input.source = run_str(r, *source ? source : NULL);
+	r->input.sha256 = run_str(r, sha);
+	r->input.batch = 1;
+	r->input.tokens = 100;
+}
+
+/* The last of several pictures is the worst. */
+static void describe_fidelity(const struct spec *s, struct run *r)
+{
+	char worst[256];
+	const struct input_source *in = &s->input;
+	if (knob_num(&s->knobs, KNOB_KEEP) >= 1)
+		return;
+	r->fidelity.reference = "keep=1";
+	r->fidelity.images = in->dataset && !strchr(in->dataset, '#') ? 10 : in->n_images;
+	r->fidelity.cosine = r->fidelity.cosine_min = 0.5;
+	snprintf(worst, sizeof(worst), "%s#9", in->dataset ? in->dataset : "");
+	if (in->n_images)
+		snprintf(worst, sizeof(worst), "%s", in->images[in->n_images - 1]);
+	r->fidelity.worst = run_str(r, worst);
+}
+
+static struct run *describe(const struct spec *s, bool with_hash)
+{
+	const struct knobs *k = &s->knobs;
 	struct run *r = run_create();
 	r->model.name = "fake";
 	r->model.family = "clip_vit";
@@ -115,10 +148,7 @@ static struct run *describe(const struct knobs *k, bool with_hash)
 	r->model.params = 1000;
 	r->model.bytes = 4000;
 	r->model.sha256 = with_hash ? SHA : NULL;
-	r->input.kind = "scene";
-	r->input.sha256 = SHA;
-	r->input.batch = 1;
-	r->input.tokens = 100;
+	describe_input(&s->input, r);
 	r->device = "cpu";
 	r->knobs = *k;
 	knobs_resolve_method(&r->knobs);
@@ -151,7 +181,7 @@ static void set_times(struct run *r, double ns)
 static void answer_load(const struct command *c)
 {
 	struct event ev = { .type = EVENT_LOADED, .id = c->id };
-	ev.run = describe(&c->specs[0].knobs, !told("nohash", "start"));
+	ev.run = describe(&c->specs[0], !told("nohash", "start"));
 	ev.why_not[KNOB_RANK] = str_dup("its projections are dense");
 	ev.file_key = told("nohash", "start") ? str_dup("host:1:2:3") : NULL;
 	send(&ev);
@@ -174,9 +204,11 @@ static void send_run(const struct command *c, enum run_state state)
 	struct event ev = { .id = c->id };
 	double ns = PASS_NS * knob_num(&c->specs[0].knobs, KNOB_KEEP);
 	ev.type = state == RUN_ESTIMATE ? EVENT_ESTIMATE : EVENT_RESULT;
-	ev.run = describe(&c->specs[0].knobs, true);
+	ev.run = describe(&c->specs[0], true);
 	ev.run->state = state;
 	ev.run->started_ns = (double)clock_wall_ns();
+	if (state == RUN_DONE)
+		describe_fidelity(&c->specs[0], ev.run);
 	set_times(ev.run, state == RUN_ESTIMATE ? 1.1 * ns : ns);
 	send(&ev);
 	event_release(&ev);
@@ -262,6 +294,10 @@ static void name_line(const struct command *c, char line[80])
 	if (c->type == COMMAND_RUN || c->type == COMMAND_ESTIMATE)
 		snprintf(line, 80, "%s %s", names[c->type],
 			 knobs_get(&c->specs[0].knobs, KNOB_KEEP, keep));
+	else if (c->type == COMMAND_LOAD && c->specs[0].input.n_images)
+		snprintf(line, 80, "load %.60s", c->specs[0].input.images[0]);
+	else if (c->type == COMMAND_LOAD && c->specs[0].input.dataset)
+		snprintf(line, 80, "load %.60s", c->specs[0].input.dataset);
 	else
 		snprintf(line, 80, "%s", names[c->type]);
 }

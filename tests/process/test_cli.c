@@ -333,6 +333,9 @@ static void not_there(void **state)
 	write_file("all/b\x1b[31m.png", "hello");
 	REFUSED(1, "all/b\\x1b[31m.png: not a picture", "run", QUICK, "-i", in_dir("all"),
 		"--batch", "2");
+	/* Also beyond the first batch, before anything is measured. */
+	REFUSED(1, "all/b\\x1b[31m.png: not a picture", "run", QUICK, "-i",
+		in_dir("all"));
 }
 
 /* More than this machine has is refused at once, not tried until something is killed. */
@@ -582,7 +585,23 @@ static void saved_outputs(void **state)
 	assert_string_equal(text(o, "model.format"), "safetensors");
 	assert_int_equal(strlen(text(o, "model.sha256")), 64);
 	assert_true(num(o, "fidelity.images") == 2);
+	const char *worst = text(o, "fidelity.worst");
+	assert_true(!strcmp(worst, fixture("images/rgb.png")) ||
+		    !strcmp(worst, fixture("images/wide.png")));
+	double lowest = num(o, "fidelity.cosine_min");
 	safetensors_free(st);
+	/* Alone it is as bad, and the other is not. */
+	for (int i = 0; i < 2; i++) {
+		const char *path = fixture(i ? "images/wide.png" : "images/rgb.png");
+		WANT(0, "run", QUICK, "-m", fixture("clip_odd"), "-i", path, "--keep",
+		     ".5", "--json");
+		json_t *one = output();
+		double cosine = num(one, "fidelity.cosine");
+		bool is_worst = !strcmp(worst, path);
+		assert_true(is_worst ? fabs(cosine - lowest) < 1e-6
+				     : cosine > lowest + 1e-6);
+		json_decref(one);
+	}
 	json_decref(o);
 	/* Nothing dropped: there is no list of what was kept. */
 	WANT(0, "run", QUICK, "--save-output", in_dir("o.safetensors"));

@@ -944,6 +944,146 @@ static void late_estimate(void **state)
 	expect_stored(2);
 }
 
+/* ---- other input ---- */
+
+static bool ready(void) { return app->result && app->base && app->phase == APP_IDLE; }
+
+/* The pictures of the case are borrowed by the options until the controller has them. */
+static void enter_with_pictures(struct input_source *in, const char *const *rules)
+{
+	input_source_add_image(in, "a.png");
+	input_source_add_image(in, "b.png");
+	options.input = in;
+	enter(rules);
+	input_source_release(in);
+	options.input = NULL;
+}
+
+static void the_worst_picture_and_back(void **state)
+{
+	struct input_source in = { .labels = str_dup("cat,dog") };
+	(void)state;
+	enter_with_pictures(&in, (const char *const[]){ NULL });
+	measure_base();
+	assert_false(app_open_worst(app)); /* nothing was compared */
+	assert_non_null(strstr(app->message, "no picture is known"));
+	assert_false(app_close_worst(app));
+	measure("0.5");
+	int64_t all = app->result->id;
+	assert_true(app_open_worst(app));
+	assert_true(app->one_picture && app->phase == APP_LOADING);
+	assert_true(!app->result && !app->estimate && !app->base); /* not of this */
+	set_keep("0.25"); /* while it loads, nothing old is found */
+	assert_null(app->result);
+	set_keep("0.5");
+	assert_null(app->result);
+	WAIT_FOR(ready());
+	assert_int_equal(asked("load b.png"), 1);
+	assert_true(app->input.n_images == 1 && keep_of(app->result) == 0.5);
+	assert_string_equal(app->input.labels, "cat,dog");
+	assert_string_equal(app->result->input.source, "b.png");
+	assert_string_equal(app->base->input.source, "b.png");
+	near(app_speedup(app, app->result), 2);
+	assert_false(app_open_worst(app)); /* it is one picture */
+
+	assert_true(app_close_worst(app));
+	assert_false(app->one_picture);
+	WAIT_FOR(ready());
+	assert_int_equal(app->input.n_images, 2);
+	assert_int_equal(app->result->id, all); /* found, not measured again */
+	assert_int_equal(asked("run 0.5"), 2);
+}
+
+static void the_worst_of_a_dataset(void **state)
+{
+	struct input_source in = { .dataset = str_dup("cifar10:x"), .limit = 10 };
+	(void)state;
+	options.input = &in;
+	ENTER(NULL);
+	input_source_release(&in);
+	measure_base();
+	measure("0.5");
+	assert_true(app_open_worst(app));
+	WAIT_FOR(ready());
+	assert_string_equal(app->input.dataset, "cifar10:x#9");
+	assert_true(app->input.limit == 0);
+	assert_int_equal(asked("load cifar10:x#9"), 1);
+	assert_true(app_close_worst(app));
+	assert_true(app->input.limit == 10);
+	WAIT_FOR(ready());
+	assert_string_equal(app->result->input.source, "cifar10:x");
+}
+
+/* From an old run: the picture was the worst at its knobs. */
+static void the_worst_of_an_old_run(void **state)
+{
+	struct input_source in = { 0 };
+	(void)state;
+	enter_with_pictures(&in, (const char *const[]){ NULL });
+	measure_base();
+	measure("0.5");
+	int64_t old = app->result->id;
+	measure("1");
+	app_open_run(app, old);
+	assert_true(app_open_worst(app));
+	assert_null(app->opened);
+	WAIT_FOR(ready());
+	assert_true(keep_of(app->result) == 0.5);
+	assert_string_equal(app->result->input.source, "b.png");
+}
+
+static void input_that_cannot_be_opened(void **state)
+{
+	struct input_source in = { 0 }, bad = { 0 };
+	(void)state;
+	enter_with_pictures(&in, (const char *const[]){ "fail:load gone.png", NULL });
+	measure_base();
+	assert_false(app_set_input(app, &app->input)); /* it is what goes in */
+	bad.dataset = str_dup("mnist:x");
+	assert_false(app_set_input(app, &bad));
+	assert_non_null(strstr(app->message, "cifar10:PATH"));
+	assert_non_null(app->result);
+	input_source_release(&bad);
+
+	input_source_add_image(&bad, "gone.png");
+	assert_true(app_set_input(app, &bad));
+	input_source_release(&bad);
+	WAIT_FOR(has_been_said("1000 GiB") && ready());
+	assert_int_equal(app->input.n_images, 2);
+	assert_string_equal(app->result->input.source, "a.png");
+	measure("0.5"); /* and it works as before */
+	assert_string_equal(app->result->input.source, "a.png");
+	expect_stored(2);
+}
+
+static void input_that_kills(void **state)
+{
+	struct input_source in = { 0 }, bad = { 0 };
+	(void)state;
+	enter_with_pictures(&in, (const char *const[]){ "die:load bomb.png", NULL });
+	measure_base();
+	input_source_add_image(&bad, "bomb.png");
+	assert_true(app_set_input(app, &bad));
+	input_source_release(&bad);
+	WAIT_FOR(has_been_said("a new one runs") && ready());
+	assert_int_equal(app->input.n_images, 2);
+	assert_int_equal(asked("load bomb.png"), 1);
+}
+
+/* Another input while the first one still loads: only the last counts. */
+static void input_while_loading(void **state)
+{
+	struct input_source in = { 0 }, other_input = { 0 };
+	(void)state;
+	enter_with_pictures(&in, (const char *const[]){ "slow:load a.png", NULL });
+	WAIT_ASKED("load a.png", 1);
+	input_source_add_image(&other_input, "c.png");
+	assert_true(app_set_input(app, &other_input));
+	input_source_release(&other_input);
+	WAIT_FOR(ready());
+	assert_string_equal(app->result->input.source, "c.png");
+}
+
 static int group_set_up(void **state)
 {
 	(void)state;
@@ -991,6 +1131,12 @@ int main(void)
 		CASE(paused),
 		CASE(late_result),
 		CASE(late_estimate),
+		CASE(the_worst_picture_and_back),
+		CASE(the_worst_of_a_dataset),
+		CASE(the_worst_of_an_old_run),
+		CASE(input_that_cannot_be_opened),
+		CASE(input_that_kills),
+		CASE(input_while_loading),
 	};
 	return cmocka_run_group_tests(tests, group_set_up, NULL);
 }

@@ -1,0 +1,136 @@
+/* The controller and what goes into the model: other pictures, the worst of many. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app_private.h"
+#include "base/str.h"
+
+static void forget(struct run **run)
+{
+	run_free(*run);
+	*run = NULL;
+}
+
+/* What was measured and estimated belongs to the input before. */
+static void drop_results(struct app *app)
+{
+	forget(&app->estimate);
+	forget(&app->result);
+	forget(&app->base);
+	if (app->private->described) /* until it is loaded, no stored run is of it */
+		app->private->described->input.sha256 = NULL;
+}
+
+static void replace(struct input_source *s, const struct input_source *by)
+{
+	struct input_source copy = input_source_copy(by);
+	input_source_release(s);
+	*s = copy;
+}
+
+static bool set_input(struct app *app, const struct input_source *in)
+{
+	struct app_private *p = app->private;
+	if (input_source_equal(&app->input, in) && app->phase != APP_BROKEN)
+		return false;
+	if (input_source_check(in)) {
+		app_say(app, APP_ERROR, "%s", err_message());
+		return false;
+	}
+	if (app->opened)
+		app->knobs = p->present;
+	app_drop_opened(app);
+	app_forget_job(app);
+	drop_results(app);
+	replace(&app->input, in);
+	app_load(app);
+	return true;
+}
+
+void app_good_input(struct app *app)
+{
+	struct app_private *p = app->private;
+	replace(&p->good_input, &app->input);
+	p->has_good_input = true;
+}
+
+static void leave_one_picture(struct app *app)
+{
+	input_source_release(&app->private->all_input);
+	app->one_picture = false;
+}
+
+bool app_back_to_good_input(struct app *app)
+{
+	struct app_private *p = app->private;
+	if (!p->has_good_input || input_source_equal(&p->good_input, &app->input))
+		return false;
+	replace(&app->input, &p->good_input);
+	leave_one_picture(app);
+	return true;
+}
+
+bool app_set_input(struct app *app, const struct input_source *in)
+{
+	bool changed = set_input(app, in);
+	if (changed)
+		leave_one_picture(app);
+	return changed;
+}
+
+/* The same input with this picture alone. */
+static struct input_source only(const struct input_source *all, const struct run *run)
+{
+	struct input_source in = input_source_copy(all);
+	for (int i = 0; i < in.n_images; i++)
+		free(in.images[i]);
+	in.n_images = 0;
+	free(in.dataset);
+	in.dataset = NULL;
+	in.limit = 0;
+	if (str_equal(run->input.kind, "dataset"))
+		in.dataset = str_dup(run->fidelity.worst);
+	else
+		input_source_add_image(&in, run->fidelity.worst);
+	return in;
+}
+
+bool app_open_worst(struct app *app)
+{
+	struct app_private *p = app->private;
+	const struct run *run = app_shown(app);
+	if (!run || !run->fidelity.worst || !(run->fidelity.images > 1)) {
+		app_say(app, APP_WARNING,
+			"no picture is known to be the worst: that takes a measurement "
+			"of several pictures with a technique on");
+		return false;
+	}
+	struct input_source all = input_source_copy(&app->input);
+	struct input_source in = only(&all, run);
+	double cosine = run->fidelity.cosine_min;
+	if (app->opened) { /* its knobs are what the picture is the worst of */
+		struct knobs k = app->opened->knobs;
+		app_set_knobs(app, &k);
+	}
+	bool changed = set_input(app, &in);
+	if (changed) {
+		input_source_release(&p->all_input);
+		p->all_input = all;
+		app->one_picture = true;
+		app_say(app, APP_INFO, "the worst picture alone: cosine %.4f", cosine);
+	} else {
+		input_source_release(&all);
+	}
+	input_source_release(&in);
+	return changed;
+}
+
+bool app_close_worst(struct app *app)
+{
+	if (!app->one_picture)
+		return false;
+	struct input_source all = input_source_copy(&app->private->all_input);
+	bool changed = app_set_input(app, &all);
+	input_source_release(&all);
+	return changed;
+}
