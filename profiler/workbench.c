@@ -101,19 +101,41 @@ bool workbench_same_model(const struct model *m, const struct spec *s)
 	       (!m->random_weights || m->seed == seed_of(&s->knobs));
 }
 
-/* Identifies a file as it is now, on this machine: its content was hashed under this key.
- */
-static char *file_key(const char *path)
+/* A file as it is now, on this machine; "-" where it is not there. */
+static void add_file_key(struct str *key, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st)) {
+		str_add(key, ":-");
+		return;
+	}
+	str_addf(key, ":%llx:%llx:%lld:%lld.%09ld", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino, (long long)st.st_size,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Identifies a list of files: their content was hashed under this key. One file is named
+ * by what it is, several by a digest of that. */
+static char *files_key(char *const *files)
 {
 	char host[256] = "";
-	struct stat st;
-	if (!path || stat(path, &st))
+	if (!files)
 		return NULL;
 	gethostname(host, sizeof(host) - 1);
-	struct str key = STR_INIT;
-	str_addf(&key, "%s:%llx:%llx:%lld:%lld.%09ld", host,
-		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-		 (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	struct str key = STR_INIT, shards = STR_INIT;
+	str_add(&key, host);
+	add_file_key(&key, files[0]);
+	for (char *const *f = files + 1; *f; f++)
+		add_file_key(&shards, *f);
+	if (files[1]) {
+		struct sha256 s;
+		char hex[SHA256_HEX];
+		sha256_start(&s);
+		sha256_add_str(&s, str_get(&shards));
+		sha256_end(&s, hex);
+		str_addf(&key, "+%s", hex);
+	}
+	str_release(&shards);
 	return str_detach(&key);
 }
 
@@ -139,7 +161,7 @@ static enum err open_model(struct workbench *w, const struct spec *s)
 	if (e)
 		return e;
 	drop_model(w);
-	w->key = file_key(m->weights_path);
+	w->key = files_key(m->weights_files);
 	guard_enter(w->guard);
 	w->model = m;
 	if (m->random_weights)
@@ -363,7 +385,7 @@ static enum err hash_weights(struct workbench *w, const struct work_watch *watch
 	if (known)
 		return OK;
 	char hex[SHA256_HEX];
-	enum err e = file_sha256(w->model->weights_path, hash_progress, &work, hex);
+	enum err e = files_sha256(w->model->weights_files, hash_progress, &work, hex);
 	if (e)
 		return e;
 	guard_enter(w->guard);

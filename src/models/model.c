@@ -48,11 +48,12 @@ static enum err open_preset(struct model *m, const struct preset *p, uint64_t se
 	return hfconfig_parse(p->config, p->name, &m->config);
 }
 
-static enum err open_files(struct model *m, const struct model_source *s)
+static enum err open_files(struct model *m, struct model_source *s)
 {
 	m->source = str_dup(s->weights);
 	m->format = str_dup(s->format);
-	m->weights_path = str_dup(s->weights);
+	m->weights_files = s->files; /* taken over */
+	s->files = NULL;
 	enum err e = hfconfig_open_file(s->config, &m->config);
 	if (!e)
 		e = tensors_open_file(s->weights, &m->tensors);
@@ -124,7 +125,9 @@ void model_free(struct model *m)
 	free(m->name);
 	free(m->source);
 	free(m->format);
-	free(m->weights_path);
+	for (char **file = m->weights_files; file && *file; file++)
+		free(*file);
+	free(m->weights_files);
 	free(m);
 }
 

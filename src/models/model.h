@@ -13,10 +13,11 @@
 
 struct model {
 	const struct family *family;
-	char *name;         /* as asked for */
-	char *source;       /* folder or file; "built in" for a preset */
-	char *format;       /* "safetensors", "preset" */
-	char *weights_path; /* NULL for a preset */
+	char *name;   /* as asked for */
+	char *source; /* folder or file; "built in" for a preset */
+	char *format; /* "safetensors", "pytorch", "preset" */
+	/* All that hold weights (model_source.h), ends with NULL; NULL for a preset. */
+	char **weights_files;
 	bool random_weights;
 	uint64_t seed; /* of random weights */
 	struct hfconfig *config;

@@ -72,3 +72,44 @@ enum err file_sha256(const char *path, bool (*progress)(void *, int64_t, int64_t
 	str_release(&label);
 	return e;
 }
+
+/* The sum over several files. */
+struct joint {
+	bool (*progress)(void *, int64_t, int64_t);
+	void *ctx;
+	int64_t before, total; /* bytes of the files that are done; of all */
+};
+
+static bool joint_progress(void *arg, int64_t done, int64_t total)
+{
+	const struct joint *j = arg;
+	(void)total;
+	return !j->progress || j->progress(j->ctx, j->before + done, j->total);
+}
+
+static int64_t size_of(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+enum err files_sha256(char *const *paths, bool (*progress)(void *, int64_t, int64_t),
+		      void *ctx, char hex[SHA256_HEX])
+{
+	if (!paths[1])
+		return file_sha256(paths[0], progress, ctx, hex);
+	struct joint j = { .progress = progress, .ctx = ctx };
+	struct sha256 all;
+	sha256_start(&all);
+	for (char *const *p = paths; *p; p++)
+		j.total += size_of(*p);
+	for (char *const *p = paths; *p; p++) {
+		enum err e = file_sha256(*p, joint_progress, &j, hex);
+		if (e && !(e == ERR_NOTFOUND && p > paths))
+			return e;
+		sha256_add_str(&all, e ? "missing" : hex);
+		j.before += size_of(*p);
+	}
+	sha256_end(&all, hex);
+	return OK;
+}

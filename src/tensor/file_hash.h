@@ -16,4 +16,12 @@
 enum err file_sha256(const char *path, bool (*progress)(void *, int64_t, int64_t),
 		     void *ctx, char hex[SHA256_HEX]) MUST_CHECK;
 
+/*
+ * One hash for several files (a list that ends with NULL): of one, its own; of more, that
+ * of their hashes. After the first, a file that is not there counts as missing: a part of
+ * a checkpoint that nobody asked for. `progress` is told of all of them together.
+ */
+enum err files_sha256(char *const *paths, bool (*progress)(void *, int64_t, int64_t),
+		      void *ctx, char hex[SHA256_HEX]) MUST_CHECK;
+
 #endif

@@ -7,9 +7,11 @@
 
 #include "base/str.h"
 #include "tensor/hub_cache.h"
+#include "tensor/shard_index.h"
+#include "tensor/weights_format.h"
 
 #define CONFIG "config.json"
-#define WEIGHTS "model.safetensors"
+#define INDEX ".index.json"
 #define PREPROCESSOR "preprocessor_config.json"
 
 static char *path_in(const char *folder, const char *file)
@@ -46,73 +48,113 @@ static bool holds(const char *folder, const char *file)
 	return there;
 }
 
-static bool ends_in(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-	return n >= m && !strcmp(text + n - m, end);
-}
-
 void model_source_release(struct model_source *s)
 {
 	free(s->name);
 	free(s->folder);
 	free(s->config);
 	free(s->weights);
+	for (char **file = s->files; file && *file; file++)
+		free(*file);
+	free(s->files);
 	free(s->preprocessor);
 	*s = (struct model_source){ 0 };
 }
 
-/* One line on why the weights of a folder cannot be read, and the way out. */
+/* The weights of a folder: each format's usual name, then the index of its shards. The
+ * caller frees; NULL where there are none. */
+static char *find_weights(const char *folder)
+{
+	for (const struct weights_format *const *f = weights_formats; *f; f++) {
+		char *path = path_in(folder, (*f)->usual);
+		if (is_file(path))
+			return path;
+		struct str index = STR_INIT;
+		str_addf(&index, "%s" INDEX, path);
+		free(path);
+		path = str_detach(&index);
+		if (is_file(path))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+/* "model.safetensors, pytorch_model.bin" */
+static void usual_names(struct str *out)
+{
+	for (const struct weights_format *const *f = weights_formats; *f; f++)
+		str_addf(out, "%s%s", out->len ? ", " : "", (*f)->usual);
+}
+
 static enum err no_weights(const char *folder)
 {
-	static const char *const later[] = { WEIGHTS ".index.json", "pytorch_model.bin",
-					     "pytorch_model.bin.index.json" };
 	char *label = escaped(folder);
-	enum err e = OK;
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]) && !e; i++)
-		if (holds(folder, later[i]))
-			e = err_set(ERR_UNSUPPORTED,
-				    "%s: the weights are in %s; this version reads one "
-				    "%s. To convert, with transformers in Python: "
-				    "AutoModel.from_pretrained('%s').save_pretrained("
-				    "'OUT', max_shard_size='1TB')",
-				    label, later[i], WEIGHTS, label);
-	if (!e)
-		e = err_set(ERR_NOTFOUND, "%s: there is no %s", label, WEIGHTS);
+	struct str usual = STR_INIT;
+	usual_names(&usual);
+	enum err e = err_set(ERR_NOTFOUND,
+			     "%s: there are no weights: none of %s, nor an index (" INDEX
+			     ") of one",
+			     label, str_get(&usual));
+	str_release(&usual);
 	free(label);
 	return e;
 }
 
-static enum err no_config(const char *folder)
+static enum err no_config(const char *folder, bool weights)
 {
 	char *label = escaped(folder);
 	enum err e = err_set(ERR_NOTFOUND,
-			     holds(folder, WEIGHTS) ? "%s: there is no " CONFIG
-						      " beside the weights"
-						    : "%s: no model: there is no " CONFIG,
+			     weights ? "%s: there is no " CONFIG " beside the weights"
+				     : "%s: no model: there is no " CONFIG,
 			     label);
 	free(label);
 	return e;
 }
 
-/* `weights` is a path in the folder, or NULL for the usual name. */
+/* What the identity of the weights covers: the file, or the index and its shards. */
+static enum err list_files(struct model_source *s)
+{
+	struct shard_index *index = NULL;
+	size_t shards = 0;
+	if (weights_is_index(s->weights)) {
+		enum err e = shard_index_open(s->weights, &index);
+		if (e)
+			return e;
+		shards = shard_index_count(index);
+	}
+	s->files = mem_alloc((shards + 2) * sizeof(*s->files));
+	s->files[0] = str_dup(s->weights);
+	for (size_t i = 0; i < shards; i++)
+		s->files[1 + i] = str_dup(shard_index_path(index, i));
+	shard_index_free(index);
+	return OK;
+}
+
+/* `weights` is a path in the folder, or NULL for the usual names. */
 static enum err from_folder(const char *folder, const char *weights, const char *name,
 			    struct model_source *out)
 {
-	if (!holds(folder, CONFIG))
-		return no_config(folder);
-	if (!weights && !holds(folder, WEIGHTS))
-		return no_weights(folder);
+	char *found = weights ? str_dup(weights) : find_weights(folder);
+	if (!holds(folder, CONFIG) || !found) {
+		enum err e = holds(folder, CONFIG) ? no_weights(folder)
+						   : no_config(folder, found != NULL);
+		free(found);
+		return e;
+	}
 	*out = (struct model_source){
 		.name = escaped(name),
 		.folder = str_dup(folder),
 		.config = path_in(folder, CONFIG),
-		.weights = weights ? str_dup(weights) : path_in(folder, WEIGHTS),
-		.format = "safetensors",
+		.weights = found,
+		.format = weights_format_of(found)->source.name,
 	};
 	if (holds(folder, PREPROCESSOR))
 		out->preprocessor = path_in(folder, PREPROCESSOR);
-	return OK;
+	enum err e = list_files(out);
+	if (e)
+		model_source_release(out);
+	return e;
 }
 
 /* The last part of a path, the caller frees; "." and "/" are looked up. */
@@ -145,17 +187,26 @@ static enum err from_named_folder(const char *path, struct model_source *out)
 	return e;
 }
 
+static enum err unknown_kind(const char *path)
+{
+	char *label = escaped(path);
+	struct str usual = STR_INIT;
+	usual_names(&usual);
+	enum err e =
+		err_set(ERR_UNSUPPORTED,
+			"%s: neither a folder nor a kind of checkpoint that this "
+			"version reads: those are named like %s, or like an index of "
+			"one (" INDEX ")",
+			label, str_get(&usual));
+	str_release(&usual);
+	free(label);
+	return e;
+}
+
 static enum err from_file(const char *path, struct model_source *out)
 {
-	if (!ends_in(path, ".safetensors")) {
-		char *label = escaped(path);
-		enum err e = err_set(ERR_UNSUPPORTED,
-				     "%s: not a .safetensors file, the only kind of "
-				     "checkpoint that this version reads",
-				     label);
-		free(label);
-		return e;
-	}
+	if (!weights_format_of(path))
+		return unknown_kind(path);
 	const char *slash = strrchr(path, '/');
 	char *folder = slash == path ? str_dup("/")
 		       : slash       ? strndup(path, (size_t)(slash - path))

@@ -1,12 +1,13 @@
 /*
  * What `-m` may name besides a preset, found on this machine:
- *   a folder         with config.json and model.safetensors
- *   a file           *.safetensors, with config.json beside it
- *   owner/name       in the local hub cache (hub_cache.h), its revision `main`
- * A path that exists comes before a hub name. Nothing is opened but refs/main, nothing is
- * downloaded: what is missing is an error that says what to do.
- *
- * Shards (model.safetensors.index.json) and pytorch_model.bin are ERR_UNSUPPORTED.
+ *   a folder         with config.json and the weights: the first of model.safetensors,
+ *                    model.safetensors.index.json, pytorch_model.bin and
+ *                    pytorch_model.bin.index.json
+ *   a file           of weights or an index (weights_format.h), with config.json beside
+ * it owner/name       in the local hub cache (hub_cache.h), its revision `main` A path
+ * that exists comes before a hub name. Nothing is opened but refs/main and an index of
+ * shards, nothing is downloaded: what is missing is an error that says what to do. Shards
+ * are named, not looked for: a model may need some of them only.
  */
 #ifndef TENSOR_MODEL_SOURCE_H
 #define TENSOR_MODEL_SOURCE_H
@@ -17,9 +18,11 @@ struct model_source {
 	char *name;    /* for people, escaped: owner/name or the last part of the path */
 	char *folder;  /* what all paths below are in, as they are */
 	char *config;  /* config.json */
-	char *weights; /* *.safetensors */
+	char *weights; /* what tensors_open_file() takes */
+	char **files; /* all that hold weights, ends with NULL: `weights`, then its shards
+		       */
 	char *preprocessor; /* preprocessor_config.json; NULL where there is none */
-	const char *format; /* "safetensors" */
+	const char *format; /* "safetensors", "pytorch" */
 };
 
 /* After an error there is nothing to release. */

@@ -35,7 +35,7 @@ struct tensors {
 	struct slabs slabs;
 	int64_t params;
 	enum err error;
-	char message[512];
+	char message[768];
 };
 
 struct tensors *tensors_create(const struct tensors_source *source, void *self,
@@ -117,6 +117,18 @@ static bool is_float(enum dtype d)
 	return d == DT_F32 || d == DT_F16 || d == DT_BF16 || d == DT_F64;
 }
 
+/* A source that could not look (a shard is missing) has the better message. */
+static void fail_to_find(struct tensors *t, const char *name)
+{
+	enum err e = t->source->check ? t->source->check(t->self) : OK;
+	if (!e) {
+		fail(t, ERR_FORMAT, "there is no tensor %s", name);
+	} else if (!t->error) {
+		t->error = e;
+		snprintf(t->message, sizeof(t->message), "%s", err_message());
+	}
+}
+
 /* The stored tensor where it is what the model wants; else the set fails. */
 static bool look_up(struct tensors *t, const char *name, const struct tensor *wanted,
 		    struct tensor *stored)
@@ -126,7 +138,7 @@ static bool look_up(struct tensors *t, const char *name, const struct tensor *wa
 	if (!t->source->find)
 		return true;
 	if (!t->source->find(t->self, name, stored))
-		fail(t, ERR_FORMAT, "there is no tensor %s", name);
+		fail_to_find(t, name);
 	else if (!same_shape(stored, wanted->ndim, wanted->dim))
 		fail(t, ERR_FORMAT, "tensor %s is %s, the model needs %s", name,
 		     shape_text(stored->ndim, stored->dim, is, sizeof(is)),

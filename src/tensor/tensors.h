@@ -21,8 +21,9 @@ struct tensors;
 /* What a source implements; `self` is its own. */
 struct tensors_source {
 	const char *name; /* "safetensors", "random" */
-	/* The stored tensor, `data` at any alignment; false: there is no such tensor.
-	 * NULL: any name and shape is possible. */
+	/* The stored tensor, `data` at any alignment, NULL where its elements do not lie
+	 * in one row; false: there is no such tensor, or `check` says why it cannot be
+	 * had. NULL: any name and shape is possible. */
 	bool (*find)(void *self, const char *name, struct tensor *stored);
 	/* Elements [begin, end) of a tensor in row-major order, as F32 to `out`. Called
 	 * by several threads at once for different ranges. */
