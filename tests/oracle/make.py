@@ -24,6 +24,7 @@ SCRIPTS = (  # in this order
     "tokenizer_fixtures.py",
     "weight_fixtures.py",
     "flops_fixtures.py",
+    "torch_fixtures.py",
 )
 
 

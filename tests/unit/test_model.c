@@ -114,7 +114,7 @@ static void missing_files(void **state)
 	put_json("config.json", fixture_json("config.json"));
 	refused(ERR_NOTFOUND, "model.safetensors");
 	put("pytorch_model.bin", "");
-	refused(ERR_UNSUPPORTED, "pytorch_model.bin");
+	refused(ERR_FORMAT, "pytorch_model.bin: empty file");
 }
 
 static void wrong_tensors(void **state)

@@ -102,42 +102,74 @@ static void a_file(void **state)
 	check_err(model_source_resolve(in_dir("alone/model.safetensors"), &s),
 		  ERR_NOTFOUND, "alone: there is no config.json beside the weights");
 	put("clip/pytorch_model.bin", "");
-	check_err(model_source_resolve(in_dir("clip/pytorch_model.bin"), &s),
-		  ERR_UNSUPPORTED, "not a .safetensors file");
-	check_err(model_source_resolve("/dev/null", &s), ERR_UNSUPPORTED, "/dev/null");
+	check_ok(model_source_resolve(in_dir("clip/pytorch_model.bin"), &s));
+	assert_string_equal(s.name, "pytorch_model.bin");
+	assert_string_equal(s.format, "pytorch");
+	model_source_release(&s);
+	check_err(model_source_resolve("/dev/null", &s), ERR_UNSUPPORTED,
+		  "/dev/null: neither a folder nor a kind of checkpoint");
+	put("clip/model.gguf", "");
+	check_err(model_source_resolve(in_dir("clip/model.gguf"), &s), ERR_UNSUPPORTED,
+		  "named like model.safetensors, pytorch_model.bin, or like an index");
+}
+
+/* From the last to the first that a folder may hold: each hides those before it. */
+static void the_first_kind_of_weights_wins(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *file, *format, *last;
+		int files;
+	} cases[] = {
+		{ "pytorch_model.bin.index.json", "pytorch", "shard-2", 3 },
+		{ "pytorch_model.bin", "pytorch", "pytorch_model.bin", 1 },
+		{ "model.safetensors.index.json", "safetensors", "shard-2", 3 },
+		{ "model.safetensors", "safetensors", "model.safetensors", 1 },
+	};
+	put("m/config.json", "{}");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char path[96], last[96];
+		struct model_source s, same;
+		snprintf(path, sizeof(path), "m/%s", cases[i].file);
+		snprintf(last, sizeof(last), "m/%s", cases[i].last);
+		put(path, "{\"weight_map\":{\"a\":\"shard-2\",\"b\":\"shard-1\"}}");
+		check_ok(model_source_resolve(in_dir("m"), &s));
+		assert_string_equal(s.weights, in_dir(path));
+		assert_string_equal(s.format, cases[i].format);
+		int n = 0;
+		while (s.files[n])
+			n++;
+		assert_int_equal(n, cases[i].files);
+		assert_string_equal(s.files[0], s.weights);
+		assert_string_equal(s.files[n - 1], in_dir(last));
+		check_ok(model_source_resolve(in_dir(path), &same));
+		assert_string_equal(same.weights, s.weights);
+		assert_string_equal(same.format, s.format);
+		model_source_release(&same);
+		model_source_release(&s);
+	}
 }
 
 static void folders_that_cannot_be_read_say_why(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *file, *fact;
-		enum err code;
-	} cases[] = {
-		{ "pytorch_model.bin", "are in pytorch_model.bin;", ERR_UNSUPPORTED },
-		{ "pytorch_model.bin.index.json", "are in pytorch_model.bin.index.json;",
-		  ERR_UNSUPPORTED },
-		{ "model.safetensors.index.json", "are in model.safetensors.index.json;",
-		  ERR_UNSUPPORTED },
-		{ "README.md", "there is no model.safetensors", ERR_NOTFOUND },
-	};
 	struct model_source s;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char folder[32], file[96];
-		snprintf(folder, sizeof(folder), "model%zu", i);
-		snprintf(file, sizeof(file), "%s/%s", folder, cases[i].file);
-		put(file, "");
-		check_err(model_source_resolve(in_dir(folder), &s), ERR_NOTFOUND,
-			  "no model: there is no config.json");
-		snprintf(file, sizeof(file), "%s/config.json", folder);
-		put(file, "{}");
-		check_err(model_source_resolve(in_dir(folder), &s), cases[i].code,
-			  cases[i].fact);
-		assert_non_null(strstr(err_message(), in_dir(folder)));
-		if (cases[i].code == ERR_UNSUPPORTED)
-			assert_non_null(strstr(err_message(), "save_pretrained('OUT'"));
-		assert_null(s.name);
-	}
+	put("model/README.md", "");
+	check_err(model_source_resolve(in_dir("model"), &s), ERR_NOTFOUND,
+		  "model: no model: there is no config.json");
+	put("model/config.json", "{}");
+	check_err(model_source_resolve(in_dir("model"), &s), ERR_NOTFOUND,
+		  "model: there are no weights: none of model.safetensors, "
+		  "pytorch_model.bin, nor an index");
+	assert_null(s.name);
+	put("weights/pytorch_model.bin", "");
+	check_err(model_source_resolve(in_dir("weights"), &s), ERR_NOTFOUND,
+		  "weights: there is no config.json beside the weights");
+	put("model/model.safetensors.index.json", "{}");
+	check_err(model_source_resolve(in_dir("model"), &s), ERR_FORMAT,
+		  "model.safetensors.index.json: there is no weight_map");
+	assert_null(s.name);
+	assert_null(s.files);
 	check_err(model_source_resolve(in_dir("nothing/here"), &s), ERR_NOTFOUND,
 		  "no such file or folder");
 	check_err(model_source_resolve("clip-vit-b99", &s), ERR_NOTFOUND,
@@ -179,8 +211,9 @@ static void a_model_in_the_hub_cache(void **state)
 	assert_non_null(strstr(err_message(), "huggingface-cli download acme/other"));
 	assert_non_null(strstr(err_message(), dir));
 	cache_model("acme", "bin", "pytorch_model.bin");
-	check_err(model_source_resolve("acme/bin", &s), ERR_UNSUPPORTED,
-		  "are in pytorch_model.bin");
+	check_ok(model_source_resolve("acme/bin", &s));
+	assert_string_equal(s.format, "pytorch");
+	model_source_release(&s);
 	/* A download that was cut off leaves links to nothing. */
 	cache_model("acme", "cut", "model.safetensors");
 	assert_int_equal(unlink(in_dir("models--acme--cut/blobs/1234")), 0);
@@ -280,7 +313,7 @@ static void the_cache_can_be_listed(void **state)
 	char seen[256] = "";
 	cache_model("zeta", "last", "model.safetensors");
 	cache_model("acme", "clip", "model.safetensors");
-	cache_model("acme", "bin", "pytorch_model.bin"); /* skipped, as is all below */
+	cache_model("acme", "bin", "tf_model.h5"); /* skipped, as is all below */
 	put("models--acme--empty/refs/main", HASH);
 	put("models--nameless", "");
 	put("models--/x", "");
@@ -301,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_folder),
 		CASE(a_file),
+		CASE(the_first_kind_of_weights_wins),
 		CASE(folders_that_cannot_be_read_say_why),
 		CASE(a_model_in_the_hub_cache),
 		CASE(revisions_stay_in_the_cache),
