@@ -36,7 +36,7 @@ size_t torch_file_count(const struct torch_file *);
 const struct torch_entry *torch_file_at(const struct torch_file *, size_t i);
 const struct torch_entry *torch_file_find(const struct torch_file *, const char *name);
 
-/* Elements [begin, end) in row-major order, as F32. */
+/* Elements [begin, end) in row-major order, of a float type, as F32. */
 void torch_entry_read(const struct torch_entry *, int64_t begin, int64_t end, float *out);
 
 const char *torch_file_label(const struct torch_file *); /* the path, escaped */

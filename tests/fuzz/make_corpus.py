@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Writes the binary inputs of corpus/; those in JSON are kept as they are.
+
+    make_corpus.py
+
+Needs Python alone. Each input is small and takes another way through its parser; libFuzzer
+does the rest. The same bytes on every machine.
+"""
+
+import io
+import json
+import pathlib
+import struct
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = HERE.parent / "fixtures"
+IMAGES = ("one.png grey1_interlaced.png palette4_interlaced.png grey16.png palette_trns.png rgba.png "
+          "grey.pgm grey1000.pgm rgb100.ppm cmyk.jpg exif6.jpg grey.jpg progressive.jpg").split()
+
+
+def put(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    assert len(data) < 4096, f"{target}/{name}: {len(data)} bytes"
+    (folder / name).write_bytes(data)
+
+
+# --- safetensors ----------------------------------------------------------------------
+
+def safetensors(header, data=b"", pad=b""):
+    text = json.dumps(header, separators=(",", ":")).encode() + pad
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors_inputs():
+    two = {"a": tensor("F32", [2], 0, 8), "b": tensor("F16", [3], 8, 14)}
+    yield "two", safetensors({"__metadata__": {"format": "pt"}} | two, bytes(14), b"  ")
+    yield "nothing", safetensors({})
+    yield "gap", safetensors({"a": tensor("F32", [2], 4, 12)}, bytes(12))
+    yield "every_dtype", safetensors({
+        "bf16": tensor("BF16", [1, 1], 0, 2), "f64": tensor("F64", [], 2, 10),
+        "i64": tensor("I64", [0, 7], 10, 10), "bool": tensor("BOOL", [1], 10, 11)}, bytes(11))
+    yield "too_long", struct.pack("<Q", 2**64 - 8) + b"{}"
+
+
+# --- torch ----------------------------------------------------------------------------
+
+def text(s):
+    return b"X" + struct.pack("<I", len(s)) + s.encode()
+
+
+def number(n):
+    return b"K" + bytes([n]) if 0 <= n < 256 else b"\x8a\x08" + struct.pack("<q", n)
+
+
+def ints(values):
+    return b"(" + b"".join(map(number, values)) + b"t"
+
+
+def torch_tensor(storage, count, shape, stride, offset=0, kind="Float"):
+    return (b"ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
+            f"ctorch\n{kind}Storage\n".encode() + text(storage) + text("cpu") + number(count) +
+            b"tQ" + number(offset) + ints(shape) + ints(stride) +
+            b"\x89ccollections\nOrderedDict\n)RtR")
+
+
+def state_dict(**tensors):
+    items = b"".join(text(name) + value for name, value in tensors.items())
+    return b"\x80\x02ccollections\nOrderedDict\n)Rq\0(" + items + b"u."
+
+
+def pickles():
+    yield "plain", state_dict(w=torch_tensor("0", 4, [2, 2], [2, 1]))
+    yield "views", state_dict(w=torch_tensor("0", 4, [2, 2], [1, 2]),
+                              v=torch_tensor("0", 4, [2], [2], 1),
+                              e=torch_tensor("0", 4, [3, 2], [0, 1]),
+                              n=torch_tensor("0", 4, [0, 9], [9, 1]),
+                              s=torch_tensor("0", 4, [], [], 3))
+    yield "half", state_dict(h=torch_tensor("0", 8, [8], [1], kind="Half"))
+    yield "ids", state_dict(h=torch_tensor("0", 2, [1, 2], [300, 1], kind="Long"))
+    yield "overflow", state_dict(w=torch_tensor("0", 4, [2**62, 4], [1, 2**62], 2**62))
+    yield "attributes", (state_dict(w=torch_tensor("0", 4, [4], [1]))[:-1] + b"}q\x01" +
+                         text("_metadata") + b"ccollections\nOrderedDict\n)Rq\x02" + text("") +
+                         b"}" + text("version") + b"K\x01sssb.")
+    yield "memo", b"\x80\x02}q\x01r\x00\x01\x00\x00(h\x01j\x00\x01\x00\x00NNu]q\x02(K\x01M\x01\x02e\x86."
+    yield "system", b"\x80\x02cposix\nsystem\n" + text("exit 1") + b"\x85R."
+    yield "framed", b"\x80\x04\x95\x01\0\0\0\0\0\0\0}."
+
+
+def archive(pickle, data=bytes(16), method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as z:
+        for name, content in (("m/data.pkl", pickle), ("m/byteorder", b"little"), ("m/data/0", data)):
+            z.writestr(zipfile.ZipInfo(name), content, method)
+    return out.getvalue()
+
+
+def with_zip64_end(data):
+    """The same archive with the zip64 records that torch writes always."""
+    end = data[-22:]
+    count, size, at = struct.unpack("<HII", end[10:20])
+    end64 = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 0, 0, 0, 0, count, count, size, at)
+    return data[:-22] + end64 + struct.pack("<4sIQI", b"PK\6\7", 0, len(data) - 22, 1) + end
+
+
+def archives():
+    for name, pickle in pickles():
+        yield name, archive(pickle)
+    plain = archive(dict(pickles())["plain"])
+    yield "zip64", with_zip64_end(plain)
+    yield "deflate", archive(dict(pickles())["plain"], method=zipfile.ZIP_DEFLATED)
+    yield "cut", plain[:-30]
+    yield "legacy", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
+
+
+# --- pictures -------------------------------------------------------------------------
+
+def exif(order, orientation, kind=3, count=1):
+    e = {"II": "<", "MM": ">"}[order]
+    entry = struct.pack(e + "HHIHH", 0x0112, kind, count, orientation, 0)
+    return order.encode() + struct.pack(e + "HIH", 42, 8, 1) + entry + bytes(4)
+
+
+def main():
+    for name, data in safetensors_inputs():
+        put("safetensors", name, data)
+    for name, data in pickles():
+        put("torch_pickle", name, data)
+    for name, data in archives():
+        put("torch", name, data)
+    for name in IMAGES:
+        put("image", name, (FIXTURES / "images" / name).read_bytes())
+    put("exif", "little", exif("II", 6))
+    put("exif", "big", exif("MM", 8))
+    put("exif", "long", exif("MM", 8, kind=4))
+    put("exif", "absurd", exif("II", 9, count=2**32 - 1))
+
+
+if __name__ == "__main__":
+    main()
