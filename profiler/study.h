@@ -44,7 +44,7 @@ struct study {
 	int n_claims;
 	struct study_slope slopes[STUDY_MAX_SLOPES];
 	int n_slopes;
-	struct study_row *rows; /* [n_rows], at least one; bases before their rows */
+	struct study_row *rows; /* [n_rows], at least one */
 	int n_rows;
 };
 
@@ -61,15 +61,15 @@ void study_release(struct study *);
 struct study_text {
 	const char *name, *text;
 };
-extern const struct study_text study_texts[]; /* ends with a NULL name */
+extern const struct study_text *const study_texts[]; /* NULL-terminated */
 /* ERR_USAGE names those that exist. */
 enum err study_builtin(const char *name, struct study *out) MUST_CHECK;
 
 /*
  * One fitted slope. runs[n_rows]: the run of each row, NULL where there is none. Fills
  * `group` with the common value ("keep=0.5", "" for all rows) and returns the slope by
- * least squares over the rows where both figures are known; NaN below three different x.
- * `turn` counts groups from 0; false: there are no more.
+ * least squares over the rows where both figures are known; NaN below three points, or
+ * where they are all of one x. `turn` counts groups from 0; false: there are no more.
  */
 bool study_fit(const struct study *, const struct study_slope *,
 	       const struct run *const *runs, int turn, struct str *group, double *slope,
