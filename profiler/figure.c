@@ -126,6 +126,12 @@ double figure_of(const struct run *r, enum figure_id id)
 	return field_of(r, f->source) * f->scale;
 }
 
+bool figure_is_fidelity(enum figure_id id)
+{
+	const char *source = figure_table[id].source;
+	return !strncmp(source, "fidelity.", 9) || !strncmp(source, "accuracy.", 9);
+}
+
 const char *figure_text(enum figure_id id, double value, char *buf, size_t size)
 {
 	int decimals = figure_table[id].decimals;

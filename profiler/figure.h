@@ -26,6 +26,9 @@ enum figure_id figure_find(const char *name); /* FIGURE_COUNT: none */
 /* NaN: the run does not know it (failed, an older version, not measured). */
 double figure_of(const struct run *, enum figure_id);
 
+/* Whether it says how right the answers are: of random weights it says nothing. */
+bool figure_is_fidelity(enum figure_id);
+
 /* For people: "81.00", "--" for NaN. Returns buf. */
 const char *figure_text(enum figure_id, double value, char *buf, size_t size);
 

@@ -264,17 +264,26 @@ static void shuffle(int *list, int n, uint64_t key)
 	}
 }
 
+void plan_order_of(const int *base, int n, int *order)
+{
+	int done = 0;
+	for (int b = 0; b < n; b++) {
+		if (base[b] != b)
+			continue;
+		order[done++] = b;
+		int first = done;
+		for (int i = 0; i < n; i++)
+			if (i != b && base[i] == b)
+				order[done++] = i;
+		shuffle(order + first, done - first, rng_key(ORDER_SEED, "order"));
+	}
+}
+
 void plan_order(const struct plan *p, int *order)
 {
-	int n = 0;
-	for (int b = 0; b < p->n_points; b++) {
-		if (p->points[b].base != b)
-			continue;
-		order[n++] = b;
-		int first = n;
-		for (int i = 0; i < p->n_points; i++)
-			if (i != b && p->points[i].base == b)
-				order[n++] = i;
-		shuffle(order + first, n - first, rng_key(ORDER_SEED, "order"));
-	}
+	int *base = mem_alloc(sizeof(*base) * (size_t)(p->n_points + 1));
+	for (int i = 0; i < p->n_points; i++)
+		base[i] = p->points[i].base;
+	plan_order_of(base, p->n_points, order);
+	free(base);
 }

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app.h"
 #include "base/str.h"
@@ -131,18 +133,21 @@ static enum err dispatch(int argc, char **argv)
 	return screen(argc, argv);
 }
 
-static int errno_of_output;
-
-/* A result that never reached its reader is no result. A reader that has seen enough and
- * closed the pipe needs no message. */
+/* A result that never reached its reader is no result. */
 static enum err finish_output(void)
 {
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return OK;
-	errno_of_output = errno;
 	return err_set(errno == ENOSPC ? ERR_FULL : ERR_IO, "stdout: %s",
 		       errno ? strerror(errno) : "cannot be written");
+}
+
+/* A reader that has seen enough and closed the pipe needs no message. */
+static bool reader_has_left(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	return ferror(stdout) && poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
 }
 
 int main(int argc, char **argv)
@@ -151,7 +156,7 @@ int main(int argc, char **argv)
 	enum err e = dispatch(argc, argv);
 	if (!e)
 		e = finish_output();
-	if (e && errno_of_output != EPIPE)
+	if (e && !reader_has_left())
 		fprintf(stderr, "sparsetop: %s\n", err_message());
 	return err_exit_status(e);
 }

@@ -26,11 +26,11 @@ static void clear_progress(void)
 		fprintf(stderr, "\r\033[K");
 }
 
-static void show_progress(const struct event *ev)
+static void show_progress(const struct client *c, const struct event *ev)
 {
 	if (!progress_wanted())
 		return;
-	fprintf(stderr, "\r\033[K%s", ev->what);
+	fprintf(stderr, "\r\033[K%s%s", c->prefix, ev->what);
 	if (ev->total > 0 && ev->done <= ev->total)
 		fprintf(stderr, " %.0f %%", 100 * ev->done / ev->total);
 	else
@@ -100,18 +100,22 @@ void client_stop(struct client *c)
 	event_release(&c->hello);
 	run_free(c->described);
 	c->described = NULL;
+	free(c->file_key);
+	c->file_key = NULL;
 }
 
 /* The hash of the weights, where an earlier run has found it: it takes a second per GB.
  */
-static void offer_hash(struct client *c, const struct event *loaded)
+static void offer_hash(struct client *c)
 {
 	char hex[65];
-	if (!c->store || !loaded->file_key ||
-	    store_file_hash_get(c->store, loaded->file_key, hex) || !hex[0])
+	if (!c->store || !c->file_key ||
+	    store_file_hash_get(c->store, c->file_key, hex) || !hex[0])
 		return;
+	if (!c->described->model.sha256)
+		c->described->model.sha256 = run_str(c->described, hex);
 	struct command know = { .type = COMMAND_HASH, .id = c->next_id - 1 };
-	know.key = str_dup(loaded->file_key);
+	know.key = str_dup(c->file_key);
 	know.sha256 = str_dup(hex);
 	if (handle_send(&c->worker, &know))
 		know.id = 0; /* the worker is gone: the next read says so */
@@ -119,10 +123,10 @@ static void offer_hash(struct client *c, const struct event *loaded)
 }
 
 /* Remembers the hash for the next time; a database that refuses costs only that. */
-static void remember_hash(struct client *c, const char *key, const struct run *run)
+static void remember_hash(struct client *c, const struct run *run)
 {
-	if (c->store && key && run->model.sha256 &&
-	    store_file_hash_put(c->store, key, run->model.sha256))
+	if (c->store && c->file_key && run->model.sha256 &&
+	    store_file_hash_put(c->store, c->file_key, run->model.sha256))
 		clear_progress();
 }
 
@@ -141,46 +145,67 @@ static struct run *take_result(struct event *ev)
 	return run;
 }
 
-enum err client_run(struct client *c, struct command *run, struct run **out)
+static void take_loaded(struct client *c, struct event *ev)
 {
-	char *key = NULL;
-	run->type = COMMAND_RUN;
-	run->id = c->next_id++;
-	for (int i = 0; i < run->n_specs; i++)
-		out[i] = NULL;
-	enum err e = handle_send(&c->worker, run);
+	c->loaded = true;
+	run_free(c->described);
+	c->described = ev->run;
+	ev->run = NULL;
+	free(c->file_key);
+	c->file_key = str_dup(ev->file_key);
+	offer_hash(c);
+}
+
+/* Sends it and takes what comes until `last`, an error, the worker's end or ^C. */
+static enum err converse(struct client *c, struct command *command, enum event_type last,
+			 struct run **out)
+{
+	command->id = c->next_id++;
+	enum err e = handle_send(&c->worker, command);
 	for (bool done = false; !e && !done;) {
 		struct event ev = { 0 };
 		e = wait_event(c, &ev);
-		if (e || (ev.id != run->id && ev.type != EVENT_HELLO)) {
+		if (e || (ev.id != command->id && ev.type != EVENT_HELLO)) {
 			event_release(&ev);
 			continue;
 		}
 		if (ev.type == EVENT_LOADED) {
-			c->loaded = true;
-			offer_hash(c, &ev);
-			free(key);
-			key = str_dup(ev.file_key);
-			run_free(c->described);
-			c->described = ev.run;
-			ev.run = NULL;
+			take_loaded(c, &ev);
 		} else if (ev.type == EVENT_PROGRESS) {
-			show_progress(&ev);
-		} else if (ev.type == EVENT_RESULT && ev.variant < run->n_specs) {
+			show_progress(c, &ev);
+		} else if (ev.type == EVENT_RESULT && out &&
+			   ev.variant < command->n_specs) {
 			run_free(out[ev.variant]);
 			out[ev.variant] = take_result(&ev);
 		} else if (ev.type == EVENT_ERROR) {
 			e = remote_error(&ev);
 		}
-		done = ev.type == EVENT_DONE;
+		done = ev.type == last || ev.type == EVENT_DONE;
 		event_release(&ev);
 	}
 	clear_progress();
+	return e;
+}
+
+enum err client_load(struct client *c, struct command *load)
+{
+	load->type = COMMAND_LOAD;
+	enum err e = converse(c, load, EVENT_LOADED, NULL);
+	if (!e && !c->described)
+		e = err_set(ERR_WORKER, "the worker is done but described no model");
+	return e;
+}
+
+enum err client_run(struct client *c, struct command *run, struct run **out)
+{
+	run->type = COMMAND_RUN;
+	for (int i = 0; i < run->n_specs; i++)
+		out[i] = NULL;
+	enum err e = converse(c, run, EVENT_DONE, out);
 	for (int i = 0; !e && i < run->n_specs; i++)
 		if (!out[i])
 			e = err_set(ERR_WORKER, "the worker is done but sent no result");
 	if (!e)
-		remember_hash(c, key, out[0]);
-	free(key);
+		remember_hash(c, out[0]);
 	return e;
 }

@@ -21,10 +21,18 @@ struct client {
 	bool loaded;         /* the request got as far as a loaded model */
 	struct run
 		*described; /* model and input as loaded; for a run that failed later */
+	char *file_key;     /* of its weights, or NULL */
+	char prefix[64];    /* what a line of progress begins with */
 };
 
 enum err client_start(struct client *, const struct options *, struct store *) MUST_CHECK;
 void client_stop(struct client *);
+
+/*
+ * Opens model and input of specs[0] and waits until they are described, with the model's
+ * hash where the worker or the store knows it; not until its weights are ready.
+ */
+enum err client_load(struct client *, struct command *) MUST_CHECK;
 
 /* Sends the run and waits; out[n_specs] are the caller's, each with a uid and the time it
  * ended. The worker's own errors come

@@ -37,6 +37,7 @@ enum code {
 	CODE_NO_MOUSE,
 	CODE_PLAIN,
 	CODE_READONLY,
+	CODE_FILE,
 	FIRST_KNOB = 2000
 };
 
@@ -89,6 +90,7 @@ static const struct {
 	{ "plain", CODE_PLAIN, OPTIONS_SCREEN, NULL,
 	  "no boxes or spinners: for screen readers" },
 	{ "readonly", CODE_READONLY, OPTIONS_SCREEN, NULL, "look only: store nothing" },
+	{ "file", CODE_FILE, OPTIONS_STUDY, "FILE", "a study of your own" },
 	{ "help", CODE_HELP, 0, NULL, "this text" },
 };
 #define N_TABLE (int)(sizeof(table) / sizeof(table[0]))
@@ -136,6 +138,7 @@ static size_t field_of(int code)
 		FIELD(CODE_NO_MOUSE, no_mouse),
 		FIELD(CODE_PLAIN, plain),
 		FIELD(CODE_READONLY, readonly),
+		FIELD(CODE_FILE, file),
 	};
 #undef FIELD
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -163,6 +166,11 @@ static char **owned_text(struct options *o, int code)
 	}
 }
 
+static enum err take_knob(struct options *o, enum knob_id id, const char *value)
+{
+	return o->lists ? plan_add(&o->plan, id, value) : knobs_set(&o->knobs, id, value);
+}
+
 static enum err take_number(struct options *o, int code, const char *value)
 {
 	double number = 0;
@@ -184,7 +192,7 @@ static enum err take_number(struct options *o, int code, const char *value)
 		o->limit = (int)number;
 		return e;
 	default:
-		return knobs_set(&o->knobs, (enum knob_id)(code - FIRST_KNOB), value);
+		return take_knob(o, (enum knob_id)(code - FIRST_KNOB), value);
 	}
 }
 
@@ -313,13 +321,17 @@ static enum err check_input(struct options *o, unsigned groups)
 enum err options_parse(struct options *o, unsigned groups, int argc, char **argv)
 {
 	const double nan = (double)NAN;
-	*o = (struct options){ .model = "clip-vit-b16",
+	/* A study brings its own. */
+	const char *model = groups & OPTIONS_STUDY ? NULL : "clip-vit-b16";
+	*o = (struct options){ .model = model,
 			       .budget_s = nan,
 			       .samples = nan,
 			       .warmup = nan,
 			       .noise = nan,
 			       .limit = -1 };
 	knobs_init(&o->knobs);
+	plan_init(&o->plan, &o->knobs);
+	o->lists = groups & OPTIONS_LISTS;
 	groups |= OPTIONS_EVERYWHERE;
 	struct option *all = long_options(groups);
 	const char *letters = groups & OPTIONS_MODEL    ? ":m:i:h"
@@ -338,7 +350,7 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 	free(all);
 	if (!e)
 		take_rest(o, groups, argc, argv);
-	if (!e && o->n_rest && (groups & OPTIONS_MODEL))
+	if (!e && o->n_rest && (groups & OPTIONS_MODEL) && !(groups & OPTIONS_STUDY))
 		e = unknown(argv[0], o->rest[0]);
 	if (!e)
 		e = check_texts(o);
@@ -349,7 +361,11 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 	return e;
 }
 
-void options_release(struct options *o) { input_source_release(&o->input); }
+void options_release(struct options *o)
+{
+	input_source_release(&o->input);
+	plan_release(&o->plan);
+}
 
 void options_print_help(unsigned groups)
 {
@@ -364,7 +380,9 @@ void options_print_help(unsigned groups)
 	}
 	if (!(groups & OPTIONS_MODEL))
 		return;
-	printf("\nknobs:\n");
+	printf(groups & OPTIONS_LISTS ? "\nknobs, each with one value or a list "
+					"(1,.9,.7 or 1..0.1/0.1 or 1..64x2):\n"
+				      : "\nknobs:\n");
 	for (int i = 0; i < KNOB_COUNT; i++) {
 		const struct knob *k = &knob_table[i];
 		printf("  --%-16s %-7s %s%s%s%s\n", k->option, k->initial, k->help,

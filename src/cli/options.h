@@ -9,6 +9,7 @@
 #include "base/knobs.h"
 #include "cli/command.h"
 #include "models/input_source.h"
+#include "profiler/plan.h"
 
 enum option_group {
 	OPTIONS_MODEL = 1 << 0,   /* -m, what goes in, and the knobs */
@@ -21,16 +22,21 @@ enum option_group {
 	OPTIONS_SAVE = 1 << 7,    /* --save-output */
 	OPTIONS_EXPORT = 1 << 8,  /* --format -o */
 	OPTIONS_SCREEN = 1 << 9,  /* --ascii --no-mouse --plain --readonly */
+	OPTIONS_LISTS = 1 << 10,  /* knobs take lists: `plan` instead of `knobs` */
+	OPTIONS_STUDY = 1 << 11,  /* --file; no model by default */
 };
 
 struct options {
-	const char *model;
+	const char *model; /* NULL: OPTIONS_STUDY, and not given */
 	struct input_source input; /* owned */
 	struct knobs knobs;
 	double budget_s, samples, warmup, noise; /* NaN: not given */
 	const char *db, *session, *worker;
 	bool no_store, json, ascii, no_mouse, plain, readonly, help;
 	const char *group_by, *sort, *save_output, *format, *output;
+	struct plan plan; /* OPTIONS_LISTS: an axis for every knob that was given */
+	bool lists;
+	const char *file;
 	int limit;   /* rows of a table; -1: not given, or it is the dataset's */
 	char **rest; /* what is left: the command's own arguments */
 	int n_rest;
