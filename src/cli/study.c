@@ -136,14 +136,20 @@ static enum err on_row(void *ctx, const struct cell *cell)
 	return study_print_row_json(r, (int)(cell - r->runner->cells));
 }
 
-/* What follows the rows; what went wrong before stays the error. */
+/* What follows the rows, of those that there are; what went wrong before stays the error.
+ */
 static enum err print(const struct options *o, const struct study_result *r, enum err e)
 {
+	char message[1024];
+	snprintf(message, sizeof(message), "%s", err_message());
+	if (!(r->runner->measured + r->runner->stored + r->runner->failed))
+		return e;
+	enum err shown = OK;
 	if (o->json)
-		return e ? e : study_print_slopes_json(r);
-	if (r->runner->measured + r->runner->stored + r->runner->failed)
+		shown = study_print_slopes_json(r);
+	else
 		study_print(r);
-	return e;
+	return e ? err_set(e, "%s", message) : shown;
 }
 
 static enum err run_study(const struct options *o, const struct study *s)
