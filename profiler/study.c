@@ -321,9 +321,9 @@ static enum err read_claims(const struct json_in *in, struct study *s)
 			return err_set(ERR_FORMAT,
 				       "%s: claims[%zu] is no text of 1 to %d bytes",
 				       in->what, i, STUDY_MAX_TEXT);
-		struct str s_ = STR_INIT;
-		str_add_escaped(&s_, text, bytes, 0);
-		s->claims[s->n_claims++] = str_detach(&s_);
+		struct str claim = STR_INIT;
+		str_add_escaped(&claim, text, bytes, 0);
+		s->claims[s->n_claims++] = str_detach(&claim);
 	}
 	return OK;
 }
@@ -469,22 +469,28 @@ enum err study_read(const char *path, struct study *out)
 	return e ? e : take_study(json, what, out);
 }
 
-enum err study_builtin(const char *name, struct study *out)
+static enum err no_such_study(const char *name)
 {
 	char shown[80];
 	struct str names = STR_INIT;
-	for (int i = 0; study_texts[i]; i++) {
-		const struct study_text *t = study_texts[i];
-		if (!strcmp(t->name, name))
-			return study_parse(t->text, strlen(t->text), t->name, out);
-		str_addf(&names, "%s%s", i ? ", " : "", t->name);
-	}
-	*out = (struct study){ 0 };
+	for (int i = 0; study_texts[i]; i++)
+		str_addf(&names, "%s%s", i ? ", " : "", study_texts[i]->name);
 	enum err e = err_set(ERR_USAGE, "there is no study %s; there are %s",
 			     str_escaped(shown, sizeof(shown), name, strlen(name)),
 			     str_get(&names));
 	str_release(&names);
 	return e;
+}
+
+enum err study_builtin(const char *name, struct study *out)
+{
+	*out = (struct study){ 0 };
+	for (int i = 0; study_texts[i]; i++) {
+		const struct study_text *t = study_texts[i];
+		if (!strcmp(t->name, name))
+			return study_parse(t->text, strlen(t->text), t->name, out);
+	}
+	return no_such_study(name);
 }
 
 /* ---- slopes ---- */

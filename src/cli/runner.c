@@ -200,6 +200,15 @@ static enum err measure_cell(struct work *w, struct cell *cell)
 	return e;
 }
 
+/* Nobody knew the hash of the weights before they were read: now the next cells can be
+ * found. */
+static void learn_hash(struct work *w, const struct run *run)
+{
+	struct run *described = w->client.described;
+	if (described && !described->model.sha256 && run->model.sha256)
+		described->model.sha256 = run_str(described, run->model.sha256);
+}
+
 static enum err visit(struct work *w, struct cell *cell)
 {
 	double started_ns = (double)clock_wall_ns();
@@ -219,6 +228,7 @@ static enum err visit(struct work *w, struct cell *cell)
 		e = measure_cell(w, cell);
 	if (e)
 		return hopeless(w, e) ? e : fail(w, cell, e, started_ns);
+	learn_hash(w, cell->run);
 	cell->state = CELL_MEASURED;
 	w->r->measured++;
 	w->spent_s += ((double)clock_wall_ns() - started_ns) * 1e-9;

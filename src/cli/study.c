@@ -69,7 +69,7 @@ static enum err list(const struct options *o)
 	grid_left(&g, 3);
 	grid_add(&g, "study");
 	grid_add(&g, "rows");
-	grid_add(&g, "run");
+	grid_add(&g, "runnable");
 	grid_add(&g, "%s", "");
 	for (int i = 0; !e && study_texts[i]; i++) {
 		struct study s;

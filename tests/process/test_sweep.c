@@ -255,6 +255,20 @@ static void nothing_twice(void **state)
 	lines_release(&first);
 }
 
+/* A checkpoint is known by the hash of its file, which a resume need not compute. */
+static void checkpoint(void **state)
+{
+	(void)state;
+	const char *model = fixture("clip_tiny");
+	for (int turn = 0; turn < 2; turn++) {
+		WANT(0, "sweep", "-m", model, "--samples", "2", "--keep", "1,.5",
+		     "--session", "s");
+		stdout_has(turn ? "s: 0 measured now, 2 from before"
+				: "s: 2 measured now, 0 from before");
+		assert_null(strstr(str_get(&p.out_text), "random"));
+	}
+}
+
 static void a_table(void **state)
 {
 	(void)state;
@@ -512,14 +526,23 @@ static void study_cancelled(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(usage),           CASE(a_line_per_setting),
-		CASE(bases),           CASE(nothing_twice),
-		CASE(a_table),         CASE(one_setting_fails),
-		CASE(worker_dies),     CASE(cancelled),
-		CASE(interrupted),     CASE(full_stdout),
-		CASE(study_usage),     CASE(study_list),
-		CASE(study_rows),      CASE(study_text),
-		CASE(study_vtp),       CASE(study_models),
+		CASE(usage),
+		CASE(a_line_per_setting),
+		CASE(bases),
+		CASE(nothing_twice),
+		CASE(checkpoint),
+		CASE(a_table),
+		CASE(one_setting_fails),
+		CASE(worker_dies),
+		CASE(cancelled),
+		CASE(interrupted),
+		CASE(full_stdout),
+		CASE(study_usage),
+		CASE(study_list),
+		CASE(study_rows),
+		CASE(study_text),
+		CASE(study_vtp),
+		CASE(study_models),
 		CASE(study_cancelled),
 	};
 	signal(SIGPIPE, SIG_IGN);
