@@ -29,15 +29,10 @@ static struct command command_of(const struct runner *r, const struct cell *cell
 {
 	const struct options *o = r->o;
 	struct command c = { .n_specs = 1, .measure = measure_defaults() };
-	struct spec view = { .images = o->images,
-			     .n_images = o->n_images,
-			     .exif = o->exif,
-			     .knobs = cell->knobs };
-	char *model = str_dup(cell->model);
-	view.model = model;
 	c.specs = mem_alloc(sizeof(*c.specs));
-	c.specs[0] = spec_copy(&view);
-	free(model);
+	c.specs[0] = (struct spec){ .model = str_dup(cell->model),
+				    .input = input_source_copy(&o->input),
+				    .knobs = cell->knobs };
 	if (!isnan(r->budget_s))
 		c.measure.budget_s = r->budget_s;
 	if (!isnan(o->budget_s))

@@ -241,8 +241,8 @@ static bool is(const char *word, const char *text, size_t n)
 
 static enum err op_global(struct pickle_machine *m)
 {
-	const char *module, *name;
-	size_t module_size, name_size;
+	const char *module = "", *name = "";
+	size_t module_size = 0, name_size = 0;
 	enum err e = take_line(m, &module, &module_size);
 	if (!e)
 		e = take_line(m, &name, &name_size);

@@ -109,12 +109,12 @@ static float *embeds_of(const char *model, const char *format, int64_t *count)
 	check_ok(pool_create(1, &pool));
 	check_ok(ref->open(&(struct backend_opts){ pool, "" }, &self));
 	check_ok(tensors_prepare(m->tensors, NULL));
-	check_ok(model_prepare(m, ref, self));
 	struct input in = { .pixels = safetensors_find(oracle, "pixel_values")->tensor };
 	float *pixels = malloc((size_t)tensor_bytes(&in.pixels)); /* aligned */
 	memcpy(pixels, in.pixels.data, (size_t)tensor_bytes(&in.pixels));
 	in.pixels.data = pixels;
 	knobs_init(&k);
+	check_ok(model_prepare(m, &k, ref, self));
 	check_ok(knobs_set(&k, KNOB_BATCH, "2"));
 	check_ok(knobs_set(&k, KNOB_KEEP, "0.5"));
 	check_ok(model_check_knobs(m, &k));
