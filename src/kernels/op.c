@@ -355,7 +355,10 @@ void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
 	if (!op_begin(p, name))
 		return;
 	p->backend->make(p->self, y, x, s, made, score);
-	int64_t from = tensor_rows(&x) - (made == MADE_MEAN_ALL ? 0 : tensor_rows(&y));
+	/* All candidates, or what did not stay; the made rows of y are none of it. */
+	int64_t from =
+		tensor_rows(&x) - (made == MADE_MEAN_ALL ? s->items * (s->front + s->back)
+							 : tensor_rows(&y) - s->items);
 	double read = (double)(from > 0 ? from : 0) * (double)tensor_cols(&x);
 	op_end(p, &(struct op_count){
 			  .kind = "make",
