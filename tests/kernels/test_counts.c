@@ -112,8 +112,10 @@ static void forward(struct pass *p, const struct setting *s, float *weights, flo
 
 	struct tensor x = op_patches(p, "patches", picture, s->patch);
 	x = op_linear(p, "project", x, &embed, ACT_NONE);
-	struct tensor score = op_random_scores(p, "random", x, 7);
-	score = op_token_norms(p, "norms", x, s->heads);
+	struct tensor score = pass_tensor(p, DT_F32, DIMS(s->batch * (n + 1)));
+	score.dim[0] = s->batch * n;
+	op_random_scores(p, "random", score, x, 7);
+	op_token_norms(p, "norms", score, x, s->heads);
 	struct selection kept = selection(p, s->batch, s->batch * (n + 1));
 	op_select(
 		p, "select", &kept, score,
@@ -125,7 +127,8 @@ static void forward(struct pass *p, const struct setting *s, float *weights, flo
 	struct tensor h = op_layernorm(p, "ln", x, &norm);
 	h = op_linear(p, "qkv", h, &qkv, ACT_NONE);
 	struct tensor q = tensor_columns(h, 0, d), k = tensor_columns(h, d, d);
-	score = op_cls_scores(p, "cls", q, k, s->heads, 0.5f);
+	score.dim[0] = tensor_rows(&k);
+	op_cls_scores(p, "cls", score, q, k, s->heads, 0.5f);
 	h = op_attention(p, "sdpa", q, k, tensor_columns(h, 2 * d, d), &opts);
 	op_linear_add(p, "out", x, h, &out);
 	h = op_linear(p, "gelu", x, &out, ACT_GELU);
