@@ -27,7 +27,7 @@ enum option_group {
 };
 
 struct options {
-	const char *model; /* NULL: OPTIONS_STUDY, and not given */
+	const char *model;         /* NULL: OPTIONS_STUDY, and not given */
 	struct input_source input; /* owned */
 	struct knobs knobs;
 	double budget_s, samples, warmup, noise; /* NaN: not given */

@@ -87,7 +87,10 @@ static void drop_tokens(struct pass *p, const struct setting *s, struct tensor x
 	struct selection kept = selection(p, s->batch, rows + s->batch);
 	op_select(p, "ragged", &kept, score,
 		  &(struct select_opts){
-			  .by = SELECT_ABOVE, .value = 2, .front = 1, .made = 1 });
+			  .by = SELECT_ABOVE,
+			  .value = 2,
+			  .front = 1,
+			  .made = s->kept > 1 }); /* one of one: nothing is dropped */
 	struct tensor y = pass_tensor(p, DT_F32, DIMS(rows + s->batch, s->d));
 	y = op_gather(p, "gather", y, x, &kept);
 	op_make(p, "make", y, x, &kept, MADE_MEAN_DROPPED, score);

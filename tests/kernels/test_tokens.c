@@ -357,8 +357,12 @@ static void compare_make(int64_t items, int64_t tokens, int64_t d, bool ragged,
 	int64_t rows = items * tokens;
 	if (ragged)
 		in = bed_segments(items, tokens, &rows);
-	struct select_opts o = any_rule(shortest(in, items, rows));
+	int64_t least = shortest(in, items, rows);
+	struct select_opts o = any_rule(least);
 	o.made = 1;
+	/* A count drops from every item or from none: then nothing is made. */
+	if (o.by == SELECT_COUNT && o.count == least - o.front - o.back && !o.count--)
+		return;
 	struct tensor score = scores_of(TIES, rows);
 	struct selection s = select_by(bed_ref, NULL, in, items, score, &o);
 	struct tensor x = bed_random(3, -1, 1, DIMS(1, rows, d));

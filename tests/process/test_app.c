@@ -139,7 +139,7 @@ static void knob_limits(void **state)
 	app->message[0] = 0;
 	assert_false(app_knob_step(app, KNOB_DOWNSAMPLE, +1));
 	assert_non_null(strstr(app->message, "scan"));
-	assert_non_null(app_knob_why_not(app, KNOB_THRESHOLD));
+	assert_non_null(app_knob_why_not(app, KNOB_MRSS));
 	assert_null(app_knob_why_not(app, KNOB_KEEP));
 	assert_false(app_knob_set(app, KNOB_KEEP, "7"));
 	assert_non_null(strstr(app->message, "0.01 to 1"));

@@ -135,7 +135,7 @@ static void load_says_what_it_is(void **state)
 	assert_true(json_is_true(json_object_get(model, "random_weights")));
 	const json_t *why = json_object_get(o, "why_not");
 	assert_true(json_is_string(json_object_get(why, "downsample")));
-	assert_true(json_is_string(json_object_get(why, "threshold")));
+	assert_true(json_is_string(json_object_get(why, "mrss")));
 	assert_null(json_object_get(why, "keep"));
 	const json_t *picture = json_object_get(o, "picture");
 	assert_int_equal(json_integer_value(json_object_get(picture, "width")), 64);
