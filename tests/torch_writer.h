@@ -13,7 +13,7 @@
 static inline void put_le(struct str *s, uint64_t value, int bytes)
 {
 	for (int i = 0; i < bytes; i++)
-		str_add_n(s, (const char[]){ (char)(value >> (8 * i)) }, 1);
+		str_add_n(s, (const char[]){ i < 8 ? (char)(value >> (8 * i)) : 0 }, 1);
 }
 
 /* ---- zip ---- */

@@ -128,6 +128,8 @@ static enum err collect(const struct pickle_machine *m, struct torch_pickle *out
 		return pickle_refuse(
 			m, ERR_UNSUPPORTED,
 			"its dictionary holds no tensors by name: " PICKLE_ADVICE);
+	if (!out->count)
+		return OK;
 	qsort(out->tensor, out->count, sizeof(*out->tensor), by_name);
 	for (size_t i = 1; i < out->count; i++)
 		if (!by_name(&out->tensor[i - 1], &out->tensor[i]))

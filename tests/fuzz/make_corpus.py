@@ -88,6 +88,7 @@ def pickles():
                          text("_metadata") + b"ccollections\nOrderedDict\n)Rq\x02" + text("") +
                          b"}" + text("version") + b"K\x01sssb.")
     yield "memo", b"\x80\x02}q\x01r\x00\x01\x00\x00(h\x01j\x00\x01\x00\x00NNu]q\x02(K\x01M\x01\x02e\x86."
+    yield "nothing", b"\x80\x02}."
     yield "system", b"\x80\x02cposix\nsystem\n" + text("exit 1") + b"\x85R."
     yield "framed", b"\x80\x04\x95\x01\0\0\0\0\0\0\0}."
 
