@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -101,7 +102,12 @@ enum err shard_index_open(const char *path, struct shard_index **out)
 	str_add_n(&folder, path, slash ? (size_t)(slash - path) + 1 : 0);
 	x->label = str_detach(&label);
 	x->folder = str_detach(&folder);
-	enum err e = json_read_file(path, MAX_BYTES, &x->json);
+	struct stat st;
+	enum err e = OK;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a FIFO would wait */
+		e = err_set(ERR_FORMAT, "%s: not a regular file", x->label);
+	if (!e)
+		e = json_read_file(path, MAX_BYTES, &x->json);
 	if (!e)
 		e = read_map(x);
 	if (e) {

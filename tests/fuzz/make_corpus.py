@@ -4,7 +4,7 @@
     make_corpus.py
 
 Needs Python alone. Each input is small and takes another way through its parser; libFuzzer
-does the rest. The same bytes on every machine.
+does the rest. The same bytes everywhere, but for the one that zlib packs.
 """
 
 import io

@@ -175,8 +175,13 @@ static void as_two_shards(void **state)
 	put_index("model.safetensors.index.json", st, shards);
 	safetensors_free(st);
 	same_model("safetensors");
-	/* Without the second one the model does not open, and says so. */
 	struct model *m;
+	check_ok(model_open(dir, 0, &m));
+	assert_non_null(strstr(m->weights_files[0], ".index.json"));
+	assert_string_equal(m->weights_files[2], in_dir(shards[1]));
+	assert_null(m->weights_files[3]);
+	model_free(m);
+	/* Without the second one the model does not open, and says so. */
 	assert_int_equal(unlink(in_dir(shards[1])), 0);
 	check_err(model_open(dir, 0, &m), ERR_NOTFOUND, shards[1]);
 	assert_non_null(strstr(err_message(), "download the model again"));

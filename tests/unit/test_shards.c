@@ -165,6 +165,9 @@ static void refuses_bad_indices(void **state)
 	struct tensors *t;
 	check_err(tensors_open_file(in_dir("no.index.json"), &t), ERR_NOTFOUND,
 		  in_dir("no.index.json"));
+	assert_int_equal(mkfifo(in_dir("fifo.index.json"), 0644), 0);
+	check_err(tensors_open_file(in_dir("fifo.index.json"), &t), ERR_FORMAT,
+		  "fifo.index.json: not a regular file"); /* and does not wait */
 }
 
 static void refuses_every_truncation(void **state)
