@@ -360,6 +360,49 @@ static void interrupted(void **state)
 	stdout_has("s: 2 measured now, 1 from before");
 }
 
+/* All that the program says to a terminal, stdout kept out of it. */
+static void on_a_terminal(const char *const *argv, struct str *said)
+{
+	char chunk[4096];
+	int status, screen = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(screen >= 0);
+	assert_int_equal(grantpt(screen) | unlockpt(screen), 0);
+	int end = open(ptsname(screen), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(end >= 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		dup2(null, 1);
+		dup2(end, 2);
+		execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	close(end);
+	for (ssize_t n; (n = read(screen, chunk, sizeof(chunk))) > 0;)
+		str_add_n(said, chunk, (size_t)n);
+	close(screen);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+/* Which of how many, what it is, and after the first how long the rest will take. */
+static void progress(void **state)
+{
+	(void)state;
+	struct str said = STR_INIT;
+	on_a_terminal((const char *const[]){ program(), "sweep", QUICK, KEEPS, "--seed",
+					     "1,2", "--session", "s", NULL },
+		      &said);
+	assert_non_null(strstr(str_get(&said), "\r\033[K1/6 keep=1 seed=1 method=none "));
+	assert_non_null(
+		strstr(str_get(&said), "\r\033[K4/6 keep=1 seed=2 method=none ("));
+	assert_non_null(strstr(str_get(&said), " left) "));
+	str_release(&said);
+	WANT(0, "sweep", QUICK, KEEPS); /* into a pipe: nothing */
+	assert_string_equal(str_get(&p.err_text), "");
+}
+
 static void full_stdout(void **state)
 {
 	char command[256];
@@ -537,6 +580,7 @@ int main(int argc, char **argv)
 		CASE(cancelled),
 		CASE(interrupted),
 		CASE(full_stdout),
+		CASE(progress),
 		CASE(study_usage),
 		CASE(study_list),
 		CASE(study_rows),
