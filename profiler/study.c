@@ -251,6 +251,9 @@ static enum err add_grid(const struct json_in *in, const struct plan *p, struct 
 {
 	uint64_t varies = plan_varies(p);
 	int first = s->n_rows;
+	for (int a = 0; !varies && a < p->n_axes;
+	     a++) /* a single point needs a name too */
+		varies = KNOB_BIT(p->axes[a].knob);
 	if (first + p->n_points > STUDY_MAX_ROWS)
 		return too_many_rows(in);
 	for (int i = 0; i < p->n_points; i++) {

@@ -165,6 +165,17 @@ static void a_file(void **state)
 	study_release(&s);
 }
 
+/* A grid of one point is a row that is called by its knob. */
+static void a_grid_of_one(void **state)
+{
+	(void)state;
+	struct study s;
+	check_ok(parse("{" MINIMAL ",\"grid\":{\"keep\":\"1.0..01/.3\"}}", &s));
+	assert_int_equal(s.n_rows, 1);
+	assert_string_equal(s.rows[0].label, "keep=1");
+	study_release(&s);
+}
+
 static void bad_files(void **state)
 {
 	(void)state;
@@ -380,10 +391,10 @@ int main(void)
 		cmocka_unit_test(built_in),       cmocka_unit_test(every_text_is_a_study),
 		cmocka_unit_test(figures_of_vtp), cmocka_unit_test(figures_of_others),
 		cmocka_unit_test(knobs_of_rows),  cmocka_unit_test(a_file),
-		cmocka_unit_test(bad_files),      cmocka_unit_test(bad_rows),
-		cmocka_unit_test(hostile),        cmocka_unit_test(damaged),
-		cmocka_unit_test(from_disk),      cmocka_unit_test(figures),
-		cmocka_unit_test(slopes),
+		cmocka_unit_test(a_grid_of_one),  cmocka_unit_test(bad_files),
+		cmocka_unit_test(bad_rows),       cmocka_unit_test(hostile),
+		cmocka_unit_test(damaged),        cmocka_unit_test(from_disk),
+		cmocka_unit_test(figures),        cmocka_unit_test(slopes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
