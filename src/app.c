@@ -59,6 +59,7 @@ void app_free(struct app *app)
 	run_free(app->result);
 	run_free(app->base);
 	run_free(app->opened);
+	run_free(app->pinned);
 	run_free(p->described);
 	for (int i = 0; i < p->n_queue; i++)
 		run_free(p->queue[i]);
@@ -248,6 +249,24 @@ void app_keep_run(struct app *app, int64_t run_id)
 			p->memory[i]->trail = false;
 	app->revision++;
 	app_say(app, APP_INFO, "run %lld is kept", (long long)run_id);
+}
+
+void app_pin(struct app *app)
+{
+	const struct run *run = app_shown(app);
+	if (!run || run->state != RUN_DONE) {
+		app_say(app, APP_WARNING, "nothing measured to pin yet");
+		return;
+	}
+	bool again = app->pinned && !strcmp(app->pinned->uid, run->uid);
+	run_free(app->pinned);
+	app->pinned = again ? NULL : app_copy_run(run);
+	if (app->pinned) {
+		app->pinned->id = run->id;
+		app_say(app, APP_INFO, "pinned: other runs are compared with this one");
+	} else if (again) {
+		app_say(app, APP_INFO, "no run is pinned");
+	}
 }
 
 void app_open_run(struct app *app, int64_t run_id)

@@ -87,6 +87,8 @@ struct app {
 
 	struct run *base;      /* the latest base run of this workload; NULL: none yet */
 	struct run *opened;    /* an old run the user looks at instead; NULL: none */
+	struct run *pinned;    /* a copy of the run that others are compared with; NULL:
+				  none */
 	double estimate_error; /* estimated / measured time of the current setting - 1;
 				  NaN */
 
@@ -160,6 +162,9 @@ void app_pause(struct app *, bool on); /* no new measurements start */
 bool app_is_paused(const struct app *);
 void app_keep_stop(struct app *); /* m: the shown run leaves the trail */
 
+/* b: the shown run is what others are compared with; the same once more: none is. */
+void app_pin(struct app *);
+
 void app_keep_run(struct app *, int64_t run_id); /* the same for a stored run of a list */
 
 /* Old runs. Opening one shows it and sets the knobs to its own without measuring. */
@@ -176,6 +181,19 @@ double app_flops_ratio(const struct app *, const struct run *);
 
 /* "sparsetop run -m ... --keep 0.65": what reproduces the screen. The caller frees. */
 char *app_command_line(const struct app *);
+
+/* What a reduction method is and asks for, in words; "" where it does not say. */
+struct app_card {
+	const char *name, *help;
+	const char *cost, *source; /* "N D"; who proposed it */
+	char needs[64];            /* "tokens, keys" */
+	const char *attention;     /* whether a fused attention can stay */
+	char where[96];            /* "at the embedding; any layer (--prune-at)" */
+};
+/* False: no method has this name. */
+bool app_method_card(const char *method, struct app_card *);
+/* The cards in the order of the registry; false at its end. */
+bool app_method_card_at(int i, struct app_card *);
 
 void app_say(struct app *, enum app_severity, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -65,8 +65,8 @@ static enum err put(struct app *app, struct run *run)
 static void mark_stored(struct app *app, const struct run *run)
 {
 	struct app_private *p = app->private;
-	struct run *const shown[] = { app->result, app->base };
-	for (int i = 0; i < 2; i++)
+	struct run *const shown[] = { app->result, app->base, app->pinned };
+	for (int i = 0; i < 3; i++)
 		if (shown[i] && !strcmp(shown[i]->uid, run->uid))
 			shown[i]->id = run->id;
 	for (int i = 0; i < p->n_memory; i++)

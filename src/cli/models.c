@@ -1,4 +1,5 @@
-/* sparsetop models: presets, and what the local hub cache holds. */
+/* sparsetop models: presets, what the local hub cache holds, and the reduction methods.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,27 +56,81 @@ static void print_cached(void *ctx, const struct model_source *s)
 	print_model(*json, s->name, "cache", s->folder, s->folder);
 }
 
+/* How wide a column must be for all cards. */
+static int widest(const char *(*field)(const struct app_card *))
+{
+	struct app_card card;
+	size_t most = 0;
+	for (int i = 0; app_method_card_at(i, &card); i++)
+		most = strlen(field(&card)) > most ? strlen(field(&card)) : most;
+	return (int)most;
+}
+
+static const char *name_of(const struct app_card *c) { return c->name; }
+static const char *needs_of(const struct app_card *c) { return c->needs; }
+static const char *where_of(const struct app_card *c) { return c->where; }
+static const char *help_of(const struct app_card *c) { return c->help; }
+
+static void print_card_json(const struct app_card *card)
+{
+	json_t *o = json_object();
+	json_put_str(o, "name", card->name);
+	json_put_str(o, "help", card->help);
+	json_put_str(o, "needs", card->needs);
+	json_put_str(o, "attention", card->attention);
+	json_put_str(o, "where", card->where);
+	json_put_str(o, "cost", card->cost);
+	json_put_str(o, "source", card->source);
+	char *line = json_line(o);
+	printf("%s\n", line);
+	free(line);
+	json_decref(o);
+}
+
+static void print_methods(bool json)
+{
+	struct app_card card;
+	int name = widest(name_of), needs = widest(needs_of), help = widest(help_of),
+	    where = widest(where_of);
+	if (!json)
+		printf("%-*s  %-*s  %-*s  %-*s  %s\n", name, "method", needs, "needs",
+		       help, "what it does", where, "where", "cost");
+	for (int i = 0; app_method_card_at(i, &card); i++)
+		if (json)
+			print_card_json(&card);
+		else
+			printf("%-*s  %-*s  %-*s  %-*s  %s\n", name, card.name, needs,
+			       card.needs, help, card.help, where, card.where, card.cost);
+}
+
+static void print_models(bool json)
+{
+	for (const struct preset *p = presets; p->name; p++)
+		print_model(json, p->name, "preset", NULL, p->help);
+	model_source_list_hub(print_cached, &json);
+}
+
 static enum err models_command(int argc, char **argv)
 {
 	struct options o;
-	enum err e = options_parse(&o, OPTIONS_JSON, argc, argv);
+	enum err e = options_parse(&o, OPTIONS_JSON | OPTIONS_METHODS, argc, argv);
 	if (e)
 		return e;
 	if (o.help)
-		printf("usage: sparsetop models [--json]\n");
+		printf("usage: sparsetop models [--methods] [--json]\n");
 	else if (o.n_rest)
 		e = err_set(ERR_USAGE, "models takes no arguments");
-	for (const struct preset *p = presets; !e && !o.help && p->name; p++)
-		print_model(o.json, p->name, "preset", NULL, p->help);
-	if (!e && !o.help)
-		model_source_list_hub(print_cached, &o.json);
+	else if (o.methods)
+		print_methods(o.json);
+	else
+		print_models(o.json);
 	options_release(&o);
 	return e;
 }
 
 const struct command_line models_command_line = {
 	.name = "models",
-	.synopsis = "models [--json]",
-	.help = "presets, and checkpoints in the local hub cache",
+	.synopsis = "models [--methods] [--json]",
+	.help = "presets, and checkpoints in the local hub cache; or what methods need",
 	.run = models_command,
 };

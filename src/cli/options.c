@@ -38,6 +38,7 @@ enum code {
 	CODE_PLAIN,
 	CODE_READONLY,
 	CODE_FILE,
+	CODE_METHODS,
 	FIRST_KNOB = 2000
 };
 
@@ -91,6 +92,8 @@ static const struct {
 	  "no boxes or spinners: for screen readers" },
 	{ "readonly", CODE_READONLY, OPTIONS_SCREEN, NULL, "look only: store nothing" },
 	{ "file", CODE_FILE, OPTIONS_STUDY, "FILE", "a study of your own" },
+	{ "methods", CODE_METHODS, OPTIONS_METHODS, NULL,
+	  "what each --method needs and costs" },
 	{ "help", CODE_HELP, 0, NULL, "this text" },
 };
 #define N_TABLE (int)(sizeof(table) / sizeof(table[0]))
@@ -139,6 +142,7 @@ static size_t field_of(int code)
 		FIELD(CODE_PLAIN, plain),
 		FIELD(CODE_READONLY, readonly),
 		FIELD(CODE_FILE, file),
+		FIELD(CODE_METHODS, methods),
 	};
 #undef FIELD
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)

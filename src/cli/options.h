@@ -24,6 +24,7 @@ enum option_group {
 	OPTIONS_SCREEN = 1 << 9,  /* --ascii --no-mouse --plain --readonly */
 	OPTIONS_LISTS = 1 << 10,  /* knobs take lists: `plan` instead of `knobs` */
 	OPTIONS_STUDY = 1 << 11,  /* --file; no model by default */
+	OPTIONS_METHODS = 1 << 12 /* --methods */
 };
 
 struct options {
@@ -32,7 +33,7 @@ struct options {
 	struct knobs knobs;
 	double budget_s, samples, warmup, noise; /* NaN: not given */
 	const char *db, *session, *worker;
-	bool no_store, json, ascii, no_mouse, plain, readonly, help;
+	bool no_store, json, ascii, no_mouse, plain, readonly, methods, help;
 	const char *group_by, *sort, *save_output, *format, *output;
 	struct plan plan; /* OPTIONS_LISTS: an axis for every knob that was given */
 	bool lists;

@@ -880,6 +880,18 @@ static void interrupted(void **state)
 
 /* ---- models ---- */
 
+static void method_cards(void **state)
+{
+	(void)state;
+	WANT(0, "models", "--methods");
+	assert_non_null(strstr(str_get(&p.out_text), "needs"));
+	assert_non_null(strstr(str_get(&p.out_text), "largest L2 norm"));
+	assert_null(strstr(str_get(&p.out_text), "clip-vit"));
+	WANT(0, "models", "--methods", "--json");
+	assert_non_null(strstr(str_get(&p.out_text), "{\"name\":\"random\",\"help\":"));
+	REFUSED(2, "--methods", "version", "--methods");
+}
+
 static void hub_cache(void **state)
 {
 	(void)state;
@@ -1018,6 +1030,7 @@ int main(int argc, char **argv)
 		CASE(full_stdout),
 		CASE(database_is_safe),
 		CASE(interrupted),
+		CASE(method_cards),
 		CASE(hub_cache),
 		CASE(odd_names),
 		CASE(layers_without_a_kind),

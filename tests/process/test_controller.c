@@ -381,6 +381,30 @@ static void stops_can_be_kept(void **state)
 	assert_true(find_row("done", 0.25, &n)->trail);
 }
 
+static void one_run_is_pinned(void **state)
+{
+	(void)state;
+	ENTER("hold:run 0.25");
+	measure_base();
+	measure("0.5");
+	app_pin(app);
+	assert_non_null(app->pinned);
+	assert_int_equal(app->pinned->id, app->result->id);
+	near(keep_of(app->pinned), 0.5);
+	set_keep("0.25"); /* an estimate is nothing to compare with */
+	WAIT_FOR(app->estimate && app->phase == APP_RUNNING);
+	app_pin(app);
+	near(keep_of(app->pinned), 0.5);
+	assert_int_equal(app->severity, APP_WARNING);
+	open_gate();
+	WAIT_FOR(app->result && at_rest());
+	set_keep("1");
+	app_pin(app); /* another one */
+	near(keep_of(app->pinned), 1);
+	app_pin(app); /* the same */
+	assert_null(app->pinned);
+}
+
 /* A start elsewhere: what was asked for comes first, then what it is compared with. */
 static void base_is_measured_after(void **state)
 {
@@ -1100,6 +1124,7 @@ int main(void)
 		CASE(estimate_then_result),
 		CASE(coming_back_is_remembered),
 		CASE(stops_can_be_kept),
+		CASE(one_run_is_pinned),
 		CASE(base_is_measured_after),
 		CASE(hash_that_comes_late),
 		CASE(setting_that_kills),
