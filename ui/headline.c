@@ -104,6 +104,14 @@ static bool is_random(const struct app *app)
 	return app->has_model && app->model.random_weights;
 }
 
+static void add_pinned(const struct app *app, struct parts *p)
+{
+	if (app->pinned && app->pinned->id)
+		parts_add(p, 1, STYLE_NORMAL, "pin #%lld", (long long)app->pinned->id);
+	else if (app->pinned)
+		parts_add(p, 1, STYLE_NORMAL, "pinned");
+}
+
 void headline_subject(const struct app *app, struct parts *p)
 {
 	const struct run *run = app_shown(app);
@@ -123,6 +131,7 @@ void headline_subject(const struct app *app, struct parts *p)
 			  (long long)app->opened->id);
 	else if (app->base && app->base->id)
 		parts_add(p, 3, STYLE_NORMAL, "base #%lld", (long long)app->base->id);
+	add_pinned(app, p);
 }
 
 /* ---- figures ---- */

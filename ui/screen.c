@@ -9,8 +9,9 @@
 #include "ui/format.h"
 #include "ui/headline.h"
 #include "ui/layout.h"
+#include "ui/patch_map.h"
 #include "ui/widgets/parts.h"
-#include "ui/widgets/picture.h"
+#include "ui/widgets/patches.h"
 #include "ui/widgets/slider.h"
 
 #define MESSAGE_SIZE 2100 /* a message, every byte escaped */
@@ -254,46 +255,42 @@ static int side_view(const struct ui *ui)
 	return 0;
 }
 
-/* The patches of the model's square grid that stay; NULL: unknown. The caller frees. */
-static bool *kept_patches(const struct app *app, const struct run *run, int *side)
-{
-	int64_t n = app->model.tokens;
-	*side = (int)lround(sqrt((double)(n > 0 ? n : 0)));
-	if (!run || !run->tokens.n_kept || !run->tokens.kept || n <= 0 ||
-	    (int64_t)*side * *side != n)
-		return NULL;
-	bool *bright = mem_alloc((size_t)n * sizeof(bool));
-	for (int i = 0; i < run->tokens.n_kept; i++) {
-		double at = run->tokens.kept[i];
-		if (at >= 0 && at < (double)n)
-			bright[(int)at] = true;
-	}
-	return bright;
-}
-
 /* Rows it took. */
 static int draw_picture(const struct app *app, struct canvas *c)
 {
 	const struct run *run = app_shown(app);
-	struct picture p = { .rgb = app->model.picture,
-			     .width = app->model.picture_width,
-			     .height = app->model.picture_height };
-	if (!p.rgb || !c->colors || c->ascii || c->plain || c->height < 30 || app->opened)
+	int n = run ? patch_map_count(run, app->model.tokens) : 0;
+	if (!c->colors || c->ascii || c->plain || c->height < 30 || app->opened ||
+	    !app->model.picture || !n)
 		return 0;
 	int rows =
 		c->height / 2 < SIDE_PICTURE_HEIGHT ? c->height / 2 : SIDE_PICTURE_HEIGHT;
-	bool *bright = kept_patches(app, run, &p.patches_x);
-	p.patches_y = p.patches_x;
-	p.bright = bright;
-	picture_draw(c, 1, 0, c->width - 2, rows, &p);
-	int width = 2 * rows < c->width - 2 ? 2 * rows : c->width - 2;
-	if (bright)
-		canvas_printf(c, width + 3, 0, STYLE_NORMAL, "%d of %lld patches",
-			      run->tokens.n_kept, (long long)app->model.tokens);
+	struct patch_map m;
+	struct patch *patch = mem_alloc((size_t)n * sizeof(*patch));
+	struct patches p = { .picture = { app->model.picture, app->model.picture_width,
+					  app->model.picture_height },
+			     .patch = patch,
+			     .n = n,
+			     .cursor = -1 };
+	patches_grid(n, p.picture.width, p.picture.height, &p.columns, &p.rows);
+	patch_map_make(&m, run, PATCH_MAP_END, n);
+	for (int i = 0; i < n; i++)
+		patch[i].kept = m.patch[i].fate == PATCH_STAYS;
+	struct patches_fit fit = patches_draw(c, 1, 0, c->width - 2, rows, &p);
+	if (m.known && m.stay < n)
+		canvas_printf(c, fit.width + 3, 0, STYLE_NORMAL, "%d of %d %s", m.stay, n,
+			      m.grouped ? "tokens" : "patches");
 	else
-		canvas_text(c, width + 3, 0, -1, STYLE_NORMAL, "what the model sees");
-	free(bright);
-	return rows + 1;
+		canvas_text(c, fit.width + 3, 0, -1, STYLE_NORMAL, "what the model sees");
+	patch_map_release(&m);
+	free(patch);
+	return fit.height + 1;
+}
+
+/* The view that has the focus may show the picture itself. */
+static bool wants_picture(const struct ui *ui)
+{
+	return strcmp(views[ui->active]->name, "tokens") != 0;
 }
 
 static void draw_side(struct ui *ui, struct canvas *c)
@@ -304,7 +301,7 @@ static void draw_side(struct ui *ui, struct canvas *c)
 	canvas_vline(c, l->side_x - 1, l->body_y, l->body_height, STYLE_DIM);
 	struct canvas side =
 		canvas_window(c, l->side_x, l->body_y, l->side_width, l->body_height);
-	int used = draw_picture(ui->app, &side);
+	int used = wants_picture(ui) ? draw_picture(ui->app, &side) : 0;
 	struct canvas rest =
 		canvas_window(&side, 0, used, side.width, side.height - used);
 	int i = side_view(ui);

@@ -158,6 +158,9 @@ static bool on_measuring(struct ui *ui, enum request request)
 	case REQ_KEEP:
 		app_keep_stop(app);
 		return true;
+	case REQ_PIN:
+		app_pin(app);
+		return true;
 	default:
 		return false;
 	}

@@ -14,7 +14,8 @@
 
 #include "base/clock.h"
 
-#define TOKENS 196
+#define SIDE 14
+#define TOKENS (SIDE * SIDE)
 #define BLOCKS 12
 #define WIDTH 768
 #define MINUTE_NS 60e9
@@ -119,7 +120,7 @@ static void add_block(struct filler *f, int block, double tokens)
 static void fill_layers(struct run *run, double kept, bool estimate)
 {
 	static const struct part patch = { "patch_embed", "conv", WIDTH, WIDTH, 0 },
-				 select = { "select.l2", "select", 0, 0, 60 },
+				 select = { "prune.select", "select", 0, 0, 60 },
 				 head = { "head", "linear", 512, WIDTH, 0 };
 	bool prunes = kept < TOKENS;
 	struct filler f = { run, 0, estimate };
@@ -194,14 +195,106 @@ static void fill_measured(struct run *run, double kept, double sum_ns)
 	fill_env(run);
 }
 
-static void fill_kept(struct run *run, double kept)
+/* ---- which tokens go where ---- */
+
+/* Higher in the middle, a ripple over it; no two are equal. */
+static double score_of(int patch, int site)
 {
-	double patches[TOKENS];
-	int n = (int)kept;
+	int x = patch % SIDE - SIDE / 2, y = patch / SIDE - SIDE / 2;
+	double ripple = (patch * 37 + site * 11) % 29 / 6.0;
+	return 20 - 0.25 * (x * x + y * y) + ripple + patch / 1000.0;
+}
+
+static void add_site(struct run *run, const char *path, double layer)
+{
+	run->tokens.sites[run->tokens.n_sites++] =
+		(struct run_site){ .path = run_str(run, path), .layer = layer };
+}
+
+/* The `n_kept` highest of `alive`, in place; how many they are. */
+static int keep_best(struct run *run, double *alive, int n, int n_kept, int site)
+{
+	struct run_site *s = &run->tokens.sites[site];
+	double scores[TOKENS], kept[TOKENS];
+	int k = 0;
 	for (int i = 0; i < n; i++)
-		patches[i] = i * TOKENS / n;
-	run->tokens.kept = run_doubles(run, patches, n);
+		scores[i] = score_of((int)alive[i], site);
+	for (int i = 0; i < n; i++) {
+		int above = 0;
+		for (int j = 0; j < n; j++)
+			above += scores[j] > scores[i];
+		if (above < n_kept)
+			kept[k++] = alive[i];
+	}
+	s->alive = run_doubles(run, alive, n);
+	s->scores = run_doubles(run, scores, n);
+	s->kept = run_doubles(run, kept, k);
+	s->n_alive = s->n_scores = n;
+	s->n_kept = k;
+	memcpy(alive, kept, (size_t)k * sizeof(double));
+	return k;
+}
+
+/* At each place in turn the same share stays. */
+static void fill_pruned(struct run *run, const struct knobs *knobs)
+{
+	const char *at = knob_text(knobs, KNOB_PRUNE_AT);
+	double alive[TOKENS];
+	int n = TOKENS;
+	for (int i = 0; i < TOKENS; i++)
+		alive[i] = i;
+	do {
+		char path[32] = "embed";
+		int layer = -1;
+		if (strcmp(at, "embed") != 0)
+			layer = atoi(at);
+		if (layer >= 0)
+			snprintf(path, sizeof(path), "blocks.%d", layer);
+		add_site(run, path, layer);
+		n = keep_best(run, alive, n,
+			      (int)knob_kept(n, knob_num(knobs, KNOB_KEEP)),
+			      run->tokens.n_sites - 1);
+		at = strchr(at, '+');
+	} while (at && *++at && run->tokens.n_sites < BLOCKS);
+	run->tokens.kept = run_doubles(run, alive, n);
 	run->tokens.n_kept = n;
+}
+
+/* Blocks 0 to 3: each joins neighbours of which one is a multiple of 2, 4, 8, 16. */
+static void fill_merged(struct run *run)
+{
+	for (int block = 0; block < 4; block++) {
+		struct run_site *s = &run->tokens.sites[run->tokens.n_sites];
+		double alive[TOKENS], groups[TOKENS], kept[TOKENS];
+		int n = 0, n_kept = 0, before = 1 << block;
+		char path[32];
+		snprintf(path, sizeof(path), "blocks.%d", block);
+		add_site(run, path, block);
+		for (int i = 0; i < TOKENS; i++) {
+			bool joins = i >= 5 * SIDE && i < 7 * SIDE;
+			int to = joins ? i - i % (2 * before) : i;
+			groups[i] = to;
+			if (!joins || i % before == 0)
+				alive[n++] = i;
+			if (!joins)
+				kept[n_kept++] = i;
+		}
+		s->alive = run_doubles(run, alive, n);
+		s->kept = run_doubles(run, kept, n_kept);
+		s->groups = run_doubles(run, groups, TOKENS);
+		s->n_alive = n;
+		s->n_kept = n_kept;
+		s->n_groups = TOKENS;
+	}
+}
+
+static void fill_sites(struct run *run, const struct knobs *knobs)
+{
+	run->tokens.sites = scratch_alloc(&run->mem, BLOCKS * sizeof(*run->tokens.sites));
+	if (!strcmp(knob_text(knobs, KNOB_METHOD), "tome"))
+		fill_merged(run);
+	else if (knob_num(knobs, KNOB_KEEP) < 1)
+		fill_pruned(run, knobs);
 }
 
 struct run *fake_run(const struct knobs *knobs, bool estimate)
@@ -235,8 +328,7 @@ struct run *fake_run(const struct knobs *knobs, bool estimate)
 	run->wall.p50_ns = sum_ns;
 	if (!estimate) {
 		fill_measured(run, kept, sum_ns);
-		if (kept < TOKENS)
-			fill_kept(run, kept);
+		fill_sites(run, knobs);
 	}
 	return run;
 }
@@ -481,6 +573,7 @@ void app_free(struct app *app)
 	run_free(app->result);
 	run_free(app->base);
 	run_free(app->opened);
+	run_free(app->pinned);
 	free(app->model.picture);
 	free(app->private);
 	free(app);
@@ -543,6 +636,50 @@ void app_keep_run(struct app *app, int64_t id)
 {
 	app_say(app, APP_INFO, "kept run #%lld", (long long)id);
 	app->revision++;
+}
+
+void app_pin(struct app *app)
+{
+	const struct run *run = app_shown(app);
+	bool again = app->pinned && run && app->pinned->id == run->id;
+	drop(&app->pinned);
+	if (!again && run && run->state == RUN_DONE) {
+		app->pinned = fake_run(&run->knobs, false);
+		app->pinned->id = run->id;
+	}
+	app_say(app, APP_INFO, app->pinned ? "pinned" : "no run is pinned");
+}
+
+bool app_method_card_at(int i, struct app_card *card)
+{
+	static const struct app_card cards[] = {
+		{ .name = "l2",
+		  .help = "tokens with the largest L2 norm stay",
+		  .cost = "N D",
+		  .source = "pruning by the norm of the patch embedding",
+		  .needs = "tokens",
+		  .attention = "stays fused",
+		  .where = "before a layer; by default at the embedding" },
+		{ .name = "tome",
+		  .help = "the most similar pairs of tokens become one",
+		  .cost = "N^2 D / (4 H) + 2 N D, in every layer",
+		  .source = "ToMe, Bolya et al. 2023",
+		  .needs = "tokens, keys",
+		  .attention = "stays fused",
+		  .where = "between attention and MLP; by default in every layer" },
+	};
+	if (i < 0 || i >= (int)(sizeof(cards) / sizeof(cards[0])))
+		return false;
+	*card = cards[i];
+	return true;
+}
+
+bool app_method_card(const char *name, struct app_card *card)
+{
+	for (int i = 0; app_method_card_at(i, card); i++)
+		if (!strcmp(card->name, name))
+			return true;
+	return false;
 }
 
 void app_open_run(struct app *app, int64_t id)

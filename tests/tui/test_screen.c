@@ -81,6 +81,10 @@ static void every_view_at_every_size(void **state)
 	sweep(&ui);
 	app_open_run(ui.app, 3);
 	sweep(&ui);
+	app_pin(ui.app);
+	check_ok(knobs_set(&ui.app->knobs, KNOB_METHOD, "tome"));
+	app_open_run(ui.app, 4);
+	sweep(&ui);
 	ui.canvas.ascii = ui.canvas.plain = true;
 	sweep(&ui);
 	ui.app->phase = APP_BROKEN;
@@ -115,6 +119,14 @@ static void any_requests_in_any_order(void **state)
 					    .action = (enum mouse_action)(pick / 11 % 5),
 					    .x = (int)(pick / 64 % 80),
 					    .y = (int)(pick / 128 % 24) });
+		else if (pick % 110 == 4)
+			app_pin(ui.app);
+		else if (pick % 110 == 5)
+			app_open_run(ui.app, 5);
+		else if (pick % 110 == 6)
+			app_knob_set(ui.app, KNOB_METHOD, pick & 64 ? "tome" : "l2");
+		else if (pick % 110 == 7)
+			app_knob_set(ui.app, KNOB_PRUNE_AT, pick & 64 ? "3+6" : "embed");
 		else if (pick % 11 == 3)
 			app_knob_step_large(ui.app, KNOB_KEEP, pick & 64 ? 1 : -1);
 		else

@@ -107,16 +107,16 @@ static void views_and_overlays(void **state)
 	static const struct {
 		const char *keys, *name;
 	} screens[] = {
-		{ "2", "sessions_80x24" },
-		{ "3", "env_80x24" },
+		{ "3", "sessions_80x24" },
+		{ "4", "env_80x24" },
 		{ "?", "help_80x24" },
 		{ "K", "knobs_80x24" },
-		{ "2\r", "runs_80x24" },
+		{ "3\r", "runs_80x24" },
 		{ "jj\r", "unfolded_80x24" },
 		{ "ssI", "sorted_80x24" },
 		{ ":se", "command_80x24" },
-		{ "2\r\r", "trail_80x24" },
-		{ "2\rj\r", "opened_80x24" },
+		{ "3\r\r", "trail_80x24" },
+		{ "3\rj\r", "opened_80x24" },
 		{ "\\qkv|sdpa\r", "filter_80x24" },
 		{ "/mlp.fc2\rn", "search_80x24" },
 	};
@@ -128,6 +128,126 @@ static void views_and_overlays(void **state)
 		pty_golden(&p, screens[i].name);
 		quit(&p);
 	}
+}
+
+/* ---- patches ---- */
+
+static void start_tokens(struct pty *p, int width, int height, const char *env,
+			 const char *option)
+{
+	const char *const all[] = { env, "FAKE_MEASURE_MS=1", NULL };
+	const char *const args[] = { option, NULL };
+	pty_start(p, width, height, args, all);
+	pty_wait(p, "sum of layers");
+	pty_keys(p, "2");
+	pty_wait(p, "all 196 patches stay");
+}
+
+static void tokens_at_every_size(void **state)
+{
+	static const struct {
+		int width, height;
+		const char *name;
+	} sizes[] = { { 200, 60, "tokens_200x60" },
+		      { 62, 17, "tokens_62x17" },
+		      { 40, 10, "tokens_40x10" } };
+	struct pty p;
+	(void)state;
+	start_tokens(&p, 80, 24, "COLORTERM=", NULL);
+	pty_keys(&p, "{{{jjjlll");
+	pty_wait(&p, "patch 45");
+	pty_golden(&p, "tokens_80x24");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		pty_resize(&p, sizes[i].width, sizes[i].height);
+		pty_golden(&p, sizes[i].name);
+	}
+	pty_resize(&p, 1, 1);
+	pty_keys(&p, "jl\x04\x15\r");
+	pty_resize(&p, 80, 24);
+	pty_wait(&p, "patch 60");
+	quit(&p);
+}
+
+static void sites_are_scrubbed(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_tokens(&p, 80, 24, "COLORTERM=", NULL);
+	pty_keys(&p, ":set prune-at 3+6+9\r:keep 0.7\r");
+	pty_wait(&p, "site 3/3");
+	pty_wait(&p, "66 of 95 patches stay");
+	pty_keys(&p, "\x15"); /* ^U */
+	pty_wait(&p, "blocks.6 │ 95 of 137 patches stay │ 48.5 % of 196");
+	pty_keys(&p, "-");
+	pty_wait(&p, "137 of 196 patches stay");
+	pty_keys(&p, "-");
+	pty_keys(&p, "]"); /* another run: the same site */
+	pty_wait(&p, "138 of 196 patches stay");
+	pty_keys(&p, "\x04g\x04"); /* ^D, the first, ^D */
+	pty_wait(&p, "dropped at blocks.3");
+	pty_wait(&p, "site 2/3");
+	pty_keys(&p, "G");
+	pty_wait(&p, "site 3/3");
+	pty_keys(&p, "\033[<0;16;14M"); /* a click: row 6, column 7 */
+	pty_wait(&p, "patch 91: row 6, column 7");
+	pty_keys(&p, "\033[<64;16;14M"); /* wheel */
+	pty_wait(&p, "site 2/3");
+	pty_keys(&p, "n");
+	pty_wait(&p, "dropped here");
+	pty_keys(&p, "Y");
+	pty_wait(&p, "Markdown");
+	quit(&p);
+}
+
+static void runs_are_compared_with_the_pinned(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_tokens(&p, 80, 24, "NO_COLOR=1", NULL);
+	pty_keys(&p, ":keep 0.5\r");
+	pty_wait(&p, "98 of 196 patches stay");
+	pty_keys(&p, "b");
+	pty_wait(&p, "│ pin #13");
+	pty_wait(&p, "+0  -0  Jaccard 1.0000");
+	pty_keys(&p, ":set prune-at 3+9\r");
+	pty_wait(&p, "site 2/2");
+	pty_keys(&p, "n");
+	pty_wait(&p, "- stays in the pinned run");
+	pty_golden(&p, "tokens_pinned_80x24");
+	for (int y = 0; y < 24; y++)
+		for (int x = 0; x < 80; x++)
+			assert_false(pty_cell_is_colored(&p, x, y));
+	pty_keys(&p, "b"); /* the fake's results are all #13 */
+	pty_wait_gone(&p, "pin #13");
+	pty_keys(&p, "[b");
+	quit(&p);
+}
+
+static void merged_tokens_show_their_groups(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_tokens(&p, 80, 24, "COLORTERM=", "--ascii");
+	pty_keys(&p, ":set method tome\r");
+	pty_wait(&p, "170 of 172 tokens stay");
+	pty_keys(&p, "jjjjjll");
+	pty_wait(&p, "in token b, of 11 patches");
+	pty_golden(&p, "tokens_groups_80x24");
+	pty_keys(&p, "\r");
+	pty_wait(&p, "every layer");
+	pty_wait(&p, "ToMe, Bolya");
+	quit(&p);
+}
+
+static void patches_in_words(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_tokens(&p, 80, 24, "COLORTERM=", "--plain");
+	pty_keys(&p, "{{{");
+	pty_wait(&p, "row  0: 7");
+	pty_golden(&p, "tokens_plain_80x24");
+	quit(&p);
 }
 
 static void phases_without_a_model(void **state)
@@ -147,7 +267,7 @@ static void phases_without_a_model(void **state)
 
 static void the_cause_stays_while_there_is_no_model(void **state)
 {
-	static const char *const keys[] = { "]", "3", "2", "m1K", ":frob\r" };
+	static const char *const keys[] = { "]", "4", "3", "2", "m1K", ":frob\r" };
 	struct pty p;
 	(void)state;
 	start_with(&p, "FAKE_PHASE=broken");
@@ -183,7 +303,7 @@ static void the_selection_is_seen_without_color(void **state)
 static void check_ascii(struct pty *p)
 {
 	pty_wait(p, "sum of layers");
-	pty_keys(p, "{jj\r3");
+	pty_keys(p, "{jj\r4");
 	pty_wait(p, "~ estimate: nothing");
 	pty_keys(p, "1");
 	pty_golden(p, "ascii_80x24");
@@ -288,7 +408,7 @@ static void rows_and_tabs_follow_the_mouse(void **state)
 	pty_keys(&p, click); /* again: opens */
 	pty_wait(&p, "attn.qkv");
 	assert_true(pty_cell(&p, 5, row).attrs.reverse);
-	pty_keys(&p, "\033[<0;15;2M"); /* the second tab */
+	pty_keys(&p, "\033[<0;26;2M"); /* the third tab */
 	pty_wait(&p, "sessions, newest first");
 	quit(&p);
 }
@@ -341,7 +461,7 @@ static void results_that_are_not_stored(void **state)
 	(void)state;
 	pty_start(&p, 80, 24, nothing, env);
 	pty_wait(&p, "sum of layers");
-	pty_keys(&p, "[3");
+	pty_keys(&p, "[4");
 	pty_wait(&p, "not stored   just now");
 	quit(&p);
 }
@@ -368,7 +488,7 @@ static void long_messages_wrap(void **state)
 		 ":frobnicate-everything-that-is-on-this-screen-and-then-some-more\r");
 	pty_wait(&p, "then-some-more");
 	pty_golden(&p, "message_80x24");
-	pty_keys(&p, "3");
+	pty_keys(&p, "4");
 	pty_wait(&p, "throughput");
 	pty_keys(&p, "G");
 	pty_wait(&p, "last message");
@@ -382,7 +502,7 @@ static void old_runs_are_read_page_by_page(void **state)
 	struct pty p;
 	(void)state;
 	start(&p, 80, 24);
-	pty_keys(&p, "2");
+	pty_keys(&p, "3");
 	pty_wait(&p, "pruning\\x1b[2J study"); /* a name from a file does nothing to us */
 	pty_keys(&p, "j\r");
 	pty_wait(&p, "#150");
@@ -456,8 +576,8 @@ static void copies_what_reproduces_the_screen(void **state)
 
 static void Q_quits_from_everywhere(void **state)
 {
-	static const char *const places[] = { "",  "/",   ":se", "K", "K\r",
-					      "?", "2\r", "\\x", "3" };
+	static const char *const places[] = { "",  "/",   ":se", "K",   "K\r",
+					      "?", "3\r", "\\x", "2\r", "4" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		struct pty p;
@@ -612,6 +732,11 @@ int main(void)
 		cmocka_unit_test(an_estimate_tells_where_it_comes_from),
 		cmocka_unit_test(the_measurement_replaces_it),
 		cmocka_unit_test(views_and_overlays),
+		cmocka_unit_test(tokens_at_every_size),
+		cmocka_unit_test(sites_are_scrubbed),
+		cmocka_unit_test(runs_are_compared_with_the_pinned),
+		cmocka_unit_test(merged_tokens_show_their_groups),
+		cmocka_unit_test(patches_in_words),
 		cmocka_unit_test(phases_without_a_model),
 		cmocka_unit_test(the_cause_stays_while_there_is_no_model),
 		cmocka_unit_test(the_selection_is_seen_without_color),

@@ -162,7 +162,7 @@ static void every_widget_at_every_size(void **state)
 						       { "a", 4, 1, false, false },
 						       { "b", 4, 2, false, false } };
 	static const uint8_t rgb[3 * 4 * 4] = { 1 };
-	const struct picture picture = { rgb, 4, 4, NULL, 0, 0 };
+	const struct picture picture = { rgb, 4, 4 };
 	struct table_source source = {
 		.columns = columns, .n_columns = 3, .n_rows = 50, .cell = numbers
 	};

@@ -31,6 +31,11 @@ static const struct {
 	{ "vs base",
 	  "time of the layer against the same layer with every technique off" },
 	{ "FLOP/B", "arithmetic intensity: FLOPs for each byte read or written" },
+	{ "+ and - (Tokens)",
+	  "patches that stay here and not in the pinned run, and the other way round" },
+	{ "Jaccard",
+	  "patches that stay in both runs / in either: 1 if they are the same" },
+	{ "card (Tokens)", "what the method needs, where it can run, what it costs" },
 	{ "trail", "stops of the slider that nobody kept (m keeps one)" },
 };
 

@@ -20,8 +20,7 @@ static void mean(const struct picture *p, int x0, int x1, int y0, int y1, int rg
 		rgb[i] = n ? rgb[i] / n : 0;
 }
 
-/* The nearest of xterm's 6x6x6 cube or its 24 greys. */
-static uint8_t nearest(const int rgb[3])
+uint8_t picture_color(const int rgb[3])
 {
 	static const int steps[] = { 0, 95, 135, 175, 215, 255 };
 	int cube[3], far = 0;
@@ -39,28 +38,21 @@ static uint8_t nearest(const int rgb[3])
 				   : 16 + 36 * cube[0] + 6 * cube[1] + cube[2]);
 }
 
-static bool is_bright(const struct picture *p, int x, int y)
+void picture_pixel(const struct picture *p, int x, int y, int width, int height,
+		   int rgb[3])
 {
-	if (!p->bright)
-		return true;
-	int column = (int)((int64_t)x * p->patches_x / p->width);
-	int row = (int)((int64_t)y * p->patches_y / p->height);
-	return p->bright[row * p->patches_x + column];
-}
-
-static uint8_t pixel(const struct picture *p, int x, int y, int width, int height)
-{
-	int rgb[3];
 	int x0 = (int)((int64_t)x * p->width / width);
 	int x1 = (int)((int64_t)(x + 1) * p->width / width);
 	int y0 = (int)((int64_t)y * p->height / height);
 	int y1 = (int)((int64_t)(y + 1) * p->height / height);
 	mean(p, x0, x1 > x0 ? x1 : x0 + 1, y0, y1 > y0 ? y1 : y0 + 1, rgb);
-	if (!is_bright(p, (x0 + (x1 > x0 ? x1 - 1 : x0)) / 2,
-		       (y0 + (y1 > y0 ? y1 - 1 : y0)) / 2))
-		for (int i = 0; i < 3; i++)
-			rgb[i] = rgb[i] / 5 + 12;
-	return nearest(rgb);
+}
+
+static uint8_t pixel(const struct picture *p, int x, int y, int width, int height)
+{
+	int rgb[3];
+	picture_pixel(p, x, y, width, height, rgb);
+	return picture_color(rgb);
 }
 
 void picture_draw(struct canvas *c, int x, int y, int width, int height,

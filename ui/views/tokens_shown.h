@@ -1,0 +1,58 @@
+/* What the tokens view shows of a run at one site, rebuilt for each frame: for its files
+ * only. */
+#ifndef UI_VIEWS_TOKENS_SHOWN_H
+#define UI_VIEWS_TOKENS_SHOWN_H
+
+#include "app.h"
+#include "ui/patch_map.h"
+#include "ui/widgets/patches.h"
+
+/* The memory of the view. */
+struct tokens {
+	bool scrubbed; /* the user chose a site: `layer`; else the last one is shown */
+	double layer;
+	int cursor; /* patch */
+	bool card;  /* the whole card, whatever it hides */
+	/* As drawn last, for the mouse. */
+	struct patches_fit fit;
+	int grid_x, grid_y;
+};
+
+struct tokens_shown {
+	const struct app *app;
+	const struct run *run;
+	const struct run_site *site; /* NULL: the run has none */
+	int at;                      /* its index */
+	struct patch_map now, pinned;
+	bool compared; /* with the pinned run, at a site like this: `pinned` is set */
+	const struct run_site *pinned_site; /* NULL: its end, or before its first */
+	struct patch_change change;
+	struct patch_group *groups;
+	int n_groups;
+	struct patches grid;
+	struct patch *patch;
+};
+
+/* False when there is nothing to show; else the caller releases. Moves the cursor into
+ * the grid. */
+bool tokens_rebuild(struct tokens *, const struct app *, struct tokens_shown *);
+void tokens_shown_release(struct tokens_shown *);
+
+/* The letter of a group by its place in `groups`: the largest has 'a'. */
+char tokens_group_mark(int group);
+/* The place of a patch's group in `groups`, -1: it is alone or gone. */
+int tokens_group_of(const struct tokens_shown *, int patch);
+/* "method" of the run, resolved. */
+const char *tokens_method(const struct run *, char buf[KNOB_TEXT_SIZE]);
+
+/* The picture of a run, as far as it is known to be the one that is loaded; rgb NULL
+ * else.
+ */
+struct picture tokens_picture(const struct app *, const struct run *);
+
+/* Everything beside the picture: the patch under the cursor, scores or groups, the pinned
+ * run, the method. */
+void tokens_draw_info(const struct tokens *, const struct tokens_shown *,
+		      struct canvas *);
+
+#endif
