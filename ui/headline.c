@@ -251,8 +251,32 @@ static void add_fidelity(const struct app *app, const struct run *run, struct pa
 		return;
 	parts_add(p, 2, STYLE_NORMAL, "cos %s",
 		  format_cosine(run->fidelity.cosine, cosine, sizeof(cosine)));
+	if (run->fidelity.images > 1) {
+		parts_join(
+			p, 5, STYLE_NORMAL, "min %s",
+			format_cosine(run->fidelity.cosine_min, cosine, sizeof(cosine)));
+		if (!isnan(run->fidelity.cosine_p5))
+			parts_join(p, 5, STYLE_NORMAL, "p5 %s",
+				   format_cosine(run->fidelity.cosine_p5, cosine,
+						 sizeof(cosine)));
+		parts_join(p, 5, STYLE_NORMAL, "of %.0f", run->fidelity.images);
+	}
 	if (random)
 		parts_join(p, 2, STYLE_DIM, "(random)");
+}
+
+static void add_accuracy(const struct run *run, struct parts *p)
+{
+	if (run->accuracy.images > 0)
+		parts_add(p, 2, STYLE_NORMAL, "top-1 %.1f%% of %.0f",
+			  100 * run->accuracy.top1, run->accuracy.images);
+}
+
+static void add_low_rank(const struct run *run, struct parts *p)
+{
+	if (run->low_rank.matrices > 0)
+		parts_add(p, 2, STYLE_NORMAL, "rank error %.1f%%, even at %.0f",
+			  100 * run->low_rank.rel_error, run->low_rank.break_even);
 }
 
 static void add_memory(const struct run *run, unsigned style, struct parts *p)
@@ -297,6 +321,8 @@ void headline_parts(const struct app *app, const enum knob_id *sliders, int n_sl
 	add_knobs(app, run, sliders, n_sliders, p);
 	add_flops(app, run, &t, p);
 	add_fidelity(app, run, p);
+	add_accuracy(run, p);
+	add_low_rank(run, p);
 	add_memory(run, t.estimate ? STYLE_DIM : STYLE_NORMAL, p);
 	add_origin(app, run, p);
 }

@@ -124,9 +124,13 @@ static void print_fidelity(const struct run *run)
 	if (!f->reference)
 		return;
 	printf("fidelity   cosine %.4f", f->cosine);
-	if (f->images > 1)
-		printf(" (minimum %.4f of %.0f images: %s)", f->cosine_min, f->images,
-		       f->worst ? plain(f->worst, shown) : "--");
+	if (f->images > 1) {
+		char p5[16] = "--"; /* of few images there is none */
+		if (!isnan(f->cosine_p5))
+			snprintf(p5, sizeof(p5), "%.4f", f->cosine_p5);
+		printf(" (p5 %s, minimum %.4f of %.0f images: %s)", p5, f->cosine_min,
+		       f->images, f->worst ? plain(f->worst, shown) : "--");
+	}
 	printf(", relative L2 %.4f%s\n", f->rel_l2,
 	       run->model.random_weights ? " (random)" : "");
 }
@@ -137,6 +141,16 @@ static void print_accuracy(const struct run *run)
 		printf("accuracy   top-1 %.2f %% of %.0f images%s\n",
 		       100 * run->accuracy.top1, run->accuracy.images,
 		       run->model.random_weights ? " (random)" : "");
+}
+
+static void print_low_rank(const struct run *run)
+{
+	const struct run_low_rank *l = &run->low_rank;
+	if (l->matrices > 0)
+		printf("low rank   %.0f matrices, error %.2f %% of their norm; the "
+		       "factors "
+		       "are smaller below rank %.0f\n",
+		       l->matrices, 100 * l->rel_error, l->break_even);
 }
 
 void table_print_headline(const struct run *run, const struct run *base)
@@ -165,6 +179,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	       metric_text(UNIT_COUNT, run->flops.ours / run->wall.p50_ns, b, sizeof(b)));
 	print_fidelity(run);
 	print_accuracy(run);
+	print_low_rank(run);
 	printf("memory     %s peak resident, %s weights, %s activations\n",
 	       metric_text(UNIT_BYTES, run->memory.peak_rss_bytes, a, sizeof(a)),
 	       metric_text(UNIT_BYTES, run->memory.model_bytes, b, sizeof(b)),

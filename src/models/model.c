@@ -187,10 +187,11 @@ void model_why_not(const struct family *f, enum knob_id id, char *buf, size_t si
 	struct str others = STR_INIT;
 	const char *why = f->why_not ? f->why_not(id) : NULL;
 	families_with(id, &others);
+	const char *verb = strchr(str_get(&others), ',') ? "have" : "has";
 	if (!others.len)
 		str_add(&others, "no model of this version");
-	snprintf(buf, size, "%s%s%s has it", why ? why : "", why ? "; " : "",
-		 str_get(&others));
+	snprintf(buf, size, "%s%s%s %s it", why ? why : "", why ? "; " : "",
+		 str_get(&others), verb);
 	str_release(&others);
 }
 
