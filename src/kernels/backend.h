@@ -202,6 +202,12 @@ struct backend {
 	/* y[i] = table[ids[i]] + pos[i % T], ids I32 [B, T], y [B, T, D] */
 	void (*lookup)(void *self, struct tensor y, struct tensor table,
 		       struct tensor ids, struct tensor pos);
+	/*
+	 * rows[b] I32 [B]: the row, over all items, at which text b of ids I32 [B, T]
+	 * ends: the first that holds `end`, or row 0 of the item where none does; with
+	 * end < 0 the first that holds the item's highest id.
+	 */
+	void (*ends)(void *self, struct tensor rows, struct tensor ids, int32_t end);
 };
 
 extern const struct backend *const backends[];           /* NULL-terminated */

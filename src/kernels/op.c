@@ -447,3 +447,18 @@ struct tensor op_lookup(struct pass *p, const char *name, struct tensor table,
 		  });
 	return y;
 }
+
+struct tensor op_ends(struct pass *p, const char *name, struct tensor ids, int32_t end)
+{
+	struct tensor rows = pass_tensor(p, DT_I32, DIMS(ids.dim[0]));
+	if (!op_begin(p, name))
+		return rows;
+	p->backend->ends(p->self, rows, ids, end);
+	op_end(p, &(struct op_count){
+			  .kind = "ends",
+			  .flops = (double)tensor_count(&ids),
+			  .bytes_read = bytes_of(&ids),
+			  .bytes_written = bytes_of(&rows),
+		  });
+	return rows;
+}

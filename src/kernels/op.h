@@ -133,6 +133,8 @@ struct tensor op_normalize(struct pass *, const char *name, struct tensor x);
 /* ids I32 [B, T] -> [B, T, D] */
 struct tensor op_lookup(struct pass *, const char *name, struct tensor table,
 			struct tensor ids, struct tensor pos);
+/* Where texts end (backend.h): I32 [B] of ids I32 [B, T]; 1 FLOP per id. */
+struct tensor op_ends(struct pass *, const char *name, struct tensor ids, int32_t end);
 
 /* A selection's shape of a tensor of `width` columns: [items, T, width], or [1, R, width]
  * where it is ragged; no data. */

@@ -198,7 +198,8 @@ void model_why_not(const struct family *f, enum knob_id id, char *buf, size_t si
 enum err model_check_knobs(const struct model *m, struct knobs *k)
 {
 	char why[256];
-	knobs_resolve_method(k);
+	if (m->family->knobs & KNOB_BIT(KNOB_METHOD))
+		knobs_resolve_method(k);
 	for (int i = 0; i < KNOB_COUNT; i++) {
 		if ((m->family->knobs & KNOB_BIT(i)) ||
 		    knobs_is_default(k, (enum knob_id)i))

@@ -24,6 +24,7 @@ struct model {
 	struct preprocess_config preprocess;
 	struct tensors *tensors;
 	int64_t tokens;     /* of an item, CLS not counted; set by configure */
+	int64_t vocab;      /* of INPUT_TEXT: ids are 0 ... vocab - 1; set by configure */
 	int64_t image_size; /* set by configure */
 	void *state;        /* the family's */
 };

@@ -118,4 +118,5 @@ const struct backend cpu_backend = {
 	.merge = cpu_merge,
 	.normalize = cpu_normalize,
 	.lookup = cpu_lookup,
+	.ends = cpu_ends,
 };

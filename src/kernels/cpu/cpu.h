@@ -59,5 +59,6 @@ void cpu_match(void *self, struct tensor into, struct tensor k, int heads, int64
 	       bool cls, struct tensor work);
 void cpu_merge(void *self, struct tensor y, struct tensor y_size, struct tensor x,
 	       struct tensor size, struct tensor into);
+void cpu_ends(void *self, struct tensor rows, struct tensor ids, int32_t end);
 
 #endif

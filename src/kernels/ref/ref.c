@@ -498,6 +498,20 @@ static void ref_lookup(void *self, struct tensor y, struct tensor table,
 	}
 }
 
+static void ref_ends(void *self, struct tensor rows, struct tensor ids, int32_t end)
+{
+	(void)self;
+	int64_t length = ids.dim[1];
+	for (int64_t b = 0; b < ids.dim[0]; b++) {
+		const int32_t *text = (const int32_t *)ids.data + b * length;
+		int64_t at = 0;
+		for (int64_t i = length - 1; i >= 0; i--)
+			if (end < 0 ? text[i] >= text[at] : text[i] == end)
+				at = i;
+		((int32_t *)rows.data)[b] = (int32_t)(b * length + at);
+	}
+}
+
 const struct backend ref_backend = {
 	.name = "ref",
 	.open = ref_open,
@@ -518,4 +532,5 @@ const struct backend ref_backend = {
 	.merge = ref_merge,
 	.normalize = ref_normalize,
 	.lookup = ref_lookup,
+	.ends = ref_ends,
 };
