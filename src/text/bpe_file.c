@@ -194,19 +194,25 @@ static enum err read_merges_txt(const char *path, struct bpe *b)
 	return e;
 }
 
-enum err bpe_read_folder(const char *folder, struct bpe *b)
+enum err bpe_read_files(const char *vocab_json, const char *merges_txt, struct bpe *b)
 {
-	struct str path = STR_INIT;
 	*b = (struct bpe){ 0 };
-	str_addf(&path, "%s/vocab.json", folder);
-	enum err e = read_vocab_json(str_get(&path), &b->vocab);
-	str_clear(&path);
-	str_addf(&path, "%s/merges.txt", folder);
+	enum err e = read_vocab_json(vocab_json, &b->vocab);
 	if (!e)
-		e = read_merges_txt(str_get(&path), b);
-	str_release(&path);
+		e = read_merges_txt(merges_txt, b);
 	if (e)
 		bpe_release(b);
+	return e;
+}
+
+enum err bpe_read_folder(const char *folder, struct bpe *b)
+{
+	struct str vocab = STR_INIT, merges = STR_INIT;
+	str_addf(&vocab, "%s/vocab.json", folder);
+	str_addf(&merges, "%s/merges.txt", folder);
+	enum err e = bpe_read_files(str_get(&vocab), str_get(&merges), b);
+	str_release(&vocab);
+	str_release(&merges);
 	return e;
 }
 

@@ -15,8 +15,11 @@
 #define BPE_END "<|endoftext|>"
 #define BPE_WORD_END "</w>"
 
-/* FOLDER/vocab.json {token: id} and FOLDER/merges.txt, a merge a line after the line with
- * the version. The ids must be 0 ... count - 1. */
+/* vocab.json {token: id} and merges.txt, a merge a line after the line with the version.
+ * The ids must be 0 ... count - 1. */
+enum err bpe_read_files(const char *vocab_json, const char *merges_txt,
+			struct bpe *) MUST_CHECK;
+/* The two files of a checkpoint's folder. */
 enum err bpe_read_folder(const char *folder, struct bpe *) MUST_CHECK;
 
 /*

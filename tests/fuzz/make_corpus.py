@@ -7,6 +7,7 @@ Needs Python alone. Each input is small and takes another way through its parser
 does the rest. The same bytes everywhere, but for the one that zlib packs.
 """
 
+import gzip
 import io
 import json
 import pathlib
@@ -127,6 +128,46 @@ def exif(order, orientation, kind=3, count=1):
     return order.encode() + struct.pack(e + "HIH", 42, 8, 1) + entry + bytes(4)
 
 
+# --- text and labels ------------------------------------------------------------------
+
+MERGES = b"#version: 0.2\na b\nab c</w>\n"
+VOCAB = {"a": 0, "b": 1, "ab": 2, "c</w>": 3, "abc</w>": 4}
+
+
+def vocabs():
+    good = json.dumps(VOCAB).encode()
+    yield "good", good + b"\0" + MERGES
+    yield "crlf", good + b"\0" + MERGES.replace(b"\n", b"\r\n") + b"\r\n"
+    yield "unknown", json.dumps({"a": 0}).encode() + b"\0" + MERGES
+    yield "twice", good + b"\0" + MERGES + b"a b\n"
+    yield "gap", json.dumps({"a": 0, "b": 2**63 - 1}).encode() + b"\0" + MERGES
+
+
+def merges():
+    yield "plain", MERGES
+    yield "gzip", gzip.compress(MERGES, mtime=0)
+    yield "cut", gzip.compress(MERGES, mtime=0)[:-6]
+    yield "twice", MERGES + b"b c</w>\na bc</w>\n"
+    yield "mark", b"#version: 0.2\n<|startof text|>\n"
+
+
+WORDS = {
+    "plain": "a photo of a cat. it's 12 o'clock!",
+    "marks": "aaaa<|endoftext|>abc <|STARTOFTEXT|><|end",
+    "scripts": "\u0130 e\u0301\u0323 \u1100\u1161\u11a8 \u732b \U0001f600 \u00a0x\u2028\u00bd",
+}
+LABELS = {
+    "lines": b"\xef\xbb\xbfcat\r\n\r\n dog, the \nlast",
+    "list": b"cat, a photo of a dog,bird",
+    "empty": b" \n\t\r\n",
+    "latin1": b"caf\xe9\n",
+}
+
+
+def cifar_record(label):
+    return bytes([label]) + bytes(i % 251 for i in range(3072))
+
+
 def main():
     for name, data in safetensors_inputs():
         put("safetensors", name, data)
@@ -134,6 +175,17 @@ def main():
         put("torch_pickle", name, data)
     for name, data in archives():
         put("torch", name, data)
+    for name, data in vocabs():
+        put("vocab", name, data)
+    for name, data in merges():
+        put("merges", name, data)
+    for name, words in WORDS.items():
+        put("words", name, words.encode())
+    for name, data in LABELS.items():
+        put("labels", name, data)
+    put("cifar", "one", cifar_record(9))
+    put("cifar", "label", cifar_record(10))
+    put("cifar", "short", cifar_record(0)[:-1])
     for name in IMAGES:
         put("image", name, (FIXTURES / "images" / name).read_bytes())
     put("exif", "little", exif("II", 6))
