@@ -26,7 +26,7 @@ struct clip_text {
 	int32_t end;               /* as op_ends takes it */
 	struct tensor tokens, pos; /* [vocab, D], [context, D] */
 	struct norm norm;
-	struct linear head; /* without bias */
+	struct low_rank head; /* without bias */
 };
 
 static const struct clip_text *text_of(const struct model *m) { return m->state; }
@@ -67,7 +67,8 @@ static void text_bind(struct model *m)
 			     DIMS(c->context, width));
 	vit_bind(&c->vit, t, "text_model.encoder.layers");
 	c->norm = vit_bind_norm(t, "text_model.final_layer_norm", width, c->vit.eps);
-	c->head = vit_bind_linear(t, "text_projection", width, c->projection, false);
+	low_rank_init(&c->head,
+		      vit_bind_linear(t, "text_projection", width, c->projection, false));
 }
 
 static bool is_fused(const struct knobs *k)
@@ -84,14 +85,16 @@ static enum err text_each_linear(struct model *m, const struct knobs *k,
 		e = vit_each_linear(&c->vit, true, 0, fn, ctx);
 	if (!e && (!k || !is_fused(k)))
 		e = vit_each_linear(&c->vit, false, 0, fn, ctx);
-	return e ? e : fn(ctx, &c->head);
+	return e ? e : fn(ctx, &c->head.full);
 }
 
 static void text_release(struct model *m)
 {
 	struct clip_text *c = m->state;
-	if (c)
+	if (c) {
 		vit_release(&c->vit);
+		low_rank_release(&c->head);
+	}
 	free(c);
 	m->state = NULL;
 }
@@ -103,11 +106,19 @@ static int64_t length_of(const struct clip_text *c, const struct knobs *k)
 	return isnan(seq) ? c->context : (int64_t)seq;
 }
 
+static int64_t rank_of(const struct knobs *k) { return (int64_t)knob_num(k, KNOB_RANK); }
+
+static enum err text_adapt(struct model *m, const struct knobs *k)
+{
+	struct clip_text *c = m->state;
+	return rank_of(k) ? low_rank_factor(&c->head) : OK;
+}
+
 static enum err text_check(const struct model *m, const struct knobs *k)
 {
 	const struct clip_text *c = text_of(m);
 	if (length_of(c, k) <= c->context)
-		return OK;
+		return low_rank_check(&c->head, rank_of(k), m->name);
 	return err_set(ERR_USAGE, "--seq %lld: %s has positions for %lld tokens",
 		       (long long)length_of(c, k), m->name, (long long)c->context);
 }
@@ -148,7 +159,9 @@ static void text_forward(struct pass *p, const struct model *m, const struct inp
 	span_open(p, "head", -1);
 	x = end_rows(p, c, set.x, in->ids);
 	x = op_layernorm(p, "final_layer_norm", x, &c->norm);
-	out->text_embeds = op_linear(p, "projection", x, &c->head, ACT_NONE);
+	out->low_rank = (struct low_rank_facts){ 0 };
+	out->text_embeds =
+		op_low_rank(p, "projection", x, &c->head, rank_of(k), &out->low_rank);
 	span_close(p);
 }
 
@@ -179,12 +192,13 @@ const struct family clip_text_family = {
 	.model_types = text_types,
 	.takes = INPUT_TEXT,
 	.knobs = KNOB_BIT(KNOB_FUSED_QKV) | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ) |
-		 KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) |
-		 KNOB_BIT(KNOB_DEVICE),
+		 KNOB_BIT(KNOB_RANK) | KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) |
+		 KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE),
 	.why_not = text_why_not,
 	.configure = text_configure,
 	.bind = text_bind,
 	.each_linear = text_each_linear,
+	.adapt = text_adapt,
 	.release = text_release,
 	.check = text_check,
 	.shape = text_shape,

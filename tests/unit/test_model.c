@@ -256,7 +256,6 @@ static void knobs_it_lacks(void **state)
 	} cases[] = {
 		{ KNOB_DOWNSAMPLE, "2" },
 		{ KNOB_MRSS, "low" },
-		{ KNOB_SEQ, "128" },
 		{ KNOB_DTYPE, "bf16" },
 	};
 	struct model *m;
