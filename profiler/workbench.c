@@ -442,6 +442,17 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 	run->knob_mask = m->family->knobs;
 }
 
+/* Tokens follow from the size of the picture, which the knobs may set. */
+static void describe_tokens(const struct model *m, const struct knobs *k, struct run *run)
+{
+	struct knobs resolved = *k;
+	struct run *predicted = run_create();
+	if (!model_check_knobs(m, &resolved) &&
+	    !setting_predict(m, &resolved, NULL, predicted, NULL))
+		run->input.tokens = predicted->input.tokens;
+	run_free(predicted);
+}
+
 void workbench_describe(struct workbench *w, struct event *loaded)
 {
 	char why[256];
@@ -450,6 +461,7 @@ void workbench_describe(struct workbench *w, struct event *loaded)
 	loaded->run->state = RUN_ESTIMATE;
 	guard_enter(w->guard);
 	workbench_describe_setting(w, &w->source.knobs, loaded->run);
+	describe_tokens(m, &w->source.knobs, loaded->run);
 	guard_leave(w->guard);
 	for (int i = 0; i < KNOB_COUNT; i++) {
 		if (m->family->knobs & KNOB_BIT(i))

@@ -277,6 +277,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	guard_enter(w->guard);
 	workbench_describe_setting(w, &s->knobs, run);
 	guard_leave(w->guard);
+	run->input.tokens = (double)s->out.tokens;
 	run->state = RUN_DONE;
 	spans_report(&s->spans, run);
 	report_wall(m, run);

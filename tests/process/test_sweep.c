@@ -255,6 +255,27 @@ static void nothing_twice(void **state)
 	lines_release(&first);
 }
 
+/* Tokens, and so what a keep ratio keeps, follow from the size of the picture; and a run
+ * of one size is not one of another. */
+static void image_sizes(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		WANT(0, "sweep", QUICK, "--image-size", "64,128", "--keep", "1,.5",
+		     "--session", "s", "--json");
+		struct lines l = take_lines();
+		assert_int_equal(l.n, 4);
+		for (int i = 0; i < 4; i++)
+			assert_true(num(l.line[i], "input.tokens") == (i < 2 ? 16 : 64));
+		assert_int_equal(json_array_size(at(l.line[3], "tokens.kept")), 32);
+		lines_release(&l);
+	}
+	WANT(0, "sweep", QUICK, "--image-size", "128", "--keep", ".51", "--session", "s");
+	stdout_has("s: 0 measured now, 2 from before"); /* 32.6 of 64 */
+	WANT(0, "sweep", QUICK, "--image-size", "128", "--keep", ".52", "--session", "s");
+	stdout_has("s: 1 measured now, 1 from before"); /* 33 */
+}
+
 /* A checkpoint is known by the hash of its file, which a resume need not compute. */
 static void checkpoint(void **state)
 {
@@ -569,25 +590,13 @@ static void study_cancelled(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(usage),
-		CASE(a_line_per_setting),
-		CASE(bases),
-		CASE(nothing_twice),
-		CASE(checkpoint),
-		CASE(a_table),
-		CASE(one_setting_fails),
-		CASE(worker_dies),
-		CASE(cancelled),
-		CASE(interrupted),
-		CASE(full_stdout),
-		CASE(progress),
-		CASE(study_usage),
-		CASE(study_list),
-		CASE(study_rows),
-		CASE(study_text),
-		CASE(study_vtp),
-		CASE(study_models),
-		CASE(study_cancelled),
+		CASE(usage),         CASE(a_line_per_setting), CASE(bases),
+		CASE(nothing_twice), CASE(checkpoint),         CASE(image_sizes),
+		CASE(a_table),       CASE(one_setting_fails),  CASE(worker_dies),
+		CASE(cancelled),     CASE(interrupted),        CASE(full_stdout),
+		CASE(progress),      CASE(study_usage),        CASE(study_list),
+		CASE(study_rows),    CASE(study_text),         CASE(study_vtp),
+		CASE(study_models),  CASE(study_cancelled),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "proxy"))
