@@ -888,6 +888,10 @@ static void method_cards(void **state)
 	assert_non_null(strstr(str_get(&p.out_text), "largest L2 norm"));
 	assert_null(strstr(str_get(&p.out_text), "clip-vit"));
 	WANT(0, "models", "--methods", "--json");
+	assert_non_null(
+		strstr(str_get(&p.out_text), "\"needs\":\"class token, queries, keys\""));
+	assert_non_null(strstr(str_get(&p.out_text), "\"where\":\"after a layer; "));
+	assert_non_null(strstr(str_get(&p.out_text), "\"source\":\"ToMe"));
 	assert_non_null(strstr(str_get(&p.out_text), "{\"name\":\"random\",\"help\":"));
 	REFUSED(2, "--methods", "version", "--methods");
 }
