@@ -56,11 +56,18 @@ static int64_t *kept_of(const struct trace *trace, int64_t *count)
 	return wide;
 }
 
-enum err output_save(const char *path, const struct outputs *out)
+enum err output_save(const char *path, const struct outputs *out,
+		     const struct classes *classes)
 {
-	struct safetensors_entry entries[2] = { { "image_embeds", out->image_embeds } };
+	struct safetensors_entry entries[4] = { { "image_embeds", out->image_embeds } };
 	size_t n = 1;
 	int64_t *wide = NULL;
+	if (classes)
+		entries[n++] =
+			(struct safetensors_entry){ "text_embeds", classes->embeds };
+	if (out->logits.ndim)
+		entries[n++] =
+			(struct safetensors_entry){ "logits_per_image", out->logits };
 	if (out->trace.n) {
 		int64_t count;
 		wide = kept_of(&out->trace, &count);

@@ -6,12 +6,14 @@
 /* A forward pass of the same model code without arithmetic, on an arena without memory.
  */
 static enum err dry_pass(const struct model *m, const struct knobs *k,
-			 const struct shares *expected, struct spans *spans,
-			 struct outputs *out, size_t *peak, bool *depends)
+			 struct tensor classes, const struct shares *expected,
+			 struct spans *spans, struct outputs *out, size_t *peak,
+			 bool *depends)
 {
 	struct arena arena;
 	arena_init_dry(&arena);
 	struct input in = m->family->shape(m, k);
+	in.classes.weight = classes;
 	struct pass p = {
 		.backend = backend_by_name("dry"),
 		.arena = &arena,
@@ -46,13 +48,15 @@ void setting_shares(const struct setting *s, struct shares *shares)
 }
 
 enum err setting_predict(const struct model *m, const struct knobs *k,
-			 const struct shares *expected, struct run *run, bool *depends)
+			 const struct tensor *classes, const struct shares *expected,
+			 struct run *run, bool *depends)
 {
 	struct spans spans;
 	struct outputs out = { 0 };
 	size_t peak;
 	spans_init(&spans, NULL);
-	enum err e = dry_pass(m, k, expected, &spans, &out, &peak, depends);
+	enum err e = dry_pass(m, k, classes ? *classes : (struct tensor){ 0 }, expected,
+			      &spans, &out, &peak, depends);
 	if (!e) {
 		spans_report(&spans, run);
 		run->memory.peak_activation_bytes = (double)peak;
@@ -77,7 +81,8 @@ enum err setting_init(struct setting *s, const struct model *m,
 	size_t peak;
 	spans_init(&s->spans, pool);
 	/* The dry pass tells the size of the arena and teaches the tracer its tree. */
-	enum err e = dry_pass(m, k, NULL, &s->spans, &s->out, &peak, NULL);
+	enum err e =
+		dry_pass(m, k, in->classes.weight, NULL, &s->spans, &s->out, &peak, NULL);
 	if (!e)
 		e = memory_check(MEMORY_OF_BATCH, (double)peak);
 	if (!e)

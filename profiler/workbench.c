@@ -51,7 +51,9 @@ static void drop_input(struct workbench *w)
 	guard_enter(w->guard);
 	spec_release(&w->source);
 	w->input_sha256[0] = 0;
+	w->classes_shape = (struct tensor){ 0 };
 	guard_leave(w->guard);
+	labels_release(&w->labels);
 	input_list_release(&w->list);
 	input_release(&w->input);
 	image_release(&w->shown);
@@ -62,6 +64,7 @@ static void drop_model(struct workbench *w)
 {
 	drop_linears(w);
 	drop_input(w);
+	workbench_drop_classes(w);
 	guard_enter(w->guard);
 	struct model *old = w->model;
 	w->model = NULL;
@@ -185,7 +188,7 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 	if (model_check_knobs(m, &resolved))
 		return OK; /* a run will say so; a model can be looked at all the same */
 	struct run *run = run_create();
-	enum err e = setting_predict(m, &resolved, NULL, run, NULL);
+	enum err e = setting_predict(m, &resolved, NULL, NULL, run, NULL);
 	if (!e)
 		e = memory_check(MEMORY_OF_BATCH,
 				 run->memory.peak_activation_bytes +
@@ -198,10 +201,9 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 static enum err check_input(const struct model *m, const struct input_source *s)
 {
 	enum err e = input_source_check(s);
-	for (const struct input_text *t = input_texts; !e && t->name; t++)
-		if (input_text_const(s, t))
-			e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
-				    t->name, m->name, m->family->name);
+	if (!e && (s->text || s->tokens))
+		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
+			    s->text ? "text" : "tokens", m->name, m->family->name);
 	return e;
 }
 
@@ -210,6 +212,7 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 	struct input_list list;
 	struct input in;
 	struct image shown = { 0 };
+	struct labels labels = { 0 };
 	char sha256[SHA256_HEX];
 	enum err e = check_input(w->model, &s->input);
 	if (!e)
@@ -225,6 +228,11 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 	if (!e)
 		e = input_load(w->model, &list, s->input.exif, 0, &s->knobs, &in, &shown,
 			       sha256);
+	if (!e) {
+		e = workbench_open_labels(&s->input, &labels, sha256);
+		if (e)
+			input_release(&in);
+	}
 	if (e) {
 		input_list_release(&list);
 		image_release(&shown);
@@ -234,6 +242,7 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 	w->list = list;
 	w->input = in;
 	w->shown = shown;
+	w->labels = labels;
 	guard_enter(w->guard);
 	w->source = spec_copy(s);
 	memcpy(w->input_sha256, sha256, sizeof(sha256));
@@ -413,6 +422,8 @@ enum err workbench_prepare(struct workbench *w, const struct knobs *k,
 	if (!e)
 		e = prepare_weights(w, k, watch);
 	if (!e)
+		e = workbench_prepare_classes(w, watch);
+	if (!e)
 		e = hash_weights(w, watch);
 	return e;
 }
@@ -432,8 +443,10 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 	run->model.bytes = model_bytes(m);
 	run->model.random_weights = m->random_weights;
 	const struct input_source *in = &w->source.input;
-	run->input.kind = in->n_images ? "image" : "scene";
-	run->input.source = run_str(run, in->n_images ? in->images[0] : NULL);
+	run->input.kind = in->dataset ? "dataset" : in->n_images ? "image" : "scene";
+	run->input.source = run_str(run, in->dataset    ? in->dataset
+					 : in->n_images ? in->images[0]
+							: NULL);
 	run->input.sha256 = run_str(run, w->input_sha256[0] ? w->input_sha256 : NULL);
 	run->input.batch = knob_num(k, KNOB_BATCH);
 	run->input.tokens = (double)m->tokens;
@@ -499,8 +512,8 @@ static enum err predict(const struct workbench *w, const struct knobs *k, struct
 {
 	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
 	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
-	enum err e =
-		setting_predict(w->model, k, known ? &w->shares : NULL, run, &depends);
+	enum err e = setting_predict(w->model, k, &w->classes_shape,
+				     known ? &w->shares : NULL, run, &depends);
 	if (!e && depends && known)
 		run_warn(run,
 			 "token counts depend on the picture: estimated as they were "

@@ -1,13 +1,14 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates, shares and what they are of, where the input comes from) changes under
- * `guard` only.
+ * its hash, rates, shares and what they are of, where the input comes from, the shape of
+ * its classes) changes under `guard` only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
 #define PROFILER_WORKBENCH_PRIVATE_H
 
 #include "base/guard.h"
+#include "profiler/classes.h"
 #include "profiler/rates.h"
 #include "profiler/reference.h"
 #include "profiler/setting.h"
@@ -37,10 +38,27 @@ struct workbench {
 	struct image shown;
 	char input_sha256[SHA256_HEX];
 	struct reference reference; /* outputs of the base for this input */
+
+	struct labels labels;   /* what pictures are told apart by; count 0: nothing */
+	struct classes classes; /* of these labels, or of those of an input before */
+	char *classes_key;      /* what they were made of; NULL: none are made */
+	char *no_classes;       /* why not, where nobody insisted; NULL: no reason */
+	struct tensor classes_shape; /* without data, for estimates */
 };
 
 bool workbench_same_model(const struct model *, const struct spec *);
 bool workbench_same_pictures(const struct spec *, const struct spec *);
+
+/* Labels of a source; the hash of the input takes them in. ERR_ as labels_read(). */
+enum err workbench_open_labels(const struct input_source *, struct labels *,
+			       char sha256[SHA256_HEX]) MUST_CHECK;
+/* Classes of the labels, made by the text tower where those there are of others. The
+ * backend is open. */
+enum err workbench_prepare_classes(struct workbench *,
+				   const struct work_watch *) MUST_CHECK;
+void workbench_drop_classes(struct workbench *); /* with the model */
+/* What this input's pictures are compared with; NULL: nothing. */
+const struct classes *workbench_classes(const struct workbench *);
 
 /* Model, input, knobs: what every result says of what ran. Under the guard. */
 void workbench_describe_setting(const struct workbench *, const struct knobs *,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "profiler/accuracy.h"
 #include "profiler/env.h"
 #include "profiler/fidelity.h"
 #include "profiler/memory.h"
@@ -30,13 +31,19 @@ static void watch_setting(struct setting *s, const struct work_watch *watch)
 	s->ctx = watch->ctx;
 }
 
-/* One comparison of a technique with its base. */
+/* One setting over all pictures: a technique compared with its base, or a base alone
+ * where there are labels to be right about. */
 struct comparison {
 	struct workbench *w;
 	struct setting base, technique;
+	bool has_technique;
 	struct input in; /* the batch at hand */
 	int64_t items;   /* new pictures in it: the last batch may go around */
 	bool known;      /* the base's outputs are there from an earlier run */
+	const struct classes *classes; /* NULL: none */
+	int *labels;                   /* [items] */
+	struct fidelity fidelity;
+	struct accuracy accuracy;
 	struct knobs base_knobs;
 	struct str reference; /* the base's canonical knobs */
 	char *key;            /* of its outputs */
@@ -63,8 +70,13 @@ static enum err comparison_init(struct comparison *c, struct workbench *w,
 	knobs_canonical(&c->base_knobs, w->model->family->knobs, &c->reference);
 	c->key = reference_key(w, str_get(&c->reference));
 	c->known = reference_holds(&w->reference, c->key);
-	enum err e = setting_init(&c->technique, w->model, w->backend, w->backend_self,
-				  w->pool, &c->in, k);
+	c->has_technique = has_technique(w->model, k);
+	c->classes = workbench_classes(w);
+	c->labels = mem_alloc(sizeof(*c->labels) * (size_t)w->input.pixels.dim[0]);
+	enum err e = OK;
+	if (c->has_technique)
+		e = setting_init(&c->technique, w->model, w->backend, w->backend_self,
+				 w->pool, &c->in, k);
 	watch_setting(&c->technique, watch);
 	if (e || c->known)
 		return e;
@@ -80,14 +92,36 @@ static void comparison_release(struct comparison *c)
 	setting_release(&c->technique);
 	setting_release(&c->base);
 	str_release(&c->reference);
+	fidelity_release(&c->fidelity);
+	free(c->labels);
 	free(c->key);
 }
 
-/* Both on the pixels of c->in, which begin at picture `first`. */
-static enum err compare_batch(struct comparison *c, int64_t first, struct fidelity *f)
+static enum err read_labels(struct comparison *c, int64_t first)
+{
+	enum err e = OK;
+	for (int64_t i = 0; !e && i < c->items; i++)
+		e = input_list_label(&c->w->list, first + i, &c->labels[i]);
+	return e;
+}
+
+static void count_classes(struct comparison *c, const struct tensor *base)
+{
+	const struct tensor *technique = &c->technique.out.image_embeds;
+	if (!c->classes)
+		return;
+	accuracy_add(&c->accuracy, &c->classes->linear.weight,
+		     c->has_technique ? technique : base, c->has_technique ? base : NULL,
+		     c->labels, c->items);
+}
+
+/* On the pixels of c->in, which begin at picture `first`. */
+static enum err compare_batch(struct comparison *c, int64_t first)
 {
 	struct reference *known = &c->w->reference;
-	enum err e = setting_pass(&c->technique, false, NULL);
+	enum err e = read_labels(c, first);
+	if (!e && c->has_technique)
+		e = setting_pass(&c->technique, false, NULL);
 	if (!e && !c->known)
 		e = setting_pass(&c->base, false, NULL);
 	if (e)
@@ -96,39 +130,44 @@ static enum err compare_batch(struct comparison *c, int64_t first, struct fideli
 				      : c->base.out.image_embeds;
 	if (!c->known)
 		reference_add(known, &base, c->items);
-	fidelity_add(f, &c->technique.out.image_embeds, &base, c->items);
+	if (c->has_technique)
+		fidelity_add(&c->fidelity, &c->technique.out.image_embeds, &base,
+			     c->items);
+	count_classes(c, &base);
 	return OK;
 }
 
 /*
- * Fidelity over all pictures of the source, batch by batch, outside of any timing: base
- * and technique on the same pixels. Only new pictures count.
+ * Fidelity and accuracy over all pictures of the source, batch by batch, outside of any
+ * timing: base and technique on the same pixels. Only new pictures count.
  */
 static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 				  const struct work_watch *watch, struct run *run)
 {
 	struct comparison c;
-	struct fidelity fidelity = { 0 };
 	int64_t batch = w->input.pixels.dim[0];
 	enum err e = comparison_init(&c, w, k, watch);
 	for (int64_t first = 0; !e && first < w->list.n; first += batch) {
-		watch->on_progress(watch->ctx, "comparing with the base", (double)first,
-				   (double)w->list.n);
+		watch->on_progress(watch->ctx,
+				   c.has_technique ? "comparing with the base"
+						   : "recognising",
+				   (double)first, (double)w->list.n);
 		if (first)
 			e = input_load(w->model, &w->list, w->source.input.exif,
 				       (int)first, k, &c.in, NULL, NULL);
 		c.items = batch < w->list.n - first ? batch : w->list.n - first;
 		if (!e)
-			e = compare_batch(&c, first, &fidelity);
+			e = compare_batch(&c, first);
 		if (first)
 			input_release(&c.in);
 	}
-	if (!e) {
-		fidelity_report(&fidelity, str_get(&c.reference), run);
+	if (!e && c.has_technique) {
+		fidelity_report(&c.fidelity, str_get(&c.reference), run);
 		run->fidelity.worst = run_str(
-			run, input_list_name(&w->list, fidelity_worst(&fidelity)));
+			run, input_list_name(&w->list, fidelity_worst(&c.fidelity)));
 	}
-	fidelity_release(&fidelity);
+	if (!e)
+		accuracy_report(&c.accuracy, run);
 	comparison_release(&c);
 	return e;
 }
@@ -138,9 +177,16 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 static enum err report_fidelity(struct workbench *w, const struct knobs *k,
 				const struct work_watch *watch, struct run *run)
 {
+	bool scored = workbench_classes(w) && w->list.cifar;
+	if (w->no_classes && w->list.cifar)
+		run_warn(run, "accuracy is not known: %s", w->no_classes);
+	if (!scored && !has_technique(w->model, k))
+		return OK;
 	enum err e = compare_with_base(w, k, watch, run);
 	if (e && e != ERR_CANCELLED) {
-		run_warn(run, "fidelity is not known: %s", err_message());
+		run_warn(run, "%s not known: %s",
+			 scored ? "fidelity and accuracy are" : "fidelity is",
+			 err_message());
 		e = OK;
 	}
 	return e;
@@ -293,7 +339,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.
 	 */
 	enum err e = tensors_error(w->model->tensors);
-	if (!e && has_technique(w->model, &s->knobs))
+	if (!e)
 		e = report_fidelity(w, &s->knobs, watch, run);
 	if (!e)
 		e = tensors_error(w->model->tensors);
@@ -347,7 +393,8 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 	double peak_rss = reset ? memory_peak_bytes() : (double)NAN;
 	double ended = (double)clock_wall_ns();
 	if (!e && c->save_output)
-		e = output_save(c->save_output, &plan->settings[0].out);
+		e = output_save(c->save_output, &plan->settings[0].out,
+				workbench_classes(w));
 	for (int i = 0; !e && i < plan->n; i++) {
 		out[i] = run_create();
 		out[i]->started_ns = started;

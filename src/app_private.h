@@ -28,7 +28,7 @@ struct app_private {
 	bool paused;
 	int64_t due_ns; /* when a changed setting is measured; 0: nothing is due */
 
-	struct input_source good_input; /* the last that could be opened */
+	struct input_source good_input; /* the last that was ready to run */
 	bool has_good_input;
 	struct input_source all_input; /* of which app->input is one picture */
 
@@ -64,7 +64,7 @@ bool app_start_due(struct app *); /* starts what is due */
 void app_load(struct app *);
 
 /* app_input.c */
-void app_good_input(struct app *); /* app->input was opened */
+void app_good_input(struct app *); /* app->input is ready to run */
 /* Back to the input before one that cannot be opened; false: there was none. */
 bool app_back_to_good_input(struct app *);
 

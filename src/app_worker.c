@@ -214,7 +214,6 @@ static void on_loaded(struct app *app, struct event *ev)
 	p->file_key = ev->file_key;
 	ev->file_key = NULL;
 	app->has_model = true;
-	app_good_input(app);
 	drop_foreign_knobs(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
 	app_offer_hash(app);
@@ -332,6 +331,7 @@ static void on_done(struct app *app)
 	struct app_private *p = app->private;
 	bool calibrated = p->purpose == FOR_LOAD;
 	p->loaded = true;
+	app_good_input(app); /* also what its labels mean is known now */
 	end_job(app);
 	if (calibrated && !app->result) /* an earlier estimate had no rates to stand on */
 		app_ask_estimate(app);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "image/scene.h"
@@ -74,6 +75,56 @@ static enum err add_folder(struct input_list *l, const char *folder)
 	return OK;
 }
 
+/* "PATH#17" where nothing has that name: one record. False: the path is as it stands. */
+static bool one_record(const char *path, char **file, int64_t *record)
+{
+	const char *hash = strrchr(path, '#');
+	char *end = NULL;
+	if (!access(path, F_OK) || !hash || hash[1] < '0' || hash[1] > '9')
+		return false;
+	errno = 0;
+	*record = strtoll(hash + 1, &end, 10);
+	if (errno || *end || *record >= INT32_MAX)
+		return false;
+	*file = str_dup(path);
+	(*file)[hash - path] = 0;
+	return true;
+}
+
+static enum err add_records(struct input_list *l, const char *path, int64_t first,
+			    int64_t limit)
+{
+	char shown[512];
+	enum err e = cifar_open(path, limit, &l->cifar);
+	if (e)
+		return e;
+	int64_t n = cifar_count(l->cifar);
+	if (first >= n || n > INT32_MAX)
+		return err_set(ERR_NOTFOUND, "%s: no picture %lld, it has %lld",
+			       shown_path(path, shown), (long long)first, (long long)n);
+	l->first = first;
+	for (int64_t i = first; i < n; i++) {
+		struct str name = STR_INIT;
+		str_addf(&name, "cifar10:%s#%lld", path, (long long)i);
+		list_add(l, str_detach(&name));
+	}
+	return OK;
+}
+
+static enum err add_dataset(struct input_list *l, const struct input_source *from)
+{
+	const char *path = input_source_dataset(from, "cifar10");
+	char *file;
+	int64_t record;
+	if (!path)
+		return input_source_check(from); /* names the kinds there are */
+	if (!one_record(path, &file, &record))
+		return add_records(l, path, 0, (int64_t)from->limit);
+	enum err e = add_records(l, file, record, record + 1);
+	free(file);
+	return e;
+}
+
 enum err input_list_make(const struct input_source *from, struct input_list *l)
 {
 	*l = (struct input_list){ 0 };
@@ -89,7 +140,9 @@ enum err input_list_make(const struct input_source *from, struct input_list *l)
 		else
 			list_add(l, str_dup(from->images[i]));
 	}
-	if (!e && !from->n_images)
+	if (!e && from->dataset)
+		e = add_dataset(l, from);
+	else if (!e && !from->n_images)
 		list_add(l, NULL);
 	if (e)
 		input_list_release(l);
@@ -101,6 +154,7 @@ void input_list_release(struct input_list *l)
 	for (int i = 0; i < l->n; i++)
 		free(l->paths[i]);
 	free(l->paths);
+	cifar_free(l->cifar);
 	*l = (struct input_list){ 0 };
 }
 
@@ -109,10 +163,21 @@ const char *input_list_name(const struct input_list *l, int i)
 	return i >= 0 && i < l->n ? l->paths[i] : NULL;
 }
 
+enum err input_list_label(const struct input_list *l, int64_t i, int *label)
+{
+	struct image image = { 0 };
+	*label = -1;
+	if (!l->cifar)
+		return OK;
+	enum err e = cifar_record(l->cifar, l->first + i, &image, label);
+	image_release(&image);
+	return e;
+}
+
 enum err input_list_check(const struct input_list *l, int64_t from)
 {
 	enum err e = OK;
-	for (int64_t i = from; !e && i < l->n; i++) {
+	for (int64_t i = from; !e && !l->cifar && i < l->n; i++) {
 		struct image image = { 0 };
 		if (!l->paths[i] || image_sniff(l->paths[i]))
 			continue;
@@ -122,14 +187,25 @@ enum err input_list_check(const struct input_list *l, int64_t from)
 	return e;
 }
 
-/* One picture into [3, S, S] at `to`. */
-static enum err load_one(const struct preprocess_config *how, const char *path, bool exif,
+static enum err read_picture(const struct input_list *list, int64_t i, bool exif,
+			     struct image *out)
+{
+	int label;
+	if (list->cifar)
+		return cifar_record(list->cifar, list->first + i, out, &label);
+	return list->paths[i] ? image_load(list->paths[i], exif, out) : scene_draw(out);
+}
+
+/* Picture i into [3, S, S] at `to`. */
+static enum err load_one(const struct preprocess_config *how,
+			 const struct input_list *list, int64_t i, bool exif,
 			 int64_t side, float *to, struct image *shown)
 {
 	struct image image = { 0 };
 	char where[512];
+	const char *path = list->paths[i];
 	int64_t width, height;
-	enum err e = path ? image_load(path, exif, &image) : scene_draw(&image);
+	enum err e = read_picture(list, i, exif, &image);
 	if (e)
 		return e;
 	preprocess_size(how, image.width, image.height, &width, &height);
@@ -146,19 +222,37 @@ static enum err load_one(const struct preprocess_config *how, const char *path, 
 	return e;
 }
 
+static void hash_file(struct sha256 *s, const char *path)
+{
+	struct stat st = { 0 };
+	struct str facts = STR_INIT;
+	if (path && stat(path, &st))
+		st = (struct stat){ 0 }; /* loading it will say so */
+	str_addf(&facts, "%lld %lld.%09ld %s", (long long)st.st_size,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, path ? path : "");
+	sha256_add_str(s, str_get(&facts));
+	str_release(&facts);
+}
+
+/* The records themselves: small, and their files may be several. */
+static void hash_record(const struct input_list *list, int64_t i, struct sha256 *s)
+{
+	struct image image = { 0 };
+	int label = -1;
+	if (cifar_record(list->cifar, list->first + i, &image, &label))
+		return; /* loading it will say so */
+	sha256_add(s, image.rgb, 3 * (size_t)image.width * (size_t)image.height);
+	sha256_add(s, &label, sizeof(label));
+	image_release(&image);
+}
+
 void input_list_hash(const struct input_list *list, int64_t from, struct sha256 *s)
 {
-	for (int64_t i = from; i < list->n; i++) {
-		struct stat st = { 0 };
-		struct str facts = STR_INIT;
-		if (list->paths[i] && stat(list->paths[i], &st))
-			st = (struct stat){ 0 }; /* loading it will say so */
-		str_addf(&facts, "%lld %lld.%09ld %s", (long long)st.st_size,
-			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-			 list->paths[i] ? list->paths[i] : "");
-		sha256_add_str(s, str_get(&facts));
-		str_release(&facts);
-	}
+	for (int64_t i = from; i < list->n; i++)
+		if (list->cifar)
+			hash_record(list, i, s);
+		else
+			hash_file(s, list->paths[i]);
 }
 
 enum err input_load(const struct model *m, const struct input_list *list, bool exif,
@@ -180,8 +274,8 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 		if (b >= list->n) /* fewer pictures than items: they come again */
 			memcpy(to, to - (size_t)list->n * item, sizeof(float) * item);
 		else
-			e = load_one(&how, list->paths[(first + b) % list->n], exif, side,
-				     to, b ? NULL : shown);
+			e = load_one(&how, list, (first + b) % list->n, exif, side, to,
+				     b ? NULL : shown);
 	}
 	if (e) {
 		input_release(in);
@@ -191,7 +285,7 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 		int64_t distinct = batch < list->n ? batch : list->n;
 		sha256_add(&s, data, sizeof(float) * item * (size_t)distinct);
 		/* Fidelity is taken over all pictures: the others belong to it too. */
-		input_list_hash(list, distinct, &s);
+		input_list_hash(list, list->cifar ? 0 : distinct, &s);
 		sha256_end(&s, sha256);
 	}
 	return e;

@@ -19,7 +19,8 @@ struct input_source {
 	char *text;    /* a text; NULL, as all below: none */
 	char *tokens;  /* a file of token ids */
 	char *labels;  /* "A,B,...", or a file: the classes of zero-shot recognition */
-	char *dataset; /* "cifar10:PATH": pictures that come with labels */
+	char *dataset; /* "cifar10:PATH": pictures that come with labels;
+			  "cifar10:PATH#17": this one of them, from 0 */
 	char *vocab;   /* the tokenizer's file, where the model brings none */
 	double limit;  /* pictures of the dataset, at most; 0: all */
 };

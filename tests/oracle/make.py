@@ -22,6 +22,7 @@ SCRIPTS = (  # in this order
     "siglip_fixtures.py",
     "text_fixtures.py",
     "tokenizer_fixtures.py",
+    "zero_shot_fixtures.py",
     "weight_fixtures.py",
     "flops_fixtures.py",
     "torch_fixtures.py",

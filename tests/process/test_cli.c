@@ -611,6 +611,112 @@ static void saved_outputs(void **state)
 	safetensors_free(st);
 }
 
+/* ---- labels ---- */
+
+#define ZERO_SHOT QUICK, "-m", fixture("clip_tiny"), "--dataset", dataset
+
+/* The expected shares are those of tests/golden/test_zero_shot.c. */
+static void a_dataset(void **state)
+{
+	char dataset[600], one[640];
+	(void)state;
+	snprintf(dataset, sizeof(dataset), "cifar10:%s", fixture("zero_shot"));
+	WANT(0, "run", ZERO_SHOT, "--json");
+	json_t *o = output();
+	assert_true(num(o, "accuracy.images") == 16 &&
+		    num(o, "accuracy.top1") == 9. / 16);
+	assert_true(json_is_null(at(o, "fidelity")));
+	assert_string_equal(text(o, "input.kind"), "dataset");
+	assert_string_equal(text(o, "input.source"), dataset);
+	char whole[65];
+	snprintf(whole, sizeof(whole), "%s", text(o, "input.sha256"));
+	json_decref(o);
+
+	/* A batch that does not divide 16, and labels of one's own in place of prompts.
+	 */
+	WANT(0, "run", ZERO_SHOT, "--keep", ".5", "--batch", "5", "--json");
+	o = output();
+	assert_true(num(o, "accuracy.images") == 16 &&
+		    num(o, "accuracy.top1") == 7. / 16);
+	assert_true(num(o, "fidelity.images") == 16);
+	assert_true(num(o, "fidelity.top1_agree") == 14. / 16);
+	snprintf(one, sizeof(one), "%s", text(o, "fidelity.worst"));
+	double lowest = num(o, "fidelity.cosine_min");
+	json_decref(o);
+
+	/* The worst of them, by its name. */
+	assert_true(!strncmp(one, dataset, strlen(dataset)) && strchr(one, '#'));
+	WANT(0, "run", QUICK, "-m", fixture("clip_tiny"), "--dataset", one, "--keep",
+	     ".5", "--json");
+	o = output();
+	assert_true(num(o, "accuracy.images") == 1);
+	assert_true(fabs(num(o, "fidelity.cosine") - lowest) < 1e-6);
+	json_decref(o);
+
+	WANT(0, "run", ZERO_SHOT, "--limit", "3", "--json");
+	o = output();
+	assert_true(num(o, "accuracy.images") == 3);
+	assert_string_not_equal(text(o, "input.sha256"), whole);
+	json_decref(o);
+	WANT(0, "run", ZERO_SHOT, "--labels", "a,b,c,d,e,f,g,h,i,j", "--json");
+	o = output();
+	assert_true(num(o, "accuracy.images") == 16);
+	assert_string_not_equal(text(o, "input.sha256"), whole);
+	json_decref(o);
+	WANT(0, "run", ZERO_SHOT);
+	assert_non_null(strstr(str_get(&p.out_text), "top-1 56.25 % of 16 images"));
+
+	REFUSED(2, "2 for a --dataset of 10", "run", ZERO_SHOT, "--labels", "a,b");
+	REFUSED(1, "no picture 99", "run", QUICK, "-m", fixture("clip_tiny"), "--dataset",
+		strcat(dataset, "#99"));
+	REFUSED(1, "multiple of the 3073", "run", QUICK, "--dataset",
+		strcat(strcpy(dataset, "cifar10:"), fixture("images/rgb.png")));
+	REFUSED(1, "/nowhere", "run", QUICK, "--dataset", "cifar10:/nowhere");
+}
+
+static void labels(void **state)
+{
+	struct safetensors *st;
+	(void)state;
+	WANT(0, "run", QUICK, "-m", fixture("clip_tiny"), "-i", fixture("images/rgb.png"),
+	     "--labels", "a cat,a dog,the bird", "--keep", ".5", "--json",
+	     "--save-output", in_dir("o.safetensors"));
+	json_t *o = output();
+	assert_true(json_is_null(at(o, "accuracy"))); /* nobody knows what it shows */
+	double agree = num(o, "fidelity.top1_agree");
+	assert_true(agree == 0 || agree == 1);
+	json_decref(o);
+	check_ok(safetensors_open(in_dir("o.safetensors"), &st));
+	const struct tensor *t = &safetensors_find(st, "text_embeds")->tensor;
+	assert_true(t->ndim == 2 && t->dim[0] == 3 && t->dim[1] == 32);
+	t = &safetensors_find(st, "logits_per_image")->tensor;
+	assert_true(t->ndim == 2 && t->dim[0] == 1 && t->dim[1] == 3);
+	assert_non_null(safetensors_find(st, "kept"));
+	safetensors_free(st);
+
+	write_file("classes.txt", "a cat\n\na dog\r\n");
+	WANT(0, "run", QUICK, "-m", fixture("clip_tiny"), "--labels",
+	     in_dir("classes.txt"));
+	REFUSED(1, "label 2 is empty", "run", QUICK, "--labels", "a,,b");
+	REFUSED(1, "nowhere.txt", "run", QUICK, "--labels", "/nowhere.txt");
+	/* Random weights bring no tokenizer; pictures of a dataset can be used without.
+	 */
+	REFUSED(1, "give --vocab FILE", "run", QUICK, "--labels", "a,b");
+	WANT(0, "run", QUICK, "--labels", "a,b", "--vocab", fixture("tokens/tiny"));
+	REFUSED(1, "not this model's", "run", QUICK, "-m", fixture("clip_tiny"),
+		"--labels", "a,b", "--vocab", fixture("tokens/tiny"));
+	REFUSED(1, "no text tower", "run", QUICK, "-m", "siglip-b16:tiny", "--labels",
+		"a,b");
+	char dataset[600];
+	snprintf(dataset, sizeof(dataset), "cifar10:%s", fixture("zero_shot"));
+	WANT(0, "run", QUICK, "--dataset", dataset, "--json");
+	o = output();
+	assert_true(json_is_null(at(o, "accuracy")));
+	assert_non_null(strstr(str_get(&p.out_text), "accuracy is not known: "));
+	json_decref(o);
+	REFUSED(1, "pictures only", "run", QUICK, "--text", "a cat");
+}
+
 /* ---- the store ---- */
 
 /* Puts a run of the test's own making into the database. */
@@ -1022,6 +1128,8 @@ int main(int argc, char **argv)
 		CASE(result_object),
 		CASE(warmup_within_budget),
 		CASE(saved_outputs),
+		CASE(a_dataset),
+		CASE(labels),
 		CASE(stored_and_found),
 		CASE(identity_and_end),
 		CASE(base_from_elsewhere),
