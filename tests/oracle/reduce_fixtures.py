@@ -50,6 +50,9 @@ def dropping():
         yield case("aligned", "0+2", 0.5, summary)
         yield case("adaptive", "embed", 0.7, summary)
         yield case("adaptive", "1+3", 0.8, summary)
+    for summary in ("dropped", "all"):  # nothing goes: there is no summary
+        yield case("l2", "embed", 1, summary)
+        yield case("knorm", "1+2", 1, summary)
     yield case("l2", "embed", 0.5)
     yield case("l2", "embed", 0.01)
     yield case("l2", "0+1+2+3", 0.9, "dropped")

@@ -11,7 +11,7 @@ import torch
 
 MIN_GAP = 1e-5
 NORMS = ("l2", "adaptive", "aligned", "threshold")  # of the row itself
-PROJECTED = ("knorm", "qnorm", "kqnorm")  # of what the block projects from it
+PROJECTED = {"knorm": "k", "qnorm": "q", "kqnorm": "qk"}  # of what the block projects from it
 TILE = 16  # rows of a product that `aligned` fills up
 
 

@@ -114,10 +114,9 @@ class Tower:
         grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False)
         return torch.cat([rows[:first], grid.reshape(grid.shape[1], n).T])
 
-    def qkv(self, layer, x):
-        h = layer.layer_norm1(x)
-        a = layer.self_attn
-        return [heads_of(p(h), self.heads) for p in (a.q_proj, a.k_proj, a.v_proj)]
+    def project(self, layer, which, h):
+        """q, k or v: [T, D] -> [H, T, D / H]"""
+        return heads_of(getattr(layer.self_attn, f"{which}_proj")(h), self.heads)
 
     def mix(self, q, k, v, size):
         """softmax(q k^T + log size) v: [H, T, D / H] -> [T, D]"""
@@ -196,9 +195,11 @@ class Tower:
         method = plan.method
         if site and method in rules.NORMS:
             self.drop(rows, rows.x.norm(dim=1)[rows.candidates()], plan, trace)
-        qkv = self.qkv(layer, rows.x)
+        h = layer.layer_norm1(rows.x)
         if site and method in rules.PROJECTED:
-            qkv = self.drop_projected(rows, qkv, plan, trace)
+            qkv = self.drop_projected(layer, rows, h, plan, trace)
+        else:
+            qkv = [self.project(layer, which, h) for which in "qkv"]
         if site and method in ("cls", "evit"):
             # A row of its own, as beside a fused attention; the values are the same.
             a = softmax_of(qkv[0][:, :1], qkv[1])
@@ -229,21 +230,26 @@ class Tower:
         if summary is not None:
             rows.append(summary, fixed=True)
 
-    def drop_projected(self, rows, qkv, plan, trace):
+    def drop_projected(self, layer, rows, h, plan, trace):
         """
-        The dropped leave with their queries, keys and values; those of a summary are the
-        means of theirs, like its row.
+        Only what the scores need is projected of all rows, the rest of those that stay.
+        What a summary has of each, its row of LN1 included, is the mean like its row.
         """
-        at = rows.candidates()
-        q, k = (p.norm(dim=2).mean(dim=0)[at] for p in qkv[:2])
-        scores = {"knorm": k, "qnorm": q, "kqnorm": (k + q) / 2}[plan.method]
-        before = rows.names
-        self.drop(rows, scores, plan, trace)
+        first = {w: self.project(layer, w, h) for w in rules.PROJECTED[plan.method]}
+        at, before = rows.candidates(), rows.names
+        norms = [p.norm(dim=2).mean(dim=0)[at] for p in first.values()]
+        self.drop(rows, sum(norms) / len(norms), plan, trace)
         stay = [before.index(n) for n in rows.names if n in before]
-        if len(stay) == len(rows.names):
-            return [p[:, stay] for p in qkv]
+        made = len(rows.names) > len(stay)
         of = at if plan.summary == "all" else [i for i in at if i not in stay]
-        return [torch.cat([p[:, stay], p[:, of].mean(dim=1, keepdim=True)], dim=1) for p in qkv]
+
+        def carry(t):
+            """[.., T, D] -> [.., those that stay, D]"""
+            mean = [t[..., of, :].mean(dim=-2, keepdim=True)] if made else []
+            return torch.cat([t[..., stay, :], *mean], dim=-2)
+
+        h = carry(h)
+        return [carry(first[w]) if w in first else self.project(layer, w, h) for w in "qkv"]
 
     def fuse(self, rows, scores, plan, trace):
         at, stay, go = self.choose(rows, scores, plan, trace)
