@@ -242,9 +242,7 @@ enum err preprocess_read(const json_t *object, const char *what,
 		return err_set(ERR_FORMAT, "%s: not a JSON object", what);
 	read_type(&r, "feature_extractor_type", out);
 	read_type(&r, "image_processor_type", out);
-	/* SiglipImageProcessor saves null here. */
-	if (!json_is_null(json_object_get(object, "do_convert_rgb")))
-		read_bool(&r, "do_convert_rgb", &converts);
+	read_bool(&r, "do_convert_rgb", &converts);
 	read_bool(&r, "do_resize", &out->do_resize);
 	read_bool(&r, "do_center_crop", &out->do_crop);
 	read_bool(&r, "do_rescale", &out->do_rescale);
