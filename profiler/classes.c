@@ -27,14 +27,15 @@ struct tower {
 /* The folder of the weights, where it has a tokenizer; the caller frees. */
 static char *tokenizer_folder(const struct model *m)
 {
-	const char *slash = m->weights_path ? strrchr(m->weights_path, '/') : NULL;
+	const char *path = m->weights_files ? m->weights_files[0] : NULL;
+	const char *slash = path ? strrchr(path, '/') : NULL;
 	struct str folder = STR_INIT, file = STR_INIT;
 	if (slash)
-		str_add_n(&folder, m->weights_path, (size_t)(slash - m->weights_path));
+		str_add_n(&folder, path, (size_t)(slash - path));
 	else
 		str_add(&folder, ".");
 	str_addf(&file, "%s/vocab.json", str_get(&folder));
-	bool there = m->weights_path && !access(str_get(&file), F_OK);
+	bool there = path && !access(str_get(&file), F_OK);
 	str_release(&file);
 	if (there)
 		return str_detach(&folder);

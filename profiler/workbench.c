@@ -461,7 +461,7 @@ static void describe_tokens(const struct model *m, const struct knobs *k, struct
 	struct knobs resolved = *k;
 	struct run *predicted = run_create();
 	if (!model_check_knobs(m, &resolved) &&
-	    !setting_predict(m, &resolved, NULL, predicted, NULL))
+	    !setting_predict(m, &resolved, NULL, NULL, predicted, NULL))
 		run->input.tokens = predicted->input.tokens;
 	run_free(predicted);
 }
