@@ -33,6 +33,8 @@ void fidelity_add(struct fidelity *f, const struct tensor *x, const struct tenso
 	}
 }
 
+double fidelity_mean(const struct fidelity *f) { return summarize(f->cosine, f->n).mean; }
+
 int fidelity_worst(const struct fidelity *f)
 {
 	int worst = -1;

@@ -17,6 +17,8 @@ void fidelity_release(struct fidelity *);
 void fidelity_add(struct fidelity *, const struct tensor *x, const struct tensor *ref,
 		  int64_t items);
 
+double fidelity_mean(const struct fidelity *); /* of the cosines; NaN without any */
+
 /* Which item is the least like the reference: the first of several; -1 without any. */
 int fidelity_worst(const struct fidelity *);
 

@@ -73,6 +73,7 @@ const struct run_field run_fields[] = {
 	FIELD(fidelity, NUM, cosine),
 	FIELD(fidelity, NUM, cosine_p5),
 	FIELD(fidelity, NUM, cosine_min),
+	FIELD(fidelity, NUM, cosine_mixed),
 	FIELD(fidelity, NUM, rel_l2),
 	FIELD(fidelity, NUM, top1_agree),
 	FIELD(fidelity, TEXT, worst),

@@ -85,7 +85,10 @@ struct run_bytes {
 struct run_fidelity {
 	const char *reference; /* canonical knobs of the base; NULL: no fidelity at all */
 	double images, cosine, cosine_p5, cosine_min, rel_l2, top1_agree;
-	const char *worst; /* the picture of cosine_min; NULL: built in, or not known */
+	double cosine_mixed; /* of the base's last state before its norm and the
+				technique's after it: what a published figure computed;
+				NaN: this model has no such pair */
+	const char *worst;   /* the picture of cosine_min; NULL: built in, or not known */
 };
 
 /* Against labels, where the input has them; also of a base run. */

@@ -58,6 +58,7 @@ static void drop_input(struct workbench *w)
 	input_release(&w->input);
 	image_release(&w->shown);
 	reference_release(&w->reference);
+	reference_release(&w->unnormed);
 }
 
 static void drop_model(struct workbench *w)

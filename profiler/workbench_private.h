@@ -37,7 +37,8 @@ struct workbench {
 	struct input input;
 	struct image shown;
 	char input_sha256[SHA256_HEX];
-	struct reference reference; /* outputs of the base for this input */
+	struct reference reference; /* outputs of the base for this input ... */
+	struct reference unnormed;  /* ... and its last states before the norm */
 
 	struct labels labels;   /* what pictures are told apart by; count 0: nothing */
 	struct classes classes; /* of these labels, or of those of an input before */

@@ -40,9 +40,9 @@ struct comparison {
 	struct input in; /* the batch at hand */
 	int64_t items;   /* new pictures in it: the last batch may go around */
 	bool known;      /* the base's outputs are there from an earlier run */
-	const struct classes *classes; /* NULL: none */
-	int *labels;                   /* [items] */
-	struct fidelity fidelity;
+	const struct classes *classes;   /* NULL: none */
+	int *labels;                     /* [items] */
+	struct fidelity fidelity, mixed; /* mixed: see run_fidelity */
 	struct accuracy accuracy;
 	struct knobs base_knobs;
 	struct str reference; /* the base's canonical knobs */
@@ -81,6 +81,7 @@ static enum err comparison_init(struct comparison *c, struct workbench *w,
 	if (e || c->known)
 		return e;
 	reference_begin(&w->reference, c->key, w->list.n);
+	reference_begin(&w->unnormed, c->key, w->list.n);
 	e = setting_init(&c->base, w->model, w->backend, w->backend_self, w->pool, &c->in,
 			 &c->base_knobs);
 	watch_setting(&c->base, watch);
@@ -93,6 +94,7 @@ static void comparison_release(struct comparison *c)
 	setting_release(&c->base);
 	str_release(&c->reference);
 	fidelity_release(&c->fidelity);
+	fidelity_release(&c->mixed);
 	free(c->labels);
 	free(c->key);
 }
@@ -115,6 +117,23 @@ static void count_classes(struct comparison *c, const struct tensor *base)
 		     c->labels, c->items);
 }
 
+/* The base's state before its norm with the technique's after it, where a model has both.
+ */
+static void compare_mixed(struct comparison *c, int64_t first)
+{
+	struct reference *known = &c->w->unnormed;
+	struct tensor base = c->base.out.unnormed;
+	if (!c->known && base.ndim)
+		reference_add(known, &base, c->items);
+	if (!c->has_technique || !c->technique.out.pooled.ndim)
+		return;
+	if (c->known && !reference_holds(known, c->key))
+		return; /* there was no room for them */
+	if (c->known)
+		base = reference_rows(known, first, c->items);
+	fidelity_add(&c->mixed, &c->technique.out.pooled, &base, c->items);
+}
+
 /* On the pixels of c->in, which begin at picture `first`. */
 static enum err compare_batch(struct comparison *c, int64_t first)
 {
@@ -133,6 +152,7 @@ static enum err compare_batch(struct comparison *c, int64_t first)
 	if (c->has_technique)
 		fidelity_add(&c->fidelity, &c->technique.out.image_embeds, &base,
 			     c->items);
+	compare_mixed(c, first);
 	count_classes(c, &base);
 	return OK;
 }
@@ -163,6 +183,7 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 	}
 	if (!e && c.has_technique) {
 		fidelity_report(&c.fidelity, str_get(&c.reference), run);
+		run->fidelity.cosine_mixed = fidelity_mean(&c.mixed);
 		run->fidelity.worst = run_str(
 			run, input_list_name(&w->list, fidelity_worst(&c.fidelity)));
 	}
@@ -344,7 +365,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	if (!e)
 		e = tensors_error(w->model->tensors);
 	if (e) /* the base may have seen damaged weights too */
-		reference_release(&w->reference);
+		reference_release(&w->reference), reference_release(&w->unnormed);
 	return e;
 }
 

@@ -4,7 +4,9 @@
  *   x = pre_layrnorm([cls; patches] + pos)            [B, 1 + K, D], see models/vision.h
  *   blocks
  *   embed = W_visual post_layernorm(x[:, 0])          [B, P]
- *   logits = W_classes embed / |embed|                [B, L], where there are labels
+ *     (a published comparison took the unpruned x[:, 0] before that norm and the pruned
+ * one after it: both are outputs, so that its figure can be repeated) logits = W_classes
+ * embed / |embed|                [B, L], where there are labels
  */
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +115,8 @@ static void clip_forward(struct pass *p, const struct model *m, const struct inp
 	struct tensor x = vision_embed(p, &c->vision, m, in, k, out, &vp);
 	vision_encode(p, &c->vision, &vp, op_layernorm(p, "pre_layrnorm", x, &c->pre));
 	span_open(p, "head", -1);
-	x = op_layernorm(p, "post_layernorm", cls_rows(p, &vp.set), &c->post);
+	out->unnormed = cls_rows(p, &vp.set);
+	out->pooled = x = op_layernorm(p, "post_layernorm", out->unnormed, &c->post);
 	out->low_rank = (struct low_rank_facts){ 0 };
 	out->image_embeds =
 		op_low_rank(p, "projection", x, &c->head, rank_of(k), &out->low_rank);

@@ -32,10 +32,13 @@ struct input {
 /* What comes out, in the arena of the pass; what a model does not give has ndim 0. */
 struct outputs {
 	struct tensor image_embeds; /* [B, P], not normalised */
-	struct tensor text_embeds;  /* [B, P], not normalised */
-	struct tensor logits;       /* [B, L] of the classes */
-	struct trace trace;         /* which tokens went where */
-	int64_t tokens;             /* of an item at the start, CLS not counted */
+	/* [B, D], of a class token: the last state before its norm, and after it.
+	 * Published figures compare one with the other (models/clip_vit.c). */
+	struct tensor unnormed, pooled;
+	struct tensor text_embeds; /* [B, P], not normalised */
+	struct tensor logits;      /* [B, L] of the classes */
+	struct trace trace;        /* which tokens went where */
+	int64_t tokens;            /* of an item at the start, CLS not counted */
 	struct low_rank_facts low_rank;
 };
 
