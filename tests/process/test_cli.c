@@ -279,7 +279,7 @@ static void knobs(void **state)
 {
 	(void)state;
 	REFUSED(2, "none, l2, knorm", "run", QUICK, "--method", "magic");
-	REFUSED(2, "drops none", "run", QUICK, "--method", "none", "--keep", ".5");
+	REFUSED(2, "none does not use it", "run", QUICK, "--method", "none", "--keep", ".5");
 	REFUSED(2, "openblas", "run", QUICK, "--gemm", "magic");
 	REFUSED(2, "does not have this knob", "run", QUICK, "--downsample", "2");
 	REFUSED(2, "no model of this version has it", "run", QUICK, "--threshold", "13");
