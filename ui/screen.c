@@ -18,7 +18,7 @@
 #define MESSAGE_WRAPS                                                                    \
 	20 /* a row more for a message in each so many rows of the screen                \
 	    */
-#define SIDE_PICTURE_HEIGHT 24 /* at most, of the picture beside the view */
+#define SIDE_PICTURE_HEIGHT 28 /* at most, of the picture beside the view */
 
 /* ---- top ---- */
 
@@ -263,8 +263,8 @@ static int draw_picture(const struct app *app, struct canvas *c)
 	if (!c->colors || c->ascii || c->plain || c->height < 30 || app->opened ||
 	    !app->model.picture || !n)
 		return 0;
-	int rows =
-		c->height / 2 < SIDE_PICTURE_HEIGHT ? c->height / 2 : SIDE_PICTURE_HEIGHT;
+	int rows = c->height * 3 / 5;
+	rows = rows < SIDE_PICTURE_HEIGHT ? rows : SIDE_PICTURE_HEIGHT;
 	struct patch_map m;
 	struct patch *patch = mem_alloc((size_t)n * sizeof(*patch));
 	struct patches p = { .picture = { app->model.picture, app->model.picture_width,
@@ -278,13 +278,15 @@ static int draw_picture(const struct app *app, struct canvas *c)
 		patch[i].kept = m.patch[i].fate == PATCH_STAYS;
 	struct patches_fit fit = patches_draw(c, 1, 0, c->width - 2, rows, &p);
 	if (m.known && m.stay < n)
-		canvas_printf(c, fit.width + 3, 0, STYLE_NORMAL, "%d of %d %s", m.stay, n,
-			      m.grouped ? "tokens" : "patches");
+		canvas_printf(c, 1, fit.height, STYLE_NORMAL,
+			      m.grouped ? "%d tokens of %d patches"
+					: "%d of %d patches stay",
+			      m.stay, n);
 	else
-		canvas_text(c, fit.width + 3, 0, -1, STYLE_NORMAL, "what the model sees");
+		canvas_text(c, 1, fit.height, -1, STYLE_NORMAL, "what the model sees");
 	patch_map_release(&m);
 	free(patch);
-	return fit.height + 1;
+	return fit.height + 2; /* with what stands below it, and a blank row */
 }
 
 /* The view that has the focus may show the picture itself. */

@@ -99,9 +99,8 @@ static void shown_pixel(const struct patches *p, int i, int x, int y, int w, int
 			rgb[k] = patch->rgb[k];
 	else
 		picture_pixel(&p->picture, x, y, w, h, rgb);
-	if (!patch->kept)
-		for (int k = 0; k < 3; k++)
-			rgb[k] = rgb[k] / 3 + 8;
+	if (!patch->kept) /* a grey: there are more dark ones of them than of colours */
+		rgb[0] = rgb[1] = rgb[2] = luminance(rgb) / 3 + 14;
 }
 
 bool patches_mean(const struct patches *p, int i, int rgb[3])
