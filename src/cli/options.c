@@ -172,6 +172,7 @@ static char **owned_text(struct options *o, int code)
 
 static enum err take_knob(struct options *o, enum knob_id id, const char *value)
 {
+	o->given |= KNOB_BIT(id);
 	return o->lists ? plan_add(&o->plan, id, value) : knobs_set(&o->knobs, id, value);
 }
 

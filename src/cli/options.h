@@ -31,6 +31,7 @@ struct options {
 	const char *model;         /* NULL: OPTIONS_STUDY, and not given */
 	struct input_source input; /* owned */
 	struct knobs knobs;
+	uint64_t given; /* KNOB_BITs of those on the command line */
 	double budget_s, samples, warmup, noise; /* NaN: not given */
 	const char *db, *session, *worker;
 	bool no_store, json, ascii, no_mouse, plain, readonly, methods, help;

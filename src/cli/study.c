@@ -101,31 +101,25 @@ static enum err read_study(const struct options *o, const char *name, struct stu
 	return e;
 }
 
-/* What the command line changes in every row: the workload and the engine. */
-static enum err changes(const struct options *o, uint64_t *mask)
+/* The command line may change the workload and the engine of every row. */
+static enum err check_changes(const struct options *o)
 {
-	*mask = 0;
-	for (int i = 0; i < KNOB_COUNT; i++) {
-		if (knobs_is_default(&o->knobs, (enum knob_id)i))
-			continue;
-		if (knob_table[i].group == KNOB_TECHNIQUE)
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if ((o->given & KNOB_BIT(i)) && knob_table[i].group == KNOB_TECHNIQUE)
 			return err_set(ERR_USAGE,
 				       "--%s: the rows of a study say which techniques "
 				       "are on; sparsetop sweep takes any",
 				       knob_table[i].option);
-		*mask |= KNOB_BIT(i);
-	}
 	return OK;
 }
 
-static struct cell cell_of(const struct options *o, const struct study *s, int i,
-			   uint64_t changed)
+static struct cell cell_of(const struct options *o, const struct study *s, int i)
 {
 	const struct study_row *row = &s->rows[i];
 	struct cell cell = { .knobs = row->knobs, .label = row->label };
 	cell.model = row->model ? row->model : o->model ? o->model : s->model;
 	for (int k = 0; k < KNOB_COUNT; k++)
-		if (changed & KNOB_BIT(k))
+		if (o->given & KNOB_BIT(k))
 			cell.knobs.v[k] = o->knobs.v[k];
 	return cell;
 }
@@ -154,15 +148,14 @@ static enum err print(const struct options *o, const struct study_result *r, enu
 
 static enum err run_study(const struct options *o, const struct study *s)
 {
-	uint64_t changed;
 	size_t n = (size_t)s->n_rows;
-	enum err e = changes(o, &changed);
+	enum err e = check_changes(o);
 	if (e)
 		return e;
 	struct cell *cells = mem_alloc(n * sizeof(*cells));
 	int *order = mem_alloc(n * sizeof(*order)), *against = mem_alloc(n * sizeof(int));
 	for (int i = 0; i < s->n_rows; i++) {
-		cells[i] = cell_of(o, s, i, changed);
+		cells[i] = cell_of(o, s, i);
 		against[i] = s->rows[i].against;
 	}
 	plan_order_of(against, s->n_rows, order);

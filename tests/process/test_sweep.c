@@ -558,6 +558,10 @@ static void study_vtp(void **state)
 	WANT(0, "study", "vtp", "-m", TINY, "--batch", "2", "--threads", "1");
 	stdout_has("batch=2");
 	stdout_has("vtp: 0 measured now, 5 from before");
+	/* What is given counts, also where it is the default of the option. */
+	WANT(0, "study", "vtp", "-m", TINY, "--batch", "1", FAST);
+	stdout_has("batch=1");
+	stdout_has("vtp: 5 measured now, 0 from before");
 }
 
 /* A row of a model that is not there fails alone. */
