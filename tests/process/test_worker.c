@@ -166,7 +166,7 @@ static void estimates_need_a_model(void **state)
 	assert_true(json_number_value(json_object_get(wall, "p50_ns")) > 0);
 	json_decref(o);
 	ask("{\"type\":\"estimate\",\"id\":4,\"specs\":[{\"model\":\"" TINY
-	    "\",\"knobs\":{\"downsample\":\"8\"}}]}\n");
+	    "\",\"knobs\":{\"downsample\":\"2\"}}]}\n");
 	expect_error(4, "usage");
 	ask("{\"type\":\"estimate\",\"id\":5,\"specs\":[{\"model\":\"other\"}]}\n");
 	expect_error(5, "notfound");
