@@ -7,53 +7,47 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/options.h"
-#include "models/model.h"
-#include "models/preset.h"
-#include "tensor/model_source.h"
+#include "models/catalog.h"
 
-static void print_row(bool json, const char *name, const char *kind, const char *where,
-		      const char *help, const struct model *m)
+static void print_row(const struct catalog_entry *entry, const struct catalog_facts *f)
 {
-	if (!json) {
-		char size[24] = "--", shown[512];
-		if (m)
-			snprintf(size, sizeof(size), "%.1f M", model_params(m) / 1e6);
-		if (m)
-			str_escaped(shown, sizeof(shown), help, strlen(help));
-		printf("%-28s %-7s %10s  %s\n", name, kind, size,
-		       m ? shown : err_message());
-		return;
-	}
+	const char *help = entry->help ? entry->help : entry->folder;
+	char size[24] = "--", shown[512];
+	if (f)
+		snprintf(size, sizeof(size), "%.1f M", f->params / 1e6);
+	if (f)
+		str_escaped(shown, sizeof(shown), help, strlen(help));
+	printf("%-28s %-7s %10s  %s\n", entry->name, entry->kind, size,
+	       f ? shown : err_message());
+}
+
+static void print_json(const struct catalog_entry *entry, const struct catalog_facts *f)
+{
 	json_t *o = json_object();
-	json_put_str(o, "name", name);
-	json_put_str(o, "kind", kind);
-	json_put_str(o, "path", where);
-	json_put_str(o, "family", m ? m->family->name : NULL);
-	json_put(o, "params", m ? json_number_or_null(model_params(m)) : json_null());
-	json_put(o, "bytes", m ? json_number_or_null(model_bytes(m)) : json_null());
-	json_put(o, "random_weights", json_boolean(m && m->random_weights));
-	json_put_str(o, "error", m ? NULL : err_message());
+	json_put_str(o, "name", entry->name);
+	json_put_str(o, "kind", entry->kind);
+	json_put_str(o, "path", entry->folder);
+	json_put_str(o, "family", f ? f->family : NULL);
+	json_put(o, "params", f ? json_number_or_null(f->params) : json_null());
+	json_put(o, "bytes", f ? json_number_or_null(f->bytes) : json_null());
+	json_put(o, "random_weights", json_boolean(f && f->random_weights));
+	json_put_str(o, "error", f ? NULL : err_message());
 	char *line = json_line(o);
 	printf("%s\n", line);
 	free(line);
 	json_decref(o);
 }
 
-/* Opening maps the weights and reads the configuration only: milliseconds. */
-static void print_model(bool json, const char *name, const char *kind, const char *where,
-			const char *help)
-{
-	struct model *m;
-	if (model_open(name, 0, &m))
-		m = NULL;
-	print_row(json, name, kind, where, help, m);
-	model_free(m);
-}
-
-static void print_cached(void *ctx, const struct model_source *s)
+static void print_entry(void *ctx, const struct catalog_entry *entry)
 {
 	const bool *json = ctx;
-	print_model(*json, s->name, "cache", s->folder, s->folder);
+	struct catalog_facts facts;
+	const struct catalog_facts *known =
+		catalog_look(entry->name, &facts) ? NULL : &facts;
+	if (*json)
+		print_json(entry, known);
+	else
+		print_row(entry, known);
 }
 
 /* How wide a column must be for all cards. */
@@ -103,13 +97,6 @@ static void print_methods(bool json)
 			       card.needs, help, card.help, where, card.where, card.cost);
 }
 
-static void print_models(bool json)
-{
-	for (const struct preset *p = presets; p->name; p++)
-		print_model(json, p->name, "preset", NULL, p->help);
-	model_source_list_hub(print_cached, &json);
-}
-
 static enum err models_command(int argc, char **argv)
 {
 	struct options o;
@@ -123,7 +110,7 @@ static enum err models_command(int argc, char **argv)
 	else if (o.methods)
 		print_methods(o.json);
 	else
-		print_models(o.json);
+		catalog_each(print_entry, &o.json);
 	options_release(&o);
 	return e;
 }
