@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/knobs.h"
 #include "base/uid.h"
 
 struct store;
@@ -35,6 +36,15 @@ struct run_row {
 	double top1; /* accuracy against labels; NaN: none */
 };
 
+/* A done run as a point of a curve; not measured is NaN, a hash not known "". */
+struct point_row {
+	int64_t id, session_id, started_ns;
+	struct knobs knobs;
+	uint64_t knob_mask;
+	double kept, cosine, p50_ns, lo_ns, hi_ns, flops, top1;
+	char model_sha256[65], input_sha256[65], input_source[200], host[64];
+};
+
 /* Texts that do not fit are cut. */
 
 /* Names are typed again on a command line and shown in lists: as they are, or not at all
@@ -49,5 +59,13 @@ enum err session_page(struct store *, int64_t before_ns, int64_t before_id, int 
 enum err session_run_page(struct store *, int64_t session_id, bool trail,
 			  int64_t before_ns, int64_t before_id, int max,
 			  struct run_row *rows, int *n) MUST_CHECK;
+
+/*
+ * The done runs of a model (by its name, or its hash where that is known) among the
+ * `latest` runs of the whole store, at most `max`, in no order: what is read is bounded,
+ * however much is stored.
+ */
+enum err session_points(struct store *, const char *model, const char *sha256, int latest,
+			int max, struct point_row *rows, int *n) MUST_CHECK;
 
 #endif

@@ -24,23 +24,11 @@ static enum err take_state(struct store *s, const char *text, enum run_state *st
 	return sql_damaged(s, "a run's state");
 }
 
-/* "method=l2 keep=0.7": what knobs_canonical wrote. */
 static enum err take_knobs(struct store *s, const char *text, struct run *r)
 {
-	char word[2 * KNOB_TEXT_SIZE];
-	while (text && *text) {
-		size_t n = strcspn(text, " ");
-		snprintf(word, sizeof(word), "%.*s", (int)n, text);
-		char *value = strchr(word, '=');
-		if (value)
-			*value++ = 0;
-		enum knob_id id = knob_find(word);
-		if (!value || id == KNOB_COUNT || knobs_set(&r->knobs, id, value))
-			return sql_damaged(s, "a run's knobs");
-		r->knob_mask |= KNOB_BIT(id);
-		text += n + (text[n] == ' ');
-	}
-	return OK;
+	return knobs_parse_canonical(text ? text : "", &r->knobs, &r->knob_mask)
+		       ? sql_damaged(s, "a run's knobs")
+		       : OK;
 }
 
 static enum err take_run(struct store *s, struct query *q, struct run *r, struct ids *ids)

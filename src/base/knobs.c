@@ -182,6 +182,26 @@ void knobs_canonical(const struct knobs *k, uint64_t mask, struct str *out)
 	}
 }
 
+enum err knobs_parse_canonical(const char *text, struct knobs *out, uint64_t *mask)
+{
+	char word[2 * KNOB_TEXT_SIZE];
+	knobs_init(out);
+	*mask = 0;
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		snprintf(word, sizeof(word), "%.*s", (int)n, text);
+		char *value = strchr(word, '=');
+		if (value)
+			*value++ = 0;
+		enum knob_id id = knob_find(word);
+		if (!value || id == KNOB_COUNT || knobs_set(out, id, value))
+			return err_set(ERR_FORMAT, "not knobs as they are stored");
+		*mask |= KNOB_BIT(id);
+		text += n + (text[n] == ' ');
+	}
+	return OK;
+}
+
 void knobs_command_line(const struct knobs *k, uint64_t mask, struct str *out)
 {
 	char text[KNOB_TEXT_SIZE];

@@ -85,6 +85,9 @@ void knobs_resolve_method(struct knobs *);
 /* "keep=0.7 method=l2 batch=1 ...": the knobs in `mask` in table order, one space
  * between. */
 void knobs_canonical(const struct knobs *, uint64_t mask, struct str *out);
+/* The same back; *mask: those that the text has. ERR_FORMAT. */
+enum err knobs_parse_canonical(const char *text, struct knobs *out,
+			       uint64_t *mask) MUST_CHECK;
 /* " --keep 0.7": those in `mask` that are not at their default. */
 void knobs_command_line(const struct knobs *, uint64_t mask, struct str *out);
 

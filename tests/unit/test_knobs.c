@@ -49,6 +49,12 @@ static void canonical_text_and_command_line(void **state)
 	knobs_resolve_method(&k);
 	knobs_canonical(&k, mask, &s);
 	assert_string_equal(str_get(&s), "method=l2 keep=0.7 threads=auto");
+	struct knobs back;
+	uint64_t had;
+	check_ok(knobs_parse_canonical(str_get(&s), &back, &had));
+	assert_true(had == mask && knobs_equal(&back, &k, mask));
+	check_err(knobs_parse_canonical("keep=0.7 frob=1", &back, &had), ERR_FORMAT, "");
+	check_err(knobs_parse_canonical("keep", &back, &had), ERR_FORMAT, "");
 	str_clear(&s);
 	knobs_command_line(&k, mask, &s);
 	assert_string_equal(str_get(&s), " --method l2 --keep 0.7");

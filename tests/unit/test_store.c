@@ -325,6 +325,41 @@ static void lists_are_paged_newest_first(void **state)
 	store_close(s);
 }
 
+/* Points of a model among what was stored last. */
+static void points_of_a_model(void **state)
+{
+	(void)state;
+	struct point_row rows[8];
+	struct store *s = open_store();
+	int64_t a = open_session(s, "a"), b = open_session(s, "b");
+	int n;
+	int64_t first = put(s, a, 1000, true, "0.5"),
+		second = put(s, b, 2000, false, "0.7");
+	struct run *r = sample_run(1);
+	r->model.name = r->model.sha256 = "another";
+	r->uid[0] = 0;
+	r->started_ns = 3000;
+	check_ok(store_put(s, a, r));
+	run_free(r);
+	check_ok(session_points(s, "model.name", NULL, 100, 8, rows, &n));
+	assert_int_equal(n, 2);
+	const struct point_row *p = rows[0].id == first ? &rows[0] : &rows[1];
+	assert_int_equal(p->id, first);
+	assert_int_equal(p->session_id, a);
+	assert_true(knob_num(&p->knobs, KNOB_KEEP) == 0.5);
+	assert_true(p->lo_ns > 1000 && p->hi_ns > 1000 && p->flops > 1000);
+	assert_string_equal(p->host, "env.host");
+	check_ok(session_points(s, "no such", "another", 100, 8, rows, &n));
+	assert_int_equal(n, 1);
+	check_ok(session_points(s, "model.name", NULL, 2, 8, rows,
+				&n)); /* the latest two */
+	assert_int_equal(n, 1);
+	assert_int_equal(rows[0].id, second);
+	check_ok(session_points(s, "model.name", NULL, 100, 1, rows, &n));
+	assert_int_equal(n, 1);
+	store_close(s);
+}
+
 /* What a million rows rest on: no statement of a list reads more rows than it shows. */
 static void lists_run_on_indices(void **state)
 {
@@ -345,6 +380,7 @@ static void lists_run_on_indices(void **state)
 		SQL_METRIC_GET,
 		SQL_WARNING_GET,
 		SQL_SESSION_PREFIX,
+		SQL_RUN_POINTS,
 	};
 	struct store *s = open_store();
 	for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
@@ -357,6 +393,11 @@ static void lists_run_on_indices(void **state)
 			bool ordered_scan =
 				strstr(plan, "SCAN run USING COVERING INDEX") &&
 				listed[i] == SQL_RUN_LAST; /* LIMIT 1 of it */
+			/* The newest rows by the index, as many as it is told. */
+			ordered_scan |=
+				listed[i] == SQL_RUN_POINTS &&
+				(strstr(plan, "SCAN run USING INDEX run_by_start") ||
+				 !strcmp(plan, "SCAN r"));
 			if ((strstr(plan, "SCAN") && !ordered_scan &&
 			     !strstr(plan, "SCAN CONSTANT")) ||
 			    strstr(plan, "TEMP B-TREE"))
@@ -706,6 +747,7 @@ int main(void)
 		CASE(runs_are_found_by_what_people_type),
 		CASE(cells_find_the_latest_done_run),
 		CASE(lists_are_paged_newest_first),
+		CASE(points_of_a_model),
 		CASE(lists_run_on_indices),
 		CASE(every_metric_has_a_column),
 		CASE(files_are_hashed_once),
