@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app_private.h"
+#include "app_study.h"
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -31,11 +32,16 @@ enum err app_create(const struct app_options *opt, struct app **out)
 	app->opt = *opt;
 	if (opt->input)
 		app->input = input_source_copy(opt->input);
+	app_name_model(app, opt->model);
 	app->knobs = opt->knobs;
 	app->knob = KNOB_KEEP;
 	app->estimate_error = (double)NAN;
 	app->live.p50_ns = app->live.lo_ns = app->live.hi_ns = (double)NAN;
 	app->private->next_id = 1;
+	app->private->cell = app->private->study = -1;
+	app->private->sweep_budget_s = (double)NAN;
+	app->sweep.knob = KNOB_COUNT;
+	app->sweep.cell_s = (double)NAN;
 	app->private->undo[0] = app->knobs;
 	app->private->n_undo = 1;
 	enum err e = app_start_worker(app);
@@ -67,6 +73,11 @@ void app_free(struct app *app)
 	for (int i = 0; i < p->n_memory; i++)
 		run_free(p->memory[i]);
 	free(p->file_key);
+	app_sweep_release(app);
+	app_studies_release(app);
+	free(p->model_name);
+	free(p->good_model);
+	free(p->models);
 	for (int i = 0; i < KNOB_COUNT; i++)
 		free(app->model.why_not[i]);
 	free(app->model.picture);
@@ -99,6 +110,8 @@ int app_timeout_ms(const struct app *app)
 	    !p->paused && !app->opened && !app->result &&
 	    !app_is_refused(app, &app->knobs))
 		wait = ms_until(p->due_ns);
+	else if (app_sweep_is_due(app))
+		wait = 0;
 	const int64_t retries[] = { p->retry_ns, p->open_ns,
 				    p->cancelled_id ? p->patience_ns : 0 };
 	for (int i = 0; i < 3; i++) {
@@ -127,6 +140,12 @@ bool app_is_base(const struct app *app, const struct knobs *k)
 	return knobs_equal(&mine, &base, app->model.knob_mask);
 }
 
+bool app_is_present_base(const struct app *app, const struct knobs *k)
+{
+	struct knobs base = knobs_base(&app->knobs);
+	return app_is_base(app, k) && knobs_equal(k, &base, app->model.knob_mask);
+}
+
 static void recall_base(struct app *app)
 {
 	char mine[RUN_CELL_SIZE], wanted[RUN_CELL_SIZE];
@@ -150,6 +169,33 @@ void app_refuse(struct app *app, const struct knobs *k)
 	app->private->has_refused = true;
 }
 
+bool app_same_setting(const struct app *app, const struct knobs *a, const struct knobs *b)
+{
+	struct knobs x = *a, y = *b;
+	knobs_resolve_method(&x);
+	knobs_resolve_method(&y);
+	return knobs_equal(&x, &y, app->model.knob_mask);
+}
+
+/* What runs may be what is wanted now, or in nobody's way. */
+static bool is_wanted(struct app *app)
+{
+	struct app_private *p = app->private;
+	bool same = app_same_setting(app, &p->job_knobs, &app->knobs);
+	if (p->purpose == FOR_SWEEP && same && !app->result) {
+		p->purpose = FOR_SETTING; /* the cell is on the screen now */
+		app->sweep.measuring = false;
+	}
+	switch (p->purpose) {
+	case FOR_SETTING:
+		return same;
+	case FOR_SWEEP:
+		return app->result != NULL;
+	default:
+		return p->purpose == FOR_LOAD;
+	}
+}
+
 void app_show_setting(struct app *app)
 {
 	struct app_private *p = app->private;
@@ -163,10 +209,7 @@ void app_show_setting(struct app *app)
 	app->result_fresh = false;
 	app->result_stored = app->result && app->result->id;
 	recall_base(app);
-	/* What runs may be what is wanted now; the base is wanted in any case. */
-	bool wanted = p->purpose == FOR_SETTING &&
-		      knobs_equal(&p->job_knobs, &app->knobs, app->model.knob_mask);
-	if (!wanted && p->purpose != FOR_LOAD)
+	if (!is_wanted(app))
 		app_forget_job(app);
 	app_ask_estimate(app);
 }
@@ -198,12 +241,18 @@ void app_measure_again(struct app *app)
 
 void app_cancel(struct app *app)
 {
-	if (app->private->purpose == FOR_LOAD) {
+	enum purpose purpose = app->private->purpose;
+	if (purpose == FOR_LOAD) {
+		app_sweep_stop(app);
 		app_cancel_load(app);
 		return;
 	}
-	if (app->private->purpose == FOR_NOTHING)
+	if (purpose == FOR_SWEEP || purpose == FOR_NOTHING) {
+		app_sweep_stop(app);
 		return;
+	}
+	if (app->private->cell >= 0) /* what is on the screen is a cell, too */
+		app_sweep_stop(app);
 	app_refuse(app, &app->private->job_knobs);
 	app_forget_job(app);
 	app_say(app, APP_INFO, "cancelled; r measures again");
@@ -235,20 +284,26 @@ void app_keep_stop(struct app *app)
 	app_keep_run(app, run->id);
 }
 
-void app_keep_run(struct app *app, int64_t run_id)
+bool app_keep_quietly(struct app *app, int64_t run_id)
 {
-	if (!app->store)
-		return;
-	if (store_keep(app->store, run_id)) {
-		app_say(app, APP_ERROR, "%s", err_message());
-		return;
-	}
 	struct app_private *p = app->private;
+	if (!app->store || store_keep(app->store, run_id))
+		return false;
 	for (int i = 0; i < p->n_memory; i++)
 		if (p->memory[i]->id == run_id)
 			p->memory[i]->trail = false;
 	app->revision++;
-	app_say(app, APP_INFO, "run %lld is kept", (long long)run_id);
+	return true;
+}
+
+void app_keep_run(struct app *app, int64_t run_id)
+{
+	if (!app->store)
+		return;
+	if (app_keep_quietly(app, run_id))
+		app_say(app, APP_INFO, "run %lld is kept", (long long)run_id);
+	else
+		app_say(app, APP_ERROR, "%s", err_message());
 }
 
 void app_pin(struct app *app)
@@ -278,7 +333,8 @@ void app_open_run(struct app *app, int64_t run_id)
 		app_say(app, APP_ERROR, "%s", err_message());
 		return;
 	}
-	app_forget_job(app);
+	if (app->private->purpose != FOR_SWEEP)
+		app_forget_job(app);
 	if (!app->opened)
 		app->private->present = app->knobs;
 	run_free(app->opened);

@@ -63,6 +63,95 @@ struct app_live {
 	double p50_ns, lo_ns, hi_ns; /* median and its 95 % interval; NaN: too few */
 };
 
+/*
+ * A sweep: settings that are measured one after another in the background, each stored as
+ * a run of the session. The sliders come first: a setting they are moved to is measured
+ * before the next cell (and instead of the one at work, which is measured later).
+ */
+struct app_sweep {
+	char title[64];    /* "sweep of keep", "study vtp"; "": there was none yet */
+	bool running;      /* some cells are still to be measured */
+	unsigned serial;   /* grows with each start */
+	enum knob_id knob; /* the first number it goes through; KNOB_COUNT: none */
+	int n, done;       /* cells; those that are measured, known or failed */
+	int known, failed;
+	int row;          /* of the study: the cell at work; -1: none */
+	bool measuring;   /* what runs now is a cell, not the knobs as they stand */
+	double cell_s;    /* a cell takes so long, mean of those so far; NaN */
+	int64_t begin_ns; /* of the cell at work */
+};
+
+/* One measured setting on a curve over a knob. Not measured is NaN. */
+struct app_point {
+	double x;       /* the knob's value */
+	int64_t run_id; /* 0: not stored */
+	bool here;      /* measured in this session */
+	bool base;      /* every technique off */
+	double p50_ns, lo_ns, hi_ns, cosine, top1, flops, kept, started_ns;
+};
+
+/*
+ * Where a technique stops paying: the value between two measured points, by medians on
+ * the way from its strongest setting to the base. Several crossings are noise, or a
+ * cliff: the first is given, and how many there are.
+ */
+enum app_break_kind { BREAK_UNKNOWN, BREAK_AT, BREAK_ALWAYS, BREAK_NEVER };
+struct app_break {
+	enum app_break_kind kind;
+	double x;
+	int crossings;
+};
+
+/* Measured settings that differ in one knob; all others are as they stand. */
+struct app_curve {
+	enum knob_id knob;
+	struct app_point *points; /* [n], by x; one for each setting, the latest of this
+				     session if there is one */
+	int n;
+	struct app_point base; /* its p50_ns is NaN: none */
+	struct app_break breaks;
+	bool busy;         /* the database was: stored points are missing */
+	char problem[256]; /* why it could not be read; "" */
+};
+
+/* A study: a published experiment, row by row. Texts may be NULL; live with the app. */
+struct app_study {
+	const char *name, *title, *model;
+	int n_rows, n_columns;
+	int n_done, n_failed; /* rows that this session has measured, or could not */
+	bool running;
+};
+
+struct app_study_row {
+	const char *label, *note;
+	const char *why;       /* why it failed; NULL: it did not */
+	const struct run *run; /* as measured; NULL: not yet */
+	bool now;              /* it is being measured */
+	int against;           /* the row that its ratios are to; its own index: none */
+};
+
+/* One figure of a row: NaN where it is not known, or a ratio says nothing. */
+struct app_study_figure {
+	double published, measured, published_ratio, measured_ratio;
+};
+
+struct app_study_column {
+	const char *label, *help;
+	bool has_ratio, is_published;
+};
+
+/* A model that can be opened by its name; what looking at it told. */
+struct app_model_row {
+	char name[128], kind[8]; /* kind: "preset", "cache", "open" (by a path) */
+	char help[200];          /* a phrase, or where it is */
+	bool looked;             /* false: nothing below is known yet */
+	char problem[300];       /* why it cannot be opened; "" */
+	char family[32], format[32];
+	double params, bytes; /* NaN: unknown */
+	bool random_weights;
+	uint64_t knob_mask;
+};
+
 enum app_severity { APP_INFO, APP_WARNING, APP_ERROR };
 
 struct app {
@@ -84,6 +173,8 @@ struct app {
 	bool result_stored;
 	struct app_live live;
 	bool measuring_base; /* what runs now is the base, not the knobs as they stand */
+	struct app_sweep sweep;
+	struct app_studies *studies; /* see app_studies() */
 
 	struct run *base;      /* the latest base run of this workload; NULL: none yet */
 	struct run *opened;    /* an old run the user looks at instead; NULL: none */
@@ -155,6 +246,23 @@ bool app_set_input(struct app *, const struct input_source *);
 /* The picture with the lowest cosine of the shown run alone, and back to all of them. */
 bool app_open_worst(struct app *);
 bool app_close_worst(struct app *);
+/*
+ * Another model in place of this one: loads it in the background; the knobs stay where it
+ * has them, the session goes on. A model that cannot be opened is said so and leaves the
+ * one before in use; where there is none, the phase is APP_BROKEN and another can be
+ * chosen. False: it is open already.
+ */
+bool app_open_model(struct app *, const char *name);
+/*
+ * Models there are: presets, this machine's hub cache (unless the worker is on another),
+ * and the open one. `again`: looks for them once more, a few stats; else the list as it
+ * was made last, and still is. Returns how many.
+ */
+int app_list_models(struct app *, bool again, const struct app_model_row **rows);
+/* Fills in a row of that list: opens the model's header, milliseconds. */
+void app_look_at_model(struct app *, int row);
+/* The row of that list that is open now; -1: none. */
+int app_open_model_row(const struct app *);
 
 void app_measure_again(struct app *);  /* r */
 void app_cancel(struct app *);         /* stops what runs; nothing is stored */
@@ -166,6 +274,42 @@ void app_keep_stop(struct app *); /* m: the shown run leaves the trail */
 void app_pin(struct app *);
 
 void app_keep_run(struct app *, int64_t run_id); /* the same for a stored run of a list */
+
+/*
+ * Sweeps. `text` is knobs and lists: "keep 1,.9,.7 method l2,knorm"; lists as plan_add()
+ * takes them; the other knobs stay as they stand. What this session knows is not measured
+ * again, so that the same sweep goes on where one was stopped. False: the message says
+ * what is wrong.
+ */
+bool app_sweep_start(struct app *, const char *text);
+void app_sweep_stop(struct app *); /* what is done stays */
+/* A sensible text for the chosen knob. The caller frees. */
+char *app_sweep_suggestion(const struct app *);
+
+/*
+ * Studies: the built-in ones. Starting one opens its model where another is open, and
+ * measures its rows as a sweep does; the sliders stay where they are as long as the model
+ * does.
+ */
+int app_studies(struct app *, const struct app_study **list);
+bool app_study_start(struct app *, const char *name);
+struct app_study_row app_study_row(const struct app *, int study, int row);
+struct app_study_column app_study_column(const struct app *, int study, int column);
+struct app_study_figure app_study_figure(const struct app *, int study, int row,
+					 int column);
+/* A figure for people; "--" for NaN. */
+const char *app_study_text(const struct app *, int study, int column, double value,
+			   char *buf, size_t size);
+/* What stands below the table, a paragraph a line: hardware, slopes, claims. */
+void app_study_notes(const struct app *, int study, struct str *out);
+
+/*
+ * The curve over a knob that is a number, for the open model and input: from this
+ * session's memory and from the latest runs of the store on this machine. Estimates are
+ * never part of it. Release it, whatever happened.
+ */
+void app_curve_read(struct app *, enum knob_id, struct app_curve *out);
+void app_curve_release(struct app_curve *);
 
 /* Old runs. Opening one shows it and sets the knobs to its own without measuring. */
 void app_open_run(struct app *, int64_t run_id);

@@ -40,6 +40,7 @@ static bool set_input(struct app *app, const struct input_source *in)
 	if (app->opened)
 		app->knobs = p->present;
 	app_drop_opened(app);
+	app_sweep_stop(app);
 	app_forget_job(app);
 	drop_results(app);
 	replace(&app->input, in);

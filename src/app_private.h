@@ -6,10 +6,20 @@
 #include "profiler/handle.h"
 
 #define UNDO_DEPTH 256
-#define MEMORY_RUNS 64
+#define MEMORY_RUNS 256
 
 /* What the running request is for. */
-enum purpose { FOR_NOTHING, FOR_LOAD, FOR_SETTING, FOR_BASE };
+enum purpose { FOR_NOTHING, FOR_LOAD, FOR_SETTING, FOR_BASE, FOR_SWEEP };
+
+enum cell_state { CELL_WAITING, CELL_KNOWN, CELL_MEASURED, CELL_FAILED };
+
+/* A setting of a sweep. */
+struct sweep_cell {
+	struct knobs knobs;
+	char *label, *model; /* model NULL: whichever is open */
+	int row;             /* of the study */
+	enum cell_state state;
+};
 
 struct app_private {
 	struct handle worker;
@@ -31,6 +41,18 @@ struct app_private {
 	struct input_source good_input; /* the last that was ready to run */
 	bool has_good_input;
 	struct input_source all_input; /* of which app->input is one picture */
+	char *model_name;              /* what app->opt.model points to */
+	char *good_model; /* the last name that could be opened; NULL: none yet */
+	struct app_model_row *models; /* [n_models], as listed last */
+	int n_models;
+
+	struct sweep_cell *cells; /* [app->sweep.n] */
+	int cell;                 /* the one at work; -1: none */
+	int study;                /* whose rows the cells are; -1: of none */
+	double sweep_budget_s;    /* of one cell; NaN: as of any other */
+	double spent_s;           /* on `n_spent` cells */
+	int n_spent;
+	char problem[256]; /* of the last cell that failed */
 
 	struct run *described; /* model and input as the worker loaded them */
 	char *file_key;
@@ -68,6 +90,29 @@ void app_good_input(struct app *); /* app->input is ready to run */
 /* Back to the input before one that cannot be opened; false: there was none. */
 bool app_back_to_good_input(struct app *);
 
+/* Begins to measure; what runs must have been forgotten. */
+void app_start_run(struct app *, enum purpose, const struct knobs *);
+
+/* app_sweep.c */
+/* Whether app_sweep_next() has something to do. */
+bool app_sweep_is_due(const struct app *);
+/* Starts the next cell, or settles those that are known; false: nothing to do. */
+bool app_sweep_next(struct app *);
+/* What runs next is a cell if the sweep waits for these knobs. */
+void app_sweep_claim(struct app *, const struct knobs *);
+/* The cell at work has a result, or none for a reason. */
+void app_sweep_measured(struct app *, const struct run *);
+void app_sweep_failed(struct app *, const char *why);
+/* The model that is being loaded cannot be: its cells fail. */
+void app_sweep_model_failed(struct app *, const char *why);
+void app_sweep_release(struct app *);
+
+/* app_models.c */
+void app_name_model(struct app *, const char *name);    /* app->opt.model becomes this */
+void app_replace_model(struct app *, const char *name); /* a sweep goes on */
+/* Back to the model before a name that cannot be opened; false: there was none. */
+bool app_back_to_good_model(struct app *);
+
 /* app_store.c */
 void app_open_store(struct app *);
 void app_store_run(struct app *, struct run *); /* takes it */
@@ -87,6 +132,12 @@ void app_remember_hash(struct app *, const struct run *);
 /* app.c and app_knobs.c */
 /* True when this setting failed or was cancelled last: only `r` runs it again. */
 bool app_is_refused(const struct app *, const struct knobs *);
+/* Takes a stored run off the trail; says nothing, false with an error's message. */
+bool app_keep_quietly(struct app *, int64_t run_id);
+/* Every technique off, the same workload as the sliders'. */
+bool app_is_present_base(const struct app *, const struct knobs *);
+/* The same setting, whether or not "auto" was resolved. */
+bool app_same_setting(const struct app *, const struct knobs *, const struct knobs *);
 void app_refuse(struct app *, const struct knobs *);
 void app_set_knobs(struct app *, const struct knobs *); /* a step that undo takes back */
 void app_show_setting(struct app *); /* the knobs changed: recall, estimate, schedule */

@@ -37,6 +37,9 @@ static void send_command(struct app *app, enum command_type type, int64_t id,
 		isnan(app->opt.budget_s) ? SCREEN_BUDGET_S : app->opt.budget_s;
 	if (!isnan(app->opt.noise))
 		c.measure.noise = app->opt.noise;
+	if (type == COMMAND_RUN && app->private->cell >= 0 && isnan(app->opt.budget_s) &&
+	    !isnan(app->private->sweep_budget_s))
+		c.measure.budget_s = app->private->sweep_budget_s;
 	c.measure.samples = app->opt.samples;
 	c.measure.warmup = app->opt.warmup;
 	if (handle_send(&app->private->worker, &c))
@@ -59,6 +62,7 @@ static void start_job(struct app *app, enum purpose purpose, const struct knobs 
 	p->job_knobs = *k;
 	p->job_start_ns = (double)clock_wall_ns();
 	app->measuring_base = purpose == FOR_BASE;
+	app->sweep.measuring = purpose == FOR_SWEEP;
 	app->live.n = 0;
 	app->live.p50_ns = app->live.lo_ns = app->live.hi_ns = (double)NAN;
 	set_progress(app, purpose == FOR_LOAD ? "reading the model" : "starting", 0, 0);
@@ -68,7 +72,8 @@ static void start_job(struct app *app, enum purpose purpose, const struct knobs 
 static void end_job(struct app *app)
 {
 	app->private->purpose = FOR_NOTHING;
-	app->measuring_base = false;
+	app->private->cell = app->sweep.row = -1;
+	app->measuring_base = app->sweep.measuring = false;
 	set_progress(app, "", 0, 0);
 	if (app->has_model)
 		app->phase = APP_IDLE;
@@ -104,6 +109,12 @@ void app_load(struct app *app)
 	}
 }
 
+void app_start_run(struct app *app, enum purpose purpose, const struct knobs *k)
+{
+	start_job(app, purpose, k);
+	app->phase = APP_RUNNING;
+}
+
 void app_ask_estimate(struct app *app)
 {
 	struct app_private *p = app->private;
@@ -128,7 +139,7 @@ void app_cancel_load(struct app *app) { cancel_job(app); }
 void app_forget_job(struct app *app)
 {
 	struct app_private *p = app->private;
-	if (p->purpose != FOR_SETTING && p->purpose != FOR_BASE)
+	if (p->purpose == FOR_NOTHING || p->purpose == FOR_LOAD)
 		return;
 	cancel_job(app);
 	p->job_id = 0; /* whatever still comes of it is dropped */
@@ -167,23 +178,37 @@ static void forget_model(struct app_model *m)
 	*m = (struct app_model){ 0 };
 }
 
-/* Knobs given at the start that this model lacks go back to their defaults, and it is
- * said. */
+/* Knobs that this model lacks go back to their defaults, and it is said. */
 static void drop_foreign_knobs(struct app *app)
 {
 	struct knobs defaults;
+	struct str lacks = STR_INIT;
 	knobs_init(&defaults);
 	for (int i = 0; i < KNOB_COUNT; i++) {
 		enum knob_id id = (enum knob_id)i;
 		if ((app->model.knob_mask & KNOB_BIT(i)) ||
 		    knobs_is_default(&app->knobs, id))
 			continue;
-		app_say(app, APP_WARNING, "--%s is left out: %s", knob_table[i].option,
-			app_knob_why_not(app, id));
+		str_addf(&lacks, "%s--%s is left out: %s", lacks.len ? "; " : "",
+			 knob_table[i].option, app_knob_why_not(app, id));
 		app->knobs.v[i] = defaults.v[i];
 		for (int u = 0; u < app->private->n_undo; u++)
 			app->private->undo[u].v[i] = defaults.v[i];
 	}
+	if (lacks.len)
+		app_say(app, APP_WARNING, "%s", str_get(&lacks));
+	str_release(&lacks);
+}
+
+/* What was said of one model says nothing of another. */
+static void remember_good_model(struct app *app)
+{
+	struct app_private *p = app->private;
+	if (p->good_model && !strcmp(p->good_model, app->opt.model))
+		return;
+	free(p->good_model);
+	p->good_model = str_dup(app->opt.model);
+	p->has_refused = false;
 }
 
 static void on_loaded(struct app *app, struct event *ev)
@@ -259,21 +284,27 @@ static void on_result(struct app *app, struct event *ev)
 		return;
 	ev->run = NULL;
 	p->deaths = 0;
-	p->has_refused = false;
+	if (p->purpose != FOR_SWEEP)
+		p->has_refused = false;
 	uid_make(run->uid);
 	run->ended_ns = (double)clock_wall_ns();
 	bool is_base = app_is_base(app, &run->knobs);
-	run->trail = !is_base;
+	run->trail = !is_base && p->cell < 0;
 	app_remember_hash(app, run);
 	app_remember(app, run);
-	if (is_base)
+	if (app_is_present_base(app, &run->knobs))
 		base = app_copy_run(run);
 	if (base) {
 		run_free(app->base);
 		app->base = base;
 	}
+	if (p->cell >= 0)
+		app_sweep_measured(app, run);
 	struct run *stored = app_copy_run(run);
-	if (p->purpose == FOR_SETTING)
+	bool is_shown = p->purpose == FOR_SETTING ||
+			(p->purpose == FOR_SWEEP && !app->result && !app->opened &&
+			 app_same_setting(app, &run->knobs, &app->knobs));
+	if (is_shown)
 		show_result(app, run);
 	else
 		run_free(run);
@@ -285,7 +316,7 @@ static void on_result(struct app *app, struct event *ev)
 static void store_failure(struct app *app, const char *message)
 {
 	struct app_private *p = app->private;
-	if (!p->described || (p->purpose != FOR_SETTING && p->purpose != FOR_BASE))
+	if (!p->described || p->purpose == FOR_NOTHING || p->purpose == FOR_LOAD)
 		return;
 	struct run *failed = app_copy_run(p->described);
 	if (!failed)
@@ -300,6 +331,13 @@ static void store_failure(struct app *app, const char *message)
 	app_store_run(app, failed);
 }
 
+/* To what could be opened before; false: what failed is that, or there was nothing. */
+static bool go_back(struct app *app)
+{
+	bool model = app_back_to_good_model(app);
+	return app_back_to_good_input(app) || model;
+}
+
 static void on_error(struct app *app, const struct event *ev)
 {
 	struct app_private *p = app->private;
@@ -308,8 +346,10 @@ static void on_error(struct app *app, const struct event *ev)
 		end_job(app);
 		return;
 	}
-	bool was_load = p->purpose == FOR_LOAD;
-	bool back = was_load && app_back_to_good_input(app);
+	bool was_load = p->purpose == FOR_LOAD, was_sweep = p->purpose == FOR_SWEEP;
+	if (was_load && ev->code != ERR_CANCELLED)
+		app_sweep_model_failed(app, message);
+	bool back = was_load && go_back(app);
 	if (ev->code == ERR_CANCELLED)
 		app_say(app, APP_INFO, "loading was cancelled%s",
 			back ? "" : "; r loads again");
@@ -317,11 +357,14 @@ static void on_error(struct app *app, const struct event *ev)
 		app_say(app, APP_ERROR, "%s", message);
 	if (ev->code != ERR_USAGE)
 		store_failure(app, message);
-	if (!back)
+	if (!back && !was_sweep)
 		app_refuse(app, &p->job_knobs);
+	app_sweep_failed(app, message);
 	end_job(app);
-	if (was_load && !back)
+	if (was_load && !back) {
 		app->phase = APP_BROKEN;
+		app->sweep.running = false;
+	}
 	if (back)
 		app_load(app); /* it may not have been ready yet */
 }
@@ -332,6 +375,7 @@ static void on_done(struct app *app)
 	bool calibrated = p->purpose == FOR_LOAD;
 	p->loaded = true;
 	app_good_input(app); /* also what its labels mean is known now */
+	remember_good_model(app);
 	end_job(app);
 	if (calibrated && !app->result) /* an earlier estimate had no rates to stand on */
 		app_ask_estimate(app);
@@ -398,12 +442,16 @@ static void on_death(struct app *app, const char *why)
 	store_failure(app, why);
 	if (p->purpose == FOR_SETTING || p->purpose == FOR_BASE)
 		app_refuse(app, &p->job_knobs);
-	if (p->purpose == FOR_LOAD)
-		app_back_to_good_input(app);
+	app_sweep_failed(app, why);
+	if (p->purpose == FOR_LOAD) {
+		app_sweep_model_failed(app, why);
+		go_back(app);
+	}
 	end_job(app);
 	p->loaded = false;
 	if (p->deaths >= MAX_DEATHS) {
 		app->phase = APP_BROKEN;
+		app->sweep.running = false;
 		app_say(app, APP_ERROR, "%s; that was worker %d in a row: r tries again",
 			why, p->deaths);
 	} else if (app_start_worker(app)) {
@@ -457,22 +505,31 @@ bool app_pump(struct app *app)
 	return changed;
 }
 
+static void start_setting(struct app *app, enum purpose purpose, const struct knobs *k)
+{
+	app_sweep_claim(app, k);
+	app_start_run(app, purpose, k);
+}
+
+/* What the sliders ask for, then what it is compared with. */
+static bool start_wanted(struct app *app)
+{
+	struct knobs base = knobs_base(&app->knobs);
+	if (!app->result && !app_is_refused(app, &app->knobs))
+		start_setting(app, FOR_SETTING, &app->knobs);
+	else if (app->result && !app->base && !app_is_refused(app, &base))
+		start_setting(app, FOR_BASE, &base);
+	else
+		return false;
+	return true;
+}
+
 bool app_start_due(struct app *app)
 {
 	struct app_private *p = app->private;
 	bool free_now = p->loaded && p->purpose == FOR_NOTHING && app->phase == APP_IDLE;
-	struct knobs base = knobs_base(&app->knobs);
-	if (!free_now || p->paused || app->opened)
+	bool asked = !app->opened && !app->result && !app_is_refused(app, &app->knobs);
+	if (!free_now || p->paused || (asked && clock_now_ns() < p->due_ns))
 		return false;
-	if (!app->result && !app_is_refused(app, &app->knobs)) {
-		if (clock_now_ns() < p->due_ns)
-			return false;
-		start_job(app, FOR_SETTING, &app->knobs);
-	} else if (app->result && !app->base && !app_is_refused(app, &base)) {
-		start_job(app, FOR_BASE, &base);
-	} else {
-		return false;
-	}
-	app->phase = APP_RUNNING;
-	return true;
+	return (!app->opened && start_wanted(app)) || app_sweep_next(app);
 }

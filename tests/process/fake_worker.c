@@ -7,9 +7,10 @@
  * above.
  *
  * It appends a line to FOLDER/log for its start ("start PID") and for what it reads
- * ("load", "load a.png", "run 0.5", "estimate 0.5", "cancel", "hash"). A rule is
- * DEED:LINE or DEED:LINE#N: what to do on that line ("start" without the number), or only
- * the first N times the log has it, over all workers of the folder.
+ * ("load", "load a.png", "run 0.5", "estimate 0.5", "cancel", "hash"). Of a model that is
+ * not called "fake" it is "load NAME"; that of another name has another hash, and no
+ * batch. A rule is DEED:LINE or DEED:LINE#N: what to do on that line ("start" without the
+ * number), or only the first N times the log has it, over all workers of the folder.
  *
  *   die       ends by SIGKILL
  *   hang      reads and says nothing any more, also on SIGTERM
@@ -33,6 +34,7 @@
 
 #define PASS_NS 1e7
 #define N_SAMPLES 3
+#define OTHER_SHA "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static const char *folder;
@@ -140,22 +142,24 @@ static void describe_fidelity(const struct spec *s, struct run *r)
 
 static struct run *describe(const struct spec *s, bool with_hash)
 {
-	const struct knobs *k = &s->knobs;
 	struct run *r = run_create();
-	r->model.name = "fake";
+	bool other = strcmp(s->model, "fake") != 0;
+	r->model.name = run_str(r, s->model);
 	r->model.family = "clip_vit";
 	r->model.format = "none";
 	r->model.params = 1000;
 	r->model.bytes = 4000;
-	r->model.sha256 = with_hash ? SHA : NULL;
+	r->model.sha256 = with_hash ? other ? OTHER_SHA : SHA : NULL;
 	describe_input(&s->input, r);
 	r->device = "cpu";
-	r->knobs = *k;
+	r->knobs = s->knobs;
 	knobs_resolve_method(&r->knobs);
 	r->knob_mask = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) |
 		       KNOB_BIT(KNOB_PRUNE_AT) | KNOB_BIT(KNOB_BATCH) |
 		       KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) |
 		       KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE);
+	if (other)
+		r->knob_mask &= ~KNOB_BIT(KNOB_BATCH);
 	return r;
 }
 
@@ -294,6 +298,8 @@ static void name_line(const struct command *c, char line[80])
 	if (c->type == COMMAND_RUN || c->type == COMMAND_ESTIMATE)
 		snprintf(line, 80, "%s %s", names[c->type],
 			 knobs_get(&c->specs[0].knobs, KNOB_KEEP, keep));
+	else if (c->type == COMMAND_LOAD && strcmp(c->specs[0].model, "fake") != 0)
+		snprintf(line, 80, "load %s", c->specs[0].model);
 	else if (c->type == COMMAND_LOAD && c->specs[0].input.n_images)
 		snprintf(line, 80, "load %.60s", c->specs[0].input.images[0]);
 	else if (c->type == COMMAND_LOAD && c->specs[0].input.dataset)

@@ -935,6 +935,430 @@ static void paused(void **state)
 	expect_stored(2);
 }
 
+/* ---- sweeps ---- */
+
+#define SWEPT(n) (!app->sweep.running && app->sweep.done == (n) && at_rest())
+
+static void sweep_completes(void **state)
+{
+	int n;
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	measure("0.5");
+	assert_true(app_sweep_start(app, "keep 1,.75,.5,.25"));
+	assert_true(app->sweep.running && app->sweep.knob == KNOB_KEEP);
+	WAIT_FOR(SWEPT(4));
+	assert_int_equal(app->sweep.known, 2); /* the base, and a stop of the slider */
+	assert_int_equal(app->sweep.failed, 0);
+	assert_true(has_been_said("all 4 settings are there"));
+	assert_true(keep_of(app->result) == 0.5);
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_int_equal(asked("run 0.75"), 1);
+	near(app_speedup(app, app->result), 2);
+	expect_stored(4);
+	assert_false(find_row("done", 0.25, &n)->trail);
+	assert_false(find_row("done", 0.5, &n)->trail); /* asked for: no stop any more */
+}
+
+/* What it asks for is said before anything runs. */
+static void sweep_of_nothing(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "", "of which knob" },
+		{ "frob 1,2", "no knob is called frob" },
+		{ "keep", "over which values" },
+		{ "keep 1,2", "--keep 2" },
+		{ "rank 8,16", "its projections are dense" },
+	};
+	(void)state;
+	ENTER(NULL);
+	assert_false(app_sweep_start(app, "keep 1,.5")); /* no model yet */
+	measure_base();
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(app_sweep_start(app, wrong[i][0]));
+		note_message();
+		if (!has_been_said(wrong[i][1]))
+			fail_msg("%s: %s", wrong[i][0], app->message);
+		assert_true(!app->sweep.running && at_rest());
+	}
+	char *text = app_sweep_suggestion(app);
+	assert_true(app_sweep_start(app, text));
+	free(text);
+	WAIT_FOR(SWEPT(8));
+}
+
+static void sweep_of_two_knobs(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	assert_true(app_sweep_start(app, "--keep=1,.5 batch=1,2"));
+	WAIT_FOR(SWEPT(4));
+	assert_string_equal(app->sweep.title, "sweep of keep, batch");
+	assert_true(app->base && knob_num(&app->base->knobs, KNOB_BATCH) == 1);
+	near(app_speedup(app, app->result), 1);
+	expect_stored(4);
+}
+
+static void sweep_cancelled(void **state)
+{
+	(void)state;
+	ENTER("slow:run 0.25#1");
+	measure_base();
+	app_sweep_start(app, "keep .25");
+	WAIT_FOR(app->phase == APP_RUNNING && app->live.n > 0);
+	assert_true(app->sweep.measuring);
+	app_cancel(app);
+	assert_false(app->sweep.running);
+	WAIT_FOR(asked("cancel") == 1 && at_rest());
+	assert_true(has_been_said("1 of 2 settings are there"));
+	assert_true(app->result && keep_of(app->result) == 1);
+	app_sweep_start(app, "keep .25"); /* goes on */
+	WAIT_FOR(SWEPT(2));
+	assert_int_equal(asked("run 1"), 1);
+	expect_stored(2);
+}
+
+/* The slider comes first, and the cell it has interrupted is measured after. */
+static void slider_moved_in_a_sweep(void **state)
+{
+	int n;
+	(void)state;
+	ENTER("slow:run 0.25#1");
+	measure_base();
+	app_sweep_start(app, "keep .25");
+	WAIT_FOR(app->sweep.measuring && app->live.n > 0);
+	set_keep("0.5");
+	assert_false(app->sweep.measuring);
+	WAIT_FOR(app->result);
+	assert_true(keep_of(app->result) == 0.5 && app->result->trail);
+	assert_true(app->sweep.running);
+	WAIT_FOR(SWEPT(2));
+	assert_true(keep_of(app->result) == 0.5);
+	assert_int_equal(asked("run 0.25"), 2);
+	expect_stored(3);
+	assert_true(find_row("done", 0.5, &n)->trail);
+	assert_false(find_row("done", 0.25, &n)->trail);
+}
+
+/* To where the sweep is at work: that is what is on the screen then. */
+static void slider_moved_to_the_cell(void **state)
+{
+	(void)state;
+	ENTER("hold:run 0.25");
+	measure_base();
+	app_sweep_start(app, "keep .25");
+	WAIT_ASKED("run 0.25", 1);
+	set_keep("0.25");
+	assert_false(app->sweep.measuring);
+	open_gate();
+	WAIT_FOR(app->result && SWEPT(2));
+	assert_true(app->result_fresh && !app->result->trail);
+	assert_int_equal(asked("run 0.25"), 1);
+	expect_stored(2);
+}
+
+/* Known settings are looked at while it goes on. */
+static void looking_around_in_a_sweep(void **state)
+{
+	(void)state;
+	ENTER("hold:run 0.25");
+	measure_base();
+	int64_t old = app->result->id;
+	measure("0.5");
+	app_sweep_start(app, "keep .25");
+	WAIT_ASKED("run 0.25", 1);
+	set_keep("1");
+	app_open_run(app, old);
+	app_close_run(app);
+	assert_true(app->sweep.measuring);
+	open_gate();
+	WAIT_FOR(SWEPT(2));
+	assert_int_equal(asked("run 0.25"), 1);
+	assert_int_equal(asked("cancel"), 0);
+	expect_stored(3);
+}
+
+static void worker_dies_in_a_sweep(void **state)
+{
+	(void)state;
+	ENTER("die:run 0.5");
+	measure_base();
+	app_sweep_start(app, "keep .75,.5,.25");
+	WAIT_FOR(SWEPT(4));
+	assert_int_equal(app->sweep.failed, 1);
+	assert_true(has_been_said("1 of 4 settings failed"));
+	assert_true(has_been_said("keep=0.5"));
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_int_equal(asked("start"), 2);
+	assert_true(app->result && app->phase == APP_IDLE);
+	expect_stored(4);
+	expect_rows("failed", 0.5, 1);
+	expect_rows("done", 0.75, 1);
+	expect_rows("done", 0.25, 1);
+}
+
+/* A setting that fails is not tried again between two cells. */
+static void refused_in_a_sweep(void **state)
+{
+	(void)state;
+	ENTER("fail:run 0.5");
+	measure_base();
+	set_keep("0.5");
+	WAIT_FOR(asked("run 0.5") == 1 && at_rest());
+	app_sweep_start(app, "keep .75,.25");
+	WAIT_FOR(SWEPT(3));
+	assert_int_equal(asked("run 0.5"), 1);
+	assert_null(app->result);
+	expect_stored(4);
+}
+
+static void paused_sweep(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	app_pause(app, true);
+	app_sweep_start(app, "keep .5");
+	WAIT_FOR(at_rest());
+	assert_int_equal(asked("run 0.5"), 0);
+	app_pause(app, false);
+	WAIT_FOR(SWEPT(2));
+	expect_stored(2);
+}
+
+static void database_busy_in_a_sweep(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	WAIT_FOR(app->result_stored);
+	lock();
+	app_sweep_start(app, "keep .75,.5,.25");
+	WAIT_FOR(!app->sweep.running && app->phase == APP_IDLE);
+	assert_int_equal(app->unstored, 3);
+	app_sweep_start(app, "keep .75,.5,.25"); /* remembered all the same */
+	WAIT_FOR(!app->sweep.running && app->phase == APP_IDLE);
+	assert_int_equal(app->sweep.known, 4);
+	unlock();
+	WAIT_FOR(!app->unstored && at_rest());
+	expect_stored(4);
+}
+
+static void another_model_ends_a_sweep(void **state)
+{
+	(void)state;
+	ENTER("slow:run 0.25");
+	measure_base();
+	app_sweep_start(app, "keep .25");
+	WAIT_FOR(app->sweep.measuring && app->live.n > 0);
+	app_open_model(app, "other");
+	assert_false(app->sweep.running);
+	WAIT_FOR(!strcmp(app->model.name, "other") && app->result && at_rest());
+	expect_stored(2);
+}
+
+/* ---- studies ---- */
+
+static const struct app_study *study_named(const char *name, int *at)
+{
+	const struct app_study *list;
+	int n = app_studies(app, &list);
+	for (*at = 0; *at < n; ++*at)
+		if (!strcmp(list[*at].name, name))
+			return &list[*at];
+	fail_msg("no study %s", name);
+	return NULL;
+}
+
+static void study_opens_its_model(void **state)
+{
+	int at;
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	assert_false(app_study_start(app, "no-such"));
+	assert_true(app_study_start(app, "vtp"));
+	assert_true(study_named("vtp", &at)->running);
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_string_equal(app->model.name, "clip-vit-b16");
+	const struct app_study *s = study_named("vtp", &at);
+	assert_int_equal(s->n_done, s->n_rows);
+	assert_int_equal(s->n_failed, 0);
+	assert_false(s->running);
+	int last = s->n_rows - 1; /* keep 0.5 */
+	struct app_study_figure f = app_study_figure(app, at, last, 0);
+	near(f.published, 46);
+	near(f.measured, 5);
+	near(f.published_ratio, 46.0 / 81);
+	near(f.measured_ratio, 0.5);
+	assert_true(isnan(app_study_figure(app, at, 0, 0).measured_ratio));
+	assert_int_equal(asked("load clip-vit-b16"), 1);
+	app_study_start(app, "vtp"); /* all of it is known */
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(app->sweep.known, app->sweep.n);
+	assert_true(app_study_row(app, at, last).run->id > 0);
+}
+
+static void study_whose_model_cannot_be_opened(void **state)
+{
+	int at;
+	(void)state;
+	ENTER("fail:load clip-vit-b16");
+	measure_base();
+	app_study_start(app, "vtp");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	const struct app_study *s = study_named("vtp", &at);
+	assert_int_equal(s->n_failed, s->n_rows);
+	assert_non_null(strstr(app_study_row(app, at, 0).why, "1000 GiB"));
+	assert_string_equal(app->model.name, "fake");
+	assert_int_equal(app->phase, APP_IDLE);
+	assert_int_equal(asked("load clip-vit-b16"), 1);
+}
+
+/* The setting on the screen is a row of the study: measured once, and no stop. */
+static void setting_that_is_a_row(void **state)
+{
+	int at;
+	(void)state;
+	options.model = "clip-vit-b16";
+	ENTER("slow:run 0.5#1");
+	measure_base();
+	set_keep("0.5"); /* this fake has no batch: it is the row */
+	app_study_start(app, "vtp");
+	WAIT_FOR(app->phase == APP_RUNNING && app->live.n > 0);
+	app_cancel(app);
+	assert_false(app->sweep.running);
+	WAIT_FOR(at_rest());
+	app_study_start(app, "vtp");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(study_named("vtp", &at)->n_failed, 0);
+	assert_int_equal(asked("run 0.5"), 2);
+	assert_true(app->result && keep_of(app->result) == 0.5 && !app->result->trail);
+}
+
+static void study_cancelled(void **state)
+{
+	int at;
+	(void)state;
+	options.model = "clip-vit-b16";
+	ENTER("slow:run 0.5");
+	measure_base();
+	app_study_start(app, "vtp");
+	WAIT_FOR(app->sweep.measuring && app->live.n > 0);
+	assert_true(
+		app_study_row(app, study_named("vtp", &at) ? at : 0, app->sweep.row).now);
+	app_cancel(app);
+	WAIT_FOR(asked("cancel") == 1 && at_rest());
+	assert_false(study_named("vtp", &at)->running);
+	assert_true(keep_of(app->result) == 1); /* the sliders stayed */
+}
+
+/* ---- another model ---- */
+
+static void another_model(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	app_knob_set(app, KNOB_BATCH, "2");
+	WAIT_FOR(app->result && app->base && at_rest());
+	measure("0.5");
+	assert_true(app_open_model(app, "other"));
+	assert_false(app_open_model(app, "other"));
+	WAIT_FOR(!strcmp(app->model.name, "other"));
+	assert_null(app->result); /* the one there was is of the other model */
+	assert_true(has_been_said("--batch is left out"));
+	assert_true(knobs_is_default(&app->knobs, KNOB_BATCH));
+	WAIT_FOR(app->result && app->base && at_rest());
+	assert_string_equal(app->result->model.name, "other");
+	assert_true(keep_of(app->result) == 0.5);
+	near(app_speedup(app, app->result), 2);
+	app_open_model(app, "fake"); /* what was measured of it is remembered */
+	WAIT_FOR(!strcmp(app->model.name, "fake") && app->phase == APP_IDLE);
+	set_keep("1");
+	assert_non_null(app->result);
+	assert_string_equal(app->result->model.name, "fake");
+	WAIT_FOR(app->estimate && at_rest());
+	assert_int_equal(asked("start"), 1);
+	expect_stored(5);
+}
+
+static void expect_the_old_model(const char *reason)
+{
+	WAIT_FOR(app->phase == APP_IDLE && at_rest());
+	assert_true(has_been_said(reason));
+	assert_string_equal(app->model.name, "fake");
+	assert_string_equal(app->opt.model, "fake");
+	assert_true(app->result && keep_of(app->result) == 1);
+	measure("0.5");
+	near(app_speedup(app, app->result), 2);
+}
+
+static void another_model_that_is_none(void **state)
+{
+	(void)state;
+	ENTER("fail:load other");
+	measure_base();
+	app_open_model(app, "other");
+	expect_the_old_model("1000 GiB");
+	expect_stored(2);
+}
+
+static void another_model_that_kills(void **state)
+{
+	(void)state;
+	ENTER("die:load other");
+	measure_base();
+	app_open_model(app, "other");
+	expect_the_old_model("killed");
+	assert_int_equal(asked("start"), 2);
+	expect_stored(2);
+}
+
+static void another_model_cancelled(void **state)
+{
+	(void)state;
+	ENTER("slow:load other");
+	measure_base();
+	app_open_model(app, "other");
+	WAIT_ASKED("load other", 1);
+	app_cancel(app);
+	expect_the_old_model("cancelled");
+	expect_stored(2);
+}
+
+/* Where the first cannot be opened another can. */
+static void model_after_a_broken_one(void **state)
+{
+	(void)state;
+	options.model = "broken";
+	ENTER("fail:load broken");
+	WAIT_FOR(app->phase == APP_BROKEN && at_rest());
+	app_open_model(app, "fake");
+	measure_base();
+	assert_int_equal(asked("start"), 1);
+	expect_stored(1);
+}
+
+static void list_of_models(void **state)
+{
+	const struct app_model_row *list;
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	int n = app_list_models(app, true, &list), open = app_open_model_row(app);
+	assert_true(open == n - 1); /* known by no list: the worker knows it */
+	assert_string_equal(list[open].name, "fake");
+	assert_true(list[open].looked && list[open].params == 1000);
+	assert_string_equal(list[0].name, "clip-vit-b16");
+	assert_true(!list[0].looked && isnan(list[0].params));
+	app_look_at_model(app, 0);
+	assert_true(list[0].looked && list[0].params > 8e7 && list[0].random_weights);
+	assert_true(list[0].knob_mask & KNOB_BIT(KNOB_KEEP));
+}
+
 /* ---- answers that come late ---- */
 
 static void late_result(void **state)
@@ -1154,6 +1578,28 @@ int main(void)
 		CASE(cancelled_load),
 		CASE(cancelled_run),
 		CASE(paused),
+		CASE(sweep_completes),
+		CASE(sweep_of_nothing),
+		CASE(sweep_of_two_knobs),
+		CASE(sweep_cancelled),
+		CASE(slider_moved_in_a_sweep),
+		CASE(slider_moved_to_the_cell),
+		CASE(looking_around_in_a_sweep),
+		CASE(worker_dies_in_a_sweep),
+		CASE(refused_in_a_sweep),
+		CASE(paused_sweep),
+		CASE(database_busy_in_a_sweep),
+		CASE(another_model_ends_a_sweep),
+		CASE(study_opens_its_model),
+		CASE(study_whose_model_cannot_be_opened),
+		CASE(study_cancelled),
+		CASE(setting_that_is_a_row),
+		CASE(another_model),
+		CASE(another_model_that_is_none),
+		CASE(another_model_that_kills),
+		CASE(another_model_cancelled),
+		CASE(model_after_a_broken_one),
+		CASE(list_of_models),
 		CASE(late_result),
 		CASE(late_estimate),
 		CASE(the_worst_picture_and_back),
