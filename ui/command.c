@@ -31,6 +31,26 @@ static int find_view(const char *name)
 	return -1;
 }
 
+int command_find_view(const struct ui *ui, const char *text)
+{
+	char name[PROMPT_SIZE], shown[80];
+	int found = -1, n = atoi(text);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, " "), text);
+	if (!*name || (n > 0 && n <= ui->n_views))
+		return n - 1;
+	if (find_view(name) >= 0)
+		return find_view(name);
+	for (int i = 0; views[i]; i++)
+		if (!strncmp(views[i]->name, name, strlen(name))) {
+			found = i;
+			break;
+		}
+	if (found < 0)
+		app_say(ui->app, APP_ERROR, "no view is called %s",
+			str_escaped(shown, sizeof(shown), name, strlen(name)));
+	return found;
+}
+
 /* ---- what they do ---- */
 
 static void set_knob(struct ui *ui, const char *name, const char *value)
@@ -73,6 +93,32 @@ static void run_open(struct ui *ui, const struct arguments *a)
 		app_open_run(ui->app, id);
 }
 
+/* Without a list: what F8 would suggest. */
+static void run_sweep(struct ui *ui, const struct arguments *a)
+{
+	char text[2 * PROMPT_SIZE];
+	char *suggestion = app_sweep_suggestion(ui->app);
+	snprintf(text, sizeof(text), "%s %s", a->word[1], a->word[2]);
+	app_sweep_start(ui->app, a->n > 1 ? text : suggestion);
+	free(suggestion);
+}
+
+static void run_study(struct ui *ui, const struct arguments *a)
+{
+	if (a->n > 1 && !app_study_start(ui->app, a->word[1]))
+		return;
+	ui->before = ui->active;
+	ui->active = find_view("studies");
+}
+
+static void run_model(struct ui *ui, const struct arguments *a)
+{
+	if (a->n > 1)
+		app_open_model(ui->app, a->word[1]);
+	else
+		app_say(ui->app, APP_ERROR, "model: which? The Models view lists them");
+}
+
 static void run_measure(struct ui *ui, const struct arguments *a)
 {
 	(void)a;
@@ -89,8 +135,9 @@ static const struct {
 	const char *name;
 	void (*run)(struct ui *, const struct arguments *);
 } commands[] = {
-	{ "open", run_open },   { "quit", run_quit }, { "q", run_quit },
-	{ "run", run_measure }, { "set", run_set },   { "sort", run_sort },
+	{ "model", run_model }, { "open", run_open },   { "quit", run_quit },
+	{ "q", run_quit },      { "run", run_measure }, { "set", run_set },
+	{ "sort", run_sort },   { "study", run_study }, { "sweep", run_sweep },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -125,6 +172,22 @@ static void add_knobs(add_word *add, void *to)
 		add(to, knob_table[i].option);
 }
 
+static void add_studies(const struct ui *ui, add_word *add, void *to)
+{
+	const struct app_study *list;
+	int n = app_studies(ui->app, &list);
+	for (int i = 0; i < n; i++)
+		add(to, list[i].name);
+}
+
+static void add_models(const struct ui *ui, add_word *add, void *to)
+{
+	const struct app_model_row *list;
+	int n = app_list_models(ui->app, false, &list);
+	for (int i = 0; i < n; i++)
+		add(to, list[i].name);
+}
+
 static void add_values(enum knob_id id, add_word *add, void *to)
 {
 	const char *choices = id < KNOB_COUNT ? knob_table[id].choices : NULL;
@@ -144,7 +207,6 @@ void command_words(const void *context, const char *text, add_word *add, void *t
 	struct arguments a = split(text);
 	size_t len = strlen(text);
 	int at = a.n - (len && text[len - 1] != ' '); /* index of the word being typed */
-	(void)context;
 	if (at <= 0 && *text) {
 		for (size_t i = 0; i < N_COMMANDS; i++)
 			if (commands[i].name[1]) /* "q" completes nothing */
@@ -152,13 +214,25 @@ void command_words(const void *context, const char *text, add_word *add, void *t
 		for (int i = 0; views[i]; i++)
 			add(to, views[i]->name);
 		add_knobs(add, to);
-	} else if (at == 1 && !strcmp(a.word[0], "set")) {
+	} else if (at == 1 &&
+		   (!strcmp(a.word[0], "set") || !strcmp(a.word[0], "sweep"))) {
 		add_knobs(add, to);
+	} else if (at == 1 && !strcmp(a.word[0], "study")) {
+		add_studies(context, add, to);
+	} else if (at == 1 && !strcmp(a.word[0], "model")) {
+		add_models(context, add, to);
 	} else if (at == 1) {
 		add_values(knob_find(a.word[0]), add, to);
 	} else if (at == 2 && !strcmp(a.word[0], "set")) {
 		add_values(knob_find(a.word[1]), add, to);
 	}
+}
+
+void command_views(const void *context, const char *text, add_word *add, void *to)
+{
+	(void)context;
+	for (int i = 0; views[i] && !strchr(text, ' '); i++)
+		add(to, views[i]->name);
 }
 
 void command_values(const void *context, const char *text, add_word *add, void *to)

@@ -4,9 +4,30 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "ui/format.h"
 
 /* ---- what runs ---- */
+
+/* Seconds until a sweep is over, as those cells went that it has measured; NaN. */
+static double sweep_eta(const struct app_sweep *s)
+{
+	double left = (s->n - s->done) * s->cell_s;
+	if (s->measuring)
+		left -= fmin((double)(clock_now_ns() - s->begin_ns) / 1e9, s->cell_s);
+	return left;
+}
+
+static void sweep_state(const struct app *app, char *buf, size_t size)
+{
+	const struct app_sweep *s = &app->sweep;
+	double eta = sweep_eta(s);
+	int n = snprintf(buf, size, "SWEEP %d/%d", s->done + 1, s->n);
+	if (!isnan(eta) && n > 0 && (size_t)n < size)
+		snprintf(buf + n, size - (size_t)n,
+			 eta < 100 ? " eta %.0f s" : " eta %.0f min",
+			 eta < 100 ? eta : eta / 60);
+}
 
 static void running_state(const struct app *app, const struct canvas *c, char *buf,
 			  size_t size)
@@ -15,6 +36,10 @@ static void running_state(const struct app *app, const struct canvas *c, char *b
 	const struct app_progress *p = &app->progress;
 	struct str s = STR_INIT;
 	char what[48];
+	if (app->sweep.measuring) {
+		sweep_state(app, buf, size);
+		return;
+	}
 	str_addf(&s, "RUN%s", app->measuring_base ? " base" : "");
 	if (p->total > 0 && p->done > p->total) /* the least is there; noise goes on */
 		str_addf(&s, " n %.0f", p->done);
@@ -29,6 +54,8 @@ static void running_state(const struct app *app, const struct canvas *c, char *b
 	double eta = (p->total - p->done) * live->p50_ns / 1e9;
 	if (live->n && p->total > 0 && eta >= 0.5)
 		str_addf(&s, " eta %.0fs", eta);
+	if (app->sweep.running)
+		str_addf(&s, ", sweep %d/%d waits", app->sweep.done, app->sweep.n);
 	snprintf(buf, size, "%s", str_get(&s));
 	str_release(&s);
 }
@@ -56,7 +83,12 @@ void headline_state(const struct app *app, const struct canvas *c, char *buf, si
 		snprintf(buf, size, "NO MODEL");
 		break;
 	default:
-		snprintf(buf, size, app_is_paused(app) ? "PAUSED" : "idle");
+		if (app->sweep.running)
+			snprintf(buf, size, "%s %d/%d",
+				 app_is_paused(app) ? "PAUSED sweep" : "sweep",
+				 app->sweep.done, app->sweep.n);
+		else
+			snprintf(buf, size, app_is_paused(app) ? "PAUSED" : "idle");
 	}
 }
 
@@ -155,7 +187,8 @@ static struct timing timing_of(const struct app *app, const struct run *run)
 {
 	const struct app_live *live = &app->live;
 	bool estimate = !run || run->state == RUN_ESTIMATE;
-	if (estimate && app->phase == APP_RUNNING && !app->measuring_base && live->n > 0)
+	bool of_run = !app->measuring_base && !app->sweep.measuring;
+	if (estimate && app->phase == APP_RUNNING && of_run && live->n > 0)
 		return (struct timing){ live->p50_ns, live->lo_ns, live->hi_ns, false,
 					true };
 	struct timing t = { (double)NAN, (double)NAN, (double)NAN, estimate, false };

@@ -16,8 +16,9 @@
 
 #define MESSAGE_SIZE 2100 /* a message, every byte escaped */
 #define MESSAGE_WRAPS                                                                    \
-	20 /* a row more for a message in each so many rows of the screen                \
-	    */
+	20              /* a row more for a message in each so many rows of the screen   \
+			 */
+#define NOTICE_WIDTH 17 /* what a notice beside the tabs needs to say something */
 #define SIDE_PICTURE_HEIGHT 28 /* at most, of the picture beside the view */
 
 /* ---- top ---- */
@@ -49,37 +50,79 @@ static const char *first_warning(const struct run *run)
 	return NULL;
 }
 
-static void draw_notice(const struct app *app, struct canvas *c, int from)
+/* "" where there is nothing to notice. */
+static void notice_text(const struct app *app, char *text, size_t size)
 {
-	const struct run *run = app_shown(app);
-	const char *first = first_warning(run);
-	char text[200], warning[160];
+	const char *first = first_warning(app_shown(app));
+	char warning[160];
+	text[0] = 0;
 	if (app->unstored)
-		snprintf(text, sizeof(text), "! %d not stored yet", app->unstored);
+		snprintf(text, size, "! %d not stored yet", app->unstored);
 	else if (first)
-		snprintf(text, sizeof(text), "! %s",
+		snprintf(text, size, "! %s",
 			 format_name(first, warning, sizeof(warning)));
-	else
-		return;
-	int room = c->width - from - 3, w = canvas_text_width(c, text);
+}
+
+static void draw_notice(const char *text, struct canvas *c, int from)
+{
+	int room = c->width - from - 2, w = canvas_text_width(c, text);
 	w = w < room ? w : room;
 	canvas_field(c, c->width - w - 1, 1, w, STYLE_WARN, text);
 }
 
+enum tab_form { TABS_AIRY, TABS_TIGHT, TABS_NUMBERS, TAB_FORMS };
+
+static void tab_label(const struct ui *ui, int i, enum tab_form form, char *buf,
+		      size_t size)
+{
+	if (form == TABS_AIRY)
+		snprintf(buf, size, " %d %s ", i + 1, views[i]->title);
+	else if (form == TABS_TIGHT || i == ui->active)
+		snprintf(buf, size, "%d%s", i + 1, views[i]->title);
+	else
+		snprintf(buf, size, "%d", i + 1);
+}
+
+static int tabs_width(const struct ui *ui, const struct canvas *c, enum tab_form form)
+{
+	char label[48];
+	int width = 1;
+	for (int i = 0; i < ui->n_views; i++) {
+		tab_label(ui, i, form, label, sizeof(label));
+		width += canvas_text_width(c, label) + (form != TABS_AIRY);
+	}
+	return width;
+}
+
+/* The roomiest form of the tabs that leaves room for a notice, whether or not there is
+ * one now: tabs should not jump. */
+static enum tab_form tabs_form(const struct ui *ui, const struct canvas *c)
+{
+	int form = TABS_AIRY;
+	while (form < TABS_NUMBERS &&
+	       tabs_width(ui, c, (enum tab_form)form) + NOTICE_WIDTH + 1 > c->width)
+		form++;
+	return (enum tab_form)form;
+}
+
 static void draw_tabs(struct ui *ui, struct canvas *c)
 {
+	char notice[200];
 	int x = 1;
+	notice_text(ui->app, notice, sizeof(notice));
+	enum tab_form form = tabs_form(ui, c);
 	for (int i = 0; i < ui->n_views; i++) {
 		char label[48];
 		ui->layout.tab_x[i] = x;
-		snprintf(label, sizeof(label), " %d %s ", i + 1, views[i]->title);
+		tab_label(ui, i, form, label, sizeof(label));
 		x += canvas_text(c, x, 1, -1,
 				 i == ui->active ? STYLE_REVERSE | STYLE_BOLD
 						 : STYLE_NORMAL,
 				 label);
+		x += form != TABS_AIRY;
 	}
 	ui->layout.tab_x[ui->n_views] = x;
-	draw_notice(ui->app, c, x);
+	draw_notice(notice, c, x);
 }
 
 /* ---- sliders ---- */
@@ -246,7 +289,7 @@ static void draw_keys(struct canvas *c, int y)
 
 /* ---- the second pane ---- */
 
-static int side_view(const struct ui *ui)
+int screen_side_view(const struct ui *ui)
 {
 	const char *want = ui->active == 0 ? "env" : "layers";
 	for (int i = 0; i < ui->n_views; i++)
@@ -306,7 +349,7 @@ static void draw_side(struct ui *ui, struct canvas *c)
 	int used = wants_picture(ui) ? draw_picture(ui->app, &side) : 0;
 	struct canvas rest =
 		canvas_window(&side, 0, used, side.width, side.height - used);
-	int i = side_view(ui);
+	int i = screen_side_view(ui);
 	views[i]->draw(ui->view_state[i], ui->app, &rest, false);
 }
 
@@ -315,13 +358,14 @@ static void draw_side(struct ui *ui, struct canvas *c)
 /* Why there is none and what to do, at the top of a canvas. Rows it took. */
 static int draw_broken(const struct ui *ui, struct canvas *c, int x, int y, int most)
 {
-	char text[MESSAGE_SIZE], again[16], hint[96];
+	char text[MESSAGE_SIZE], again[16], list[16], hint[96];
 	if (ui->app->phase != APP_BROKEN || most < 2)
 		return 0;
 	str_escaped(text, sizeof(text), ui->broken, strlen(ui->broken));
 	int rows = canvas_wrap(c, x, y, c->width - x - 1, most - 1, STYLE_BAD, text);
 	keymap_key(REQ_AGAIN, false, again, sizeof(again));
-	snprintf(hint, sizeof(hint), "%s tries again", again);
+	keymap_key(REQ_VIEWS, false, list, sizeof(list));
+	snprintf(hint, sizeof(hint), "%s tries again; %s models has others", again, list);
 	canvas_field(c, x, y + rows, c->width - x - 1, STYLE_NORMAL, hint);
 	return rows + 1;
 }

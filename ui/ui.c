@@ -55,6 +55,7 @@ static void ask(struct ui *ui, enum request for_what, const char *label, const c
 	ui->asking = for_what;
 	ui->prompt.words = for_what == REQ_COMMAND ? command_words
 			   : for_what == REQ_KNOBS ? command_values
+			   : for_what == REQ_VIEWS ? command_views
 						   : NULL;
 	ui->prompt.context = ui;
 	prompt_open(&ui->prompt, label, text);
@@ -199,9 +200,21 @@ static bool on_screens(struct ui *ui, enum request request)
 	}
 }
 
+static void ask_sweep(struct ui *ui)
+{
+	char text[PROMPT_SIZE];
+	char *suggestion = app_sweep_suggestion(ui->app);
+	snprintf(text, sizeof(text), "sweep %s", suggestion);
+	free(suggestion);
+	ask(ui, REQ_COMMAND, ":", text);
+}
+
 static bool on_prompts(struct ui *ui, enum request request)
 {
 	switch (request) {
+	case REQ_SWEEP:
+		ask_sweep(ui);
+		return true;
 	case REQ_SEARCH:
 		ask(ui, request, "search: ", "");
 		return true;
@@ -210,6 +223,9 @@ static bool on_prompts(struct ui *ui, enum request request)
 		return true;
 	case REQ_COMMAND:
 		ask(ui, request, ":", "");
+		return true;
+	case REQ_VIEWS:
+		ask(ui, request, "view: ", "");
 		return true;
 	default:
 		return false;
@@ -271,6 +287,8 @@ static void accept(struct ui *ui)
 {
 	if (ui->asking == REQ_COMMAND)
 		command_run(ui, ui->prompt.text);
+	else if (ui->asking == REQ_VIEWS)
+		show_view(ui, command_find_view(ui, ui->prompt.text));
 	else if (ui->asking == REQ_KNOBS && ui->prompt.text[0]) {
 		size_t n = strlen(ui->prompt.text);
 		if (ui->prompt.text[n - 1] == ' ') /* completion leaves one */
@@ -391,8 +409,9 @@ static bool draw(struct ui *ui)
 	int x, y;
 	bool again = false;
 	follow_opened(ui);
+	int side = ui->layout.side_width ? screen_side_view(ui) : -1;
 	for (int i = 0; i < ui->n_views; i++)
-		if (views[i]->refresh && (i == ui->active || ui->layout.side_width))
+		if (views[i]->refresh && (i == ui->active || i == side))
 			again |= views[i]->refresh(ui->view_state[i], ui->app);
 	resize(ui);
 	screen_draw(ui, &x, &y);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app_points.h"
+#include "app_study.h"
 #include "base/clock.h"
 
 #define SIDE 14
@@ -497,6 +499,145 @@ bool app_redo(struct app *app)
 	return false;
 }
 
+/* ---- models ---- */
+
+static struct app_model_row model_rows[] = {
+	{ .name = "clip-vit-b16",
+	  .kind = "preset",
+	  .help = "CLIP ViT-B/16 image tower, 196 patches",
+	  .family = "clip_vit",
+	  .format = "preset",
+	  .params = 86.2e6,
+	  .bytes = 345e6,
+	  .random_weights = true },
+	{ .name = "clip-vit-b32:tiny",
+	  .kind = "preset",
+	  .help = "ViT-B/32 in miniature, 16 patches",
+	  .family = "clip_vit",
+	  .format = "preset",
+	  .params = 140e3,
+	  .bytes = 560e3,
+	  .random_weights = true },
+	{ .name = "openai/clip-vit-base-patch32",
+	  .kind = "cache",
+	  .help = "/home/u/.cache/huggingface/hub/models--openai--clip",
+	  .family = "clip_vit",
+	  .format = "safetensors",
+	  .params = 87.8e6,
+	  .bytes = 351e6 },
+	{ .name = "somebody/broken",
+	  .kind = "cache",
+	  .help = "/home/u/.cache/huggingface/hub/models--somebody",
+	  .problem = "/home/u/.cache/huggingface/hub/models--somebody/config.json: "
+		     "model_type \"frob\": this version has clip, clip_vision_model" },
+};
+#define MODELS ((int)(sizeof(model_rows) / sizeof(model_rows[0])))
+
+int app_list_models(struct app *app, bool again, const struct app_model_row **rows)
+{
+	(void)app;
+	for (int i = 0; again && i < MODELS; i++) {
+		model_rows[i].looked = false;
+		model_rows[i].knob_mask = fake_knob_mask();
+	}
+	*rows = model_rows;
+	return MODELS;
+}
+
+void app_look_at_model(struct app *app, int row)
+{
+	(void)app;
+	model_rows[row].looked = true;
+}
+
+int app_open_model_row(const struct app *app) { return app->has_model ? 0 : -1; }
+
+bool app_open_model(struct app *app, const char *name)
+{
+	app_say(app, APP_INFO, "opening %s", name);
+	return true;
+}
+
+/* ---- sweeps and studies ---- */
+
+/* The first rows are measured at once: one has failed, one is at work. */
+bool app_study_start(struct app *app, const char *name)
+{
+	int study = app_study_find(app, name);
+	if (study < 0) {
+		app_say(app, APP_ERROR, "no study is called %s", name);
+		return false;
+	}
+	const struct study *def = &app->studies->state[study].def;
+	for (int i = 0; i < def->n_rows && i < 4; i++)
+		app_study_put(app, study, i,
+			      i == 2 ? NULL : fake_run(&def->rows[i].knobs, false),
+			      i == 2 ? "the worker was killed" : NULL);
+	app_sweep_start(app, name);
+	snprintf(app->sweep.title, sizeof(app->sweep.title), "study %s", name);
+	app->sweep.row = 4;
+	return true;
+}
+
+bool app_sweep_start(struct app *app, const char *text)
+{
+	app->sweep = (struct app_sweep){ .title = "keep",
+					 .running = true,
+					 .serial = app->sweep.serial + 1,
+					 .knob = KNOB_KEEP,
+					 .n = 9,
+					 .done = 2,
+					 .measuring = true,
+					 .cell_s = 5.5,
+					 .begin_ns = -INT64_C(1000000000000) };
+	app->phase = APP_RUNNING;
+	app_say(app, APP_INFO, "sweep %s", text);
+	return true;
+}
+
+void app_sweep_stop(struct app *app)
+{
+	app->sweep.running = app->sweep.measuring = false;
+	app->phase = APP_IDLE;
+}
+
+/* FAKE_CURVE: points at every tenth, some of an earlier session. */
+void app_curve_read(struct app *app, enum knob_id knob, struct app_curve *out)
+{
+	*out = (struct app_curve){ .knob = knob };
+	out->base = (struct app_point){ .p50_ns = (double)NAN };
+	for (int i = 1; getenv("FAKE_CURVE") && knob == KNOB_KEEP && i <= 10; i++) {
+		struct knobs k = app->knobs;
+		k.v[KNOB_KEEP].num = i / 10.0;
+		struct run *run = fake_run(&k, false);
+		bool base = i == 10;
+		double cost = base ? 0 : 45e6; /* of the selection */
+		struct app_point p = { .x = i / 10.0,
+				       .run_id = 20 + i,
+				       .here = i > 2,
+				       .base = base,
+				       .p50_ns = run->wall.p50_ns + cost,
+				       .lo_ns = run->wall.ci95_lo_ns + cost - 12e6,
+				       .hi_ns = run->wall.ci95_hi_ns + cost + 12e6,
+				       .cosine = run->fidelity.cosine,
+				       .top1 = (double)NAN,
+				       .flops = run->flops.ours,
+				       .kept = (double)knob_kept(TOKENS, i / 10.0),
+				       .started_ns = run->started_ns - i * MINUTE_NS };
+		if (base)
+			out->base = p;
+		app_curve_add(out, &p);
+		run_free(run);
+	}
+	app_curve_finish(out);
+}
+
+char *app_sweep_suggestion(const struct app *app)
+{
+	(void)app;
+	return str_dup("keep 1,.9,.8,.7,.6,.5,.4,.3");
+}
+
 /* ---- the rest of app.h ---- */
 
 static void load(struct app *app)
@@ -574,6 +715,7 @@ void app_free(struct app *app)
 	run_free(app->base);
 	run_free(app->opened);
 	run_free(app->pinned);
+	app_studies_release(app);
 	free(app->model.picture);
 	free(app->private);
 	free(app);
@@ -618,6 +760,7 @@ void app_cancel(struct app *app)
 {
 	if (app->phase != APP_RUNNING)
 		return;
+	app_sweep_stop(app);
 	app->private->due_ns = 0;
 	app->phase = APP_IDLE;
 	app_say(app, APP_INFO, "cancelled; nothing was stored");

@@ -107,16 +107,17 @@ static void views_and_overlays(void **state)
 	static const struct {
 		const char *keys, *name;
 	} screens[] = {
-		{ "3", "sessions_80x24" },
-		{ "4", "env_80x24" },
+		{ "vmodels\r", "models_80x24" },
+		{ "vsess\r", "sessions_80x24" },
+		{ "venv\r", "env_80x24" },
 		{ "?", "help_80x24" },
 		{ "K", "knobs_80x24" },
-		{ "3\r", "runs_80x24" },
+		{ "vsess\r\r", "runs_80x24" },
 		{ "jj\r", "unfolded_80x24" },
 		{ "ssI", "sorted_80x24" },
 		{ ":se", "command_80x24" },
-		{ "3\r\r", "trail_80x24" },
-		{ "3\rj\r", "opened_80x24" },
+		{ "vsess\r\r\r", "trail_80x24" },
+		{ "vsess\r\rj\r", "opened_80x24" },
 		{ "\\qkv|sdpa\r", "filter_80x24" },
 		{ "/mlp.fc2\rn", "search_80x24" },
 	};
@@ -139,7 +140,7 @@ static void start_tokens(struct pty *p, int width, int height, const char *env,
 	const char *const args[] = { option, NULL };
 	pty_start(p, width, height, args, all);
 	pty_wait(p, "sum of layers");
-	pty_keys(p, "2");
+	pty_keys(p, "vtok\r");
 	pty_wait(p, "all 196 patches stay");
 }
 
@@ -250,6 +251,101 @@ static void patches_in_words(void **state)
 	quit(&p);
 }
 
+static void curve_at(int width, int height, const char *const *options, const char *env,
+		     const char *golden)
+{
+	const char *const all[] = { "FAKE_CURVE=1", env, NULL };
+	struct pty p;
+	pty_start(&p, width, height, options, all);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "{{{vcurve\r");
+	pty_wait(&p, "break-even");
+	pty_keys(&p, "\033[D"); /* the point on the left */
+	pty_wait(&p, options[0] && !strcmp(options[0], "--plain") ? "break-even"
+								  : "keep 0.6");
+	pty_golden(&p, golden);
+	quit(&p);
+}
+
+static void curves(void **state)
+{
+	static const char *const ascii[] = { "--ascii", NULL };
+	static const char *const plain[] = { "--plain", NULL };
+	(void)state;
+	curve_at(80, 24, nothing, NULL, "curve_80x24");
+	curve_at(80, 24, nothing, "NO_COLOR=1", "curve_80x24");
+	curve_at(200, 60, nothing, NULL, "curve_200x60");
+	curve_at(60, 16, nothing, NULL, "curve_60x16");
+	curve_at(80, 24, ascii, NULL, "curve_ascii_80x24");
+	curve_at(80, 24, plain, NULL, "curve_plain_80x24");
+}
+
+static void curves_lead_to_runs(void **state)
+{
+	static const char *const env[] = { "FAKE_CURVE=1", NULL };
+	struct pty p;
+	(void)state;
+	pty_start(&p, 80, 24, nothing, env);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "vcurve\r");
+	pty_wait(&p, "keep 1 ");
+	pty_keys(&p, "g\033[C\033[C\033[C");
+	pty_wait(&p, "keep 0.4");
+	pty_keys(&p, "\r"); /* of this session: it becomes the setting */
+	pty_wait(&p, "78/196 tokens");
+	pty_keys(&p, "Y");
+	pty_wait(&p, "as Markdown");
+	pty_keys(&p, "g\r"); /* of another: it is opened */
+	pty_wait(&p, "OLD RUN #21");
+	quit(&p);
+}
+
+static void sweeps(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "vcurve\r");
+	pty_wait(&p, "nothing is measured over keep yet: F8 sweeps it");
+	pty_keys(&p, "S");
+	pty_wait(&p, ":sweep keep 1,.9,.8,.7,.6,.5,.4,.3");
+	pty_keys(&p, "\r");
+	pty_wait(&p, "SWEEP 3/9 eta ");
+	pty_keys(&p, "\033");
+	pty_wait_gone(&p, "SWEEP");
+	quit(&p);
+}
+
+static void studies(void **state)
+{
+	static const char *const ascii[] = { "--ascii", NULL };
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "vstud\r");
+	pty_golden(&p, "studies_80x24");
+	pty_keys(&p, "/\033:study vtp\r");
+	pty_wait(&p, "3 of 5 rows, running");
+	pty_golden(&p, "study_80x24");
+	pty_keys(&p, "jj");
+	pty_wait(&p, "failed: the worker was killed");
+	pty_keys(&p, "\033[C"); /* the next figure comes first */
+	pty_wait(&p, "img/s here");
+	pty_keys(&p, "\033[D\033[D"); /* out again */
+	pty_wait(&p, "RUN 3");
+	quit(&p);
+	pty_start(&p, 200, 60, nothing, nothing);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, ":study vtp\r");
+	pty_golden(&p, "study_200x60");
+	quit(&p);
+	pty_start(&p, 60, 16, ascii, nothing);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, ":study vtp\r");
+	pty_golden(&p, "study_ascii_60x16");
+	quit(&p);
+}
+
 static void phases_without_a_model(void **state)
 {
 	static const char *const phases[] = { "starting", "loading", "broken" };
@@ -303,7 +399,7 @@ static void the_selection_is_seen_without_color(void **state)
 static void check_ascii(struct pty *p)
 {
 	pty_wait(p, "sum of layers");
-	pty_keys(p, "{jj\r4");
+	pty_keys(p, "{jj\rvenv\r");
 	pty_wait(p, "~ estimate: nothing");
 	pty_keys(p, "1");
 	pty_golden(p, "ascii_80x24");
@@ -396,6 +492,17 @@ static void the_chosen_knob_is_always_seen(void **state)
 	quit(&p);
 }
 
+/* Where the first tab stands whose title begins with this letter. */
+static int tab_column(struct pty *p, char letter)
+{
+	for (int x = 1; x < 80; x++)
+		if (pty_cell(p, x, 1).chars[0] == (uint32_t)letter &&
+		    pty_cell(p, x + 1, 1).chars[0] == 'e')
+			return x;
+	fail_msg("no tab begins with %c", letter);
+	return -1;
+}
+
 static void rows_and_tabs_follow_the_mouse(void **state)
 {
 	struct pty p;
@@ -408,7 +515,8 @@ static void rows_and_tabs_follow_the_mouse(void **state)
 	pty_keys(&p, click); /* again: opens */
 	pty_wait(&p, "attn.qkv");
 	assert_true(pty_cell(&p, 5, row).attrs.reverse);
-	pty_keys(&p, "\033[<0;26;2M"); /* the third tab */
+	snprintf(click, sizeof(click), "\033[<0;%d;2M", tab_column(&p, 'S') + 1);
+	pty_keys(&p, click);
 	pty_wait(&p, "sessions, newest first");
 	quit(&p);
 }
@@ -461,7 +569,7 @@ static void results_that_are_not_stored(void **state)
 	(void)state;
 	pty_start(&p, 80, 24, nothing, env);
 	pty_wait(&p, "sum of layers");
-	pty_keys(&p, "[4");
+	pty_keys(&p, "[venv\r");
 	pty_wait(&p, "not stored   just now");
 	quit(&p);
 }
@@ -488,7 +596,7 @@ static void long_messages_wrap(void **state)
 		 ":frobnicate-everything-that-is-on-this-screen-and-then-some-more\r");
 	pty_wait(&p, "then-some-more");
 	pty_golden(&p, "message_80x24");
-	pty_keys(&p, "4");
+	pty_keys(&p, "venv\r");
 	pty_wait(&p, "throughput");
 	pty_keys(&p, "G");
 	pty_wait(&p, "last message");
@@ -502,7 +610,7 @@ static void old_runs_are_read_page_by_page(void **state)
 	struct pty p;
 	(void)state;
 	start(&p, 80, 24);
-	pty_keys(&p, "3");
+	pty_keys(&p, "vsess\r");
 	pty_wait(&p, "pruning\\x1b[2J study"); /* a name from a file does nothing to us */
 	pty_keys(&p, "j\r");
 	pty_wait(&p, "#150");
@@ -576,8 +684,8 @@ static void copies_what_reproduces_the_screen(void **state)
 
 static void Q_quits_from_everywhere(void **state)
 {
-	static const char *const places[] = { "",  "/",   ":se", "K",   "K\r",
-					      "?", "3\r", "\\x", "2\r", "4" };
+	static const char *const places[] = { "",  "/",      ":se", "K", "K\r",
+					      "?", "vs\r\r", "\\x", "v", "vtok\r" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		struct pty p;
@@ -737,6 +845,10 @@ int main(void)
 		cmocka_unit_test(runs_are_compared_with_the_pinned),
 		cmocka_unit_test(merged_tokens_show_their_groups),
 		cmocka_unit_test(patches_in_words),
+		cmocka_unit_test(curves),
+		cmocka_unit_test(curves_lead_to_runs),
+		cmocka_unit_test(sweeps),
+		cmocka_unit_test(studies),
 		cmocka_unit_test(phases_without_a_model),
 		cmocka_unit_test(the_cause_stays_while_there_is_no_model),
 		cmocka_unit_test(the_selection_is_seen_without_color),

@@ -91,7 +91,9 @@ static void add_live(struct lines *l, const struct app *app)
 {
 	char a[16], b[16], c[16];
 	lines_heading(l, app->measuring_base ? "Samples of the base, coming in"
-					     : "Samples, coming in");
+			 : app->sweep.measuring
+				 ? "Samples of a setting of the sweep, coming in"
+				 : "Samples, coming in");
 	if (app->live.n)
 		lines_spark(l, "in order", app->live.samples_ns, app->live.n);
 	lines_add(l, STYLE_NORMAL, "ms", "n %d   median %s   95 %% interval %s .. %s",
