@@ -230,7 +230,8 @@ bool app_knob_set(struct app *, enum knob_id, const char *text);
 bool app_undo(struct app *);
 bool app_redo(struct app *);
 
-/* Sliders the screen shows, in order: keep, downsample, threshold, then others. */
+/* Sliders the screen shows: those of the amounts that the model has, and what it lacks
+ * only where there would be fewer than three. */
 int app_sliders(const struct app *, enum knob_id *ids, int max);
 /* NULL when the model has this knob, else why not (one line). */
 const char *app_knob_why_not(const struct app *, enum knob_id);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "app_private.h"
+#include "base/str.h"
+#include "reduce/method.h"
 
 void app_set_knobs(struct app *app, const struct knobs *k)
 {
@@ -38,6 +40,46 @@ static bool has_knob(struct app *app, enum knob_id id)
 	return !why;
 }
 
+#define AMOUNTS (KNOB_BIT(KNOB_KEEP) | KNOB_BIT(KNOB_MERGE_R) | KNOB_BIT(KNOB_THRESHOLD))
+
+/*
+ * No method uses two amounts, so a slider that moves takes over: the other amounts go
+ * back to their defaults, and a method that does not use it to auto. A method that is
+ * chosen keeps what it uses.
+ */
+static void settle_amounts(struct knobs *k, enum knob_id moved)
+{
+	struct knobs defaults;
+	const struct method *m = method_by_name(knob_text(k, KNOB_METHOD));
+	uint64_t used = AMOUNTS;
+	knobs_init(&defaults);
+	if (moved == KNOB_METHOD && m)
+		used = m->knobs;
+	else if ((AMOUNTS & KNOB_BIT(moved)) && !knobs_is_default(k, moved))
+		used = KNOB_BIT(moved);
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if ((AMOUNTS & KNOB_BIT(i)) && !(used & KNOB_BIT(i)))
+			k->v[i] = defaults.v[i];
+	if (used == KNOB_BIT(moved) && m && !(m->knobs & used))
+		k->v[KNOB_METHOD] = defaults.v[KNOB_METHOD];
+}
+
+/* What else changed than was asked for. */
+static void say_settled(struct app *app, const struct knobs *asked,
+			const struct knobs *now)
+{
+	struct str s = STR_INIT;
+	char text[KNOB_TEXT_SIZE];
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if (!knobs_equal(asked, now, KNOB_BIT(i)))
+			str_addf(&s, "%s%s is %s again", s.len ? ", " : "",
+				 knob_table[i].option,
+				 knobs_get(now, (enum knob_id)i, text));
+	if (s.len)
+		app_say(app, APP_INFO, "%s", str_get(&s));
+	str_release(&s);
+}
+
 bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 {
 	struct knobs k = app->knobs;
@@ -49,7 +91,10 @@ bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 	}
 	if (knobs_equal(&k, &app->knobs, KNOB_BIT(id)))
 		return false;
+	struct knobs asked = k;
+	settle_amounts(&k, id);
 	app_set_knobs(app, &k);
+	say_settled(app, &asked, &k);
 	return true;
 }
 
@@ -90,6 +135,28 @@ static bool step_choice(struct app *app, enum knob_id id, int steps)
 	return n && app_knob_set(app, id, names[at]);
 }
 
+/* A quantile moves by hundredths. */
+static double step_of(const struct app *app, enum knob_id id)
+{
+	bool quantile = id == KNOB_THRESHOLD &&
+			!strcmp(knob_text(&app->knobs, KNOB_THRESHOLD_SCALE), "quantile");
+	return quantile ? 0.05 : knob_table[id].step;
+}
+
+/* The method `steps` further on; before the first of them is auto. */
+static bool step_method(struct app *app, int steps)
+{
+	char now[KNOB_TEXT_SIZE];
+	int at = -1, n = 0;
+	knobs_get(&app->knobs, KNOB_METHOD, now);
+	for (; methods[n]; n++)
+		if (!strcmp(methods[n]->name, now))
+			at = n;
+	at += steps;
+	at = at < -1 ? -1 : at >= n ? n - 1 : at;
+	return app_knob_set(app, KNOB_METHOD, at < 0 ? "auto" : methods[at]->name);
+}
+
 bool app_knob_step(struct app *app, enum knob_id id, int steps)
 {
 	const struct knob *t = &knob_table[id];
@@ -99,14 +166,15 @@ bool app_knob_step(struct app *app, enum knob_id id, int steps)
 		return step_keep(app, steps);
 	if (t->kind == KNOB_CHOICE)
 		return step_choice(app, id, steps);
+	if (id == KNOB_METHOD)
+		return step_method(app, steps);
 	if (t->kind == KNOB_NAME) {
 		app_say(app, APP_INFO, "%s is set by name, such as :set %s %s", t->option,
 			t->option, t->initial);
 		return false;
 	}
-	double now = knob_num(&app->knobs, id);
-	return set_number(app, id,
-			  (isnan(now) ? t->min - t->step : now) + steps * t->step);
+	double now = knob_num(&app->knobs, id), step = step_of(app, id);
+	return set_number(app, id, (isnan(now) ? t->min - step : now) + steps * step);
 }
 
 bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
@@ -121,6 +189,23 @@ bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
 	return set_number(app, id, to / 10);
 }
 
+/* Where a slider ends: what is allowed may be far beyond what a model can use. */
+static double slider_end(const struct app *app, enum knob_id id)
+{
+	switch (id) {
+	case KNOB_MERGE_R: /* half of the tokens in one layer */
+		return app->model.tokens > 1 ? (double)(app->model.tokens / 2) : 1;
+	case KNOB_RANK:
+		return 1024;
+	case KNOB_THRESHOLD: /* norms of tokens are tens */
+		return !strcmp(knob_text(&app->knobs, KNOB_THRESHOLD_SCALE), "quantile")
+			       ? 1
+			       : 100;
+	default:
+		return knob_table[id].max;
+	}
+}
+
 bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
 {
 	const struct knob *t = &knob_table[id];
@@ -132,7 +217,7 @@ bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
 		int64_t kept = (int64_t)llround(at * (double)n);
 		return step_keep(app, kept - knob_kept(n, knob_num(&app->knobs, id)));
 	}
-	double v = t->min + at * (t->max - t->min);
+	double v = t->min + at * (slider_end(app, id) - t->min);
 	return set_number(app, id, t->kind == KNOB_INTEGER ? round(v) : v);
 }
 
@@ -142,17 +227,23 @@ double app_knob_fraction(const struct app *app, enum knob_id id)
 	double v = knob_num(&app->knobs, id);
 	if (id == KNOB_KEEP)
 		return v;
-	return isnan(v) ? 0 : (v - t->min) / (t->max - t->min);
+	return isnan(v) ? 0 : fmin(1, (v - t->min) / (slider_end(app, id) - t->min));
 }
 
 int app_sliders(const struct app *app, enum knob_id *ids, int max)
 {
 	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE,
-						KNOB_THRESHOLD };
-	(void)app;
+						KNOB_THRESHOLD, KNOB_MERGE_R, KNOB_RANK };
+	enum { LEAST = 3, ALL = sizeof(sliders) / sizeof(sliders[0]) };
 	int n = 0;
-	for (; n < 3 && n < max; n++)
-		ids[n] = sliders[n];
+	for (int i = 0; i < ALL && n < max; i++)
+		if (app->has_model ? (app->model.knob_mask & KNOB_BIT(sliders[i])) != 0
+				   : i < LEAST)
+			ids[n++] = sliders[i];
+	/* What the model lacks is worth a row only where there would be too few. */
+	for (int i = 0; i < ALL && n < LEAST && n < max; i++)
+		if (app->has_model && !(app->model.knob_mask & KNOB_BIT(sliders[i])))
+			ids[n++] = sliders[i];
 	return n;
 }
 

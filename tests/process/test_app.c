@@ -151,6 +151,40 @@ static void knob_limits(void **state)
 	assert_true(app_redo(app));
 }
 
+static void expect_knob(enum knob_id id, const char *want)
+{
+	char text[KNOB_TEXT_SIZE];
+	assert_string_equal(knobs_get(&app->knobs, id, text), want);
+}
+
+/* One amount at a time: the slider that moves takes over. */
+static void amounts_take_turns(void **state)
+{
+	(void)state;
+	start(TINY, command, 1);
+	until(measured);
+	assert_true(app_knob_set(app, KNOB_KEEP, "0.5"));
+	assert_true(app_knob_set(app, KNOB_MERGE_R, "2"));
+	expect_knob(KNOB_KEEP, "1");
+	assert_non_null(strstr(app->message, "keep is 1 again"));
+	assert_true(app_knob_set(app, KNOB_METHOD, "knorm"));
+	expect_knob(KNOB_MERGE_R, "0");
+	assert_true(app_knob_set(app, KNOB_KEEP, "0.5"));
+	expect_knob(KNOB_METHOD, "knorm");
+	assert_true(app_knob_set(app, KNOB_THRESHOLD, "3"));
+	expect_knob(KNOB_KEEP, "1");
+	expect_knob(KNOB_METHOD, "auto");
+	until(measured);
+	assert_string_equal(knob_text(&app->result->knobs, KNOB_METHOD), "threshold");
+	assert_true(app_knob_step(app, KNOB_METHOD, +1));
+	expect_knob(KNOB_METHOD, "none");
+	expect_knob(KNOB_THRESHOLD, "off");
+	assert_true(app_knob_step(app, KNOB_METHOD, +2));
+	expect_knob(KNOB_METHOD, "knorm");
+	assert_true(app_undo(app));
+	expect_knob(KNOB_METHOD, "none");
+}
+
 /* A burst of keys: one measurement in the end, of where the slider came to rest. */
 static void a_burst(void **state)
 {
@@ -299,11 +333,17 @@ static void without_a_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_slider),        CASE(knob_limits),
-		CASE(a_burst),         CASE(cancel_and_pause),
-		CASE(worker_dies),     CASE(no_worker),
-		CASE(garbage_worker),  CASE(no_model),
-		CASE(opened),          CASE(command_line_is_quoted),
+		CASE(a_slider),
+		CASE(knob_limits),
+		CASE(amounts_take_turns),
+		CASE(a_burst),
+		CASE(cancel_and_pause),
+		CASE(worker_dies),
+		CASE(no_worker),
+		CASE(garbage_worker),
+		CASE(no_model),
+		CASE(opened),
+		CASE(command_line_is_quoted),
 		CASE(without_a_store),
 	};
 	signal(SIGPIPE, SIG_IGN);
