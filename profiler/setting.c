@@ -32,6 +32,17 @@ static enum err dry_pass(const struct model *m, const struct knobs *k,
 	return e;
 }
 
+/* What every item gets at a site is no share of what came in: the class token at the
+ * embedding, a summary (which an item that drops nothing does without). */
+static int64_t rows_added(const struct trace *t, const struct trace_site *site)
+{
+	const int32_t *row = site->sel.rows.data;
+	int64_t made = 0;
+	for (int64_t i = 0; !made && i < site->sel.rows.dim[0]; i++)
+		made = row[i] == ROW_MADE;
+	return t->items * (made + (site->layer < 0 ? t->cls : 0));
+}
+
 void setting_shares(const struct setting *s, struct shares *shares)
 {
 	const struct trace *t = &s->out.trace;
@@ -40,10 +51,9 @@ void setting_shares(const struct setting *s, struct shares *shares)
 		const struct trace_site *site = &t->sites[i];
 		if (!segments_ragged(&site->sel.out) || !site->score.dim[0])
 			continue;
-		/* The class token enters at the embedding: it is no share of anything. */
-		int64_t added = site->layer < 0 ? t->items * t->cls : 0;
-		shares->of[shares->n++] = (double)(site->sel.rows.dim[0] - added) /
-					  (double)site->score.dim[0];
+		shares->of[shares->n++] =
+			(double)(site->sel.rows.dim[0] - rows_added(t, site)) /
+			(double)site->score.dim[0];
 	}
 }
 
