@@ -67,6 +67,8 @@ void cpu_reserve(struct cpu *c, size_t bytes)
 void *cpu_scratch(const struct cpu *c, int thread)
 {
 	uintptr_t at = (uintptr_t)c->scratch[thread];
+	if (!at)
+		return NULL; /* nothing was reserved: the job needs none this time */
 	return (char *)c->scratch[thread] + (SCRATCH_ALIGN - at % SCRATCH_ALIGN);
 }
 
