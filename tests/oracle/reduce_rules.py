@@ -75,7 +75,7 @@ def share(scores, keep):
 
 
 def match(metric, r, has_cls):
-    """ToMe, arXiv 2210.09461: ([(a, b) rows merged], rows that remain in their new order)."""
+    """ToMe, arXiv 2210.09461: (scores, [(a, b) rows merged], rows left in their new order)."""
     t = metric.shape[0]
     r = min(r, (t - int(has_cls)) // 2)
     a, b = list(range(0, t, 2)), list(range(1, t, 2))
@@ -91,4 +91,4 @@ def match(metric, r, has_cls):
     merged = [i for i, yes in enumerate(top(best, r)) if yes]
     edges = [(a[i], b[int(to[i])]) for i in merged]
     gone = {i for i, _ in edges}
-    return edges, [i for i in a if i not in gone] + b
+    return scores, edges, [i for i in a if i not in gone] + b

@@ -38,7 +38,7 @@ TEXT = dict(
     vocab_size=9,
     max_position_embeddings=4,
 )
-PICTURES = ("wide.png", "strip.png", "rgba.png", "palette.png", "grey_alpha.png", "rgb420.jpg")
+PICTURES = ("wide.png", "strip.png", "rgba.png", "palette.png", "grey_alpha.png")
 
 
 def cases():

@@ -44,6 +44,7 @@ class Trace:
     sizes: list = field(default_factory=list)  # per layer of tome: of every row
     kept: list = None  # patches that stay to the end
     hidden: list = field(default_factory=list)  # after the embedding and each layer
+    products: list = field(default_factory=list)  # made only to decide by
     embed: torch.Tensor = None
 
 
@@ -204,6 +205,7 @@ class Tower:
             # A row of its own, as beside a fused attention; the values are the same.
             a = softmax_of(qkv[0][:, :1], qkv[1])
             rows.scores = a.mean(dim=0)[0][rows.candidates()]
+            trace.products.append(a)
         rows.x = rows.x + layer.self_attn.out_proj(self.mix(*qkv, rows.size))
         if site and method == "evit":
             self.fuse(rows, rows.scores, plan, trace)
@@ -261,7 +263,8 @@ class Tower:
         rows.append(fused, fixed=False)
 
     def merge(self, rows, metric, plan, trace):
-        edges, order = rules.match(metric, plan.merge_r, self.has_cls)
+        scores, edges, order = rules.match(metric, plan.merge_r, self.has_cls)
+        trace.products.append(scores)
         size = torch.ones_like(rows.x[:, 0]) if rows.size is None else rows.size
         total, weight = rows.x * size[:, None], size.clone()
         names = list(rows.names)

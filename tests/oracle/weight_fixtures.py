@@ -7,7 +7,7 @@ Reads OUTDIR/clip_tiny, so it runs after clip_fixtures.py.
 
 OUTDIR/clip_tiny/sizes.*    cases of --image-size (cases.py), each size with its pixels
 OUTDIR/clip_tiny/rank.*     cases of --rank; rank.N.error.WHICH: |W - A B| / |W| (Frobenius)
-                            of visual, text and both together
+                            of visual, text and both together, and .break_even of visual
 OUTDIR/svd.safetensors      M F32 [m, n] a matrix, M.sigma all of its singular values,
                             M.error.R of its best approximation M.rank.R of rank R
 """
@@ -50,7 +50,7 @@ def error_of(matrices, rank):
 
 def make_ranks(folder, model):
     pixels = {32: random_pixels(32, 2, SEED)}
-    cases = [case("none", rank=r) for r in RANKS] + [case("l2", "embed", 0.5, rank=8)]
+    cases = [case(rank=r) for r in RANKS] + [case("l2", "embed", 0.5, rank=8)]
     make_cases(folder, "rank", model, pixels, cases, SEED)
     path = folder / "rank.safetensors"
     tensors = load_file(path)
@@ -61,6 +61,8 @@ def make_ranks(folder, model):
         for key, matrices in (("visual", [visual]), ("text", [text]), ("both", [visual, text])):
             error = torch.tensor([error_of(matrices, rank)], dtype=torch.float32)
             tensors[f"rank.{rank}.error.{key}"] = error
+        m, n = visual.shape
+        tensors[f"rank.{rank}.break_even"] = torch.tensor([m * n // (m + n)])
     save_file(tensors, path, metadata={"seed": str(SEED)})
 
 
