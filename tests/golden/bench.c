@@ -6,10 +6,10 @@
 #define ATOL 1e-5 /* of the largest value of the tensor */
 
 const struct bench_way bench_ways[] = {
-	{ "ref", "", 1, "on" },       { "ref", "", 1, "off" },
-	{ "cpu", "auto", 1, "on" },   { "cpu", "auto", 2, "off" },
-	{ "cpu", "native", 2, "on" }, { "cpu", "ref", 3, "on" },
-	{ NULL, NULL, 0, NULL },
+	{ "ref", "", 1, "on", "packed" },       { "ref", "", 1, "off", "padded" },
+	{ "cpu", "auto", 1, "on", "packed" },   { "cpu", "auto", 2, "off", "padded" },
+	{ "cpu", "native", 2, "on", "packed" }, { "cpu", "ref", 3, "on", "padded" },
+	{ NULL, NULL, 0, NULL, NULL },
 };
 
 /* ---- a backend that records what goes through its layer norms ---- */
@@ -81,8 +81,9 @@ void bench_close(struct bench *b)
 const char *bench_what(const struct bench *b, const char *name)
 {
 	static char what[192];
-	snprintf(what, sizeof(what), "%s %s/%s x%d qkv %s: %s", b->folder,
-		 b->way->backend, b->way->gemm, b->way->threads, b->way->fused_qkv, name);
+	const struct bench_way *w = b->way;
+	snprintf(what, sizeof(what), "%s %s/%s x%d qkv %s %s: %s", b->folder, w->backend,
+		 w->gemm, w->threads, w->fused_qkv, w->layout, name);
 	return what;
 }
 
@@ -126,6 +127,8 @@ static struct knobs knobs_of_way(const struct bench *b, int64_t batch)
 	snprintf(text, sizeof(text), "%lld", (long long)batch);
 	set_knob(&k, "batch", text);
 	set_knob(&k, "fused-qkv", b->way->fused_qkv);
+	if (b->model->family->knobs & KNOB_BIT(KNOB_LAYOUT))
+		set_knob(&k, "layout", b->way->layout);
 	return k;
 }
 
@@ -293,13 +296,11 @@ static const struct bench_norm *last_of(const struct bench *b, const void *weigh
 }
 
 static void name_norms(struct norm_names *names, struct bench *b,
-		       const struct input *input, const char *image_size)
+		       const struct input *input, const struct knobs *of_case)
 {
 	struct setting s;
-	struct knobs k =
-		bench_knobs(b, input->pixels.dim[0],
-			    (const char *const[]){ "method", "none", "image-size",
-						   image_size, NULL });
+	struct knobs k = knobs_base(of_case);
+	check_ok(model_check_knobs(b->model, &k));
 	bench_run(b, &s, input, &k);
 	names->first = s.out.trace.cls;
 	for (int i = 0; i < b->n_norms; i++)
@@ -307,18 +308,28 @@ static void name_norms(struct norm_names *names, struct bench *b,
 	setting_release(&s);
 }
 
-/* Rows that each block's MLP reads, over the batch; and what the last block leaves. */
+/* Rows of all items that block l's MLP reads. */
+static int64_t rows_of(const struct tensor *counts, int l, bool padded)
+{
+	int64_t sum = 0, most = 0, items = counts->dim[0];
+	for (int64_t item = 0; item < items; item++) {
+		int64_t n = ((const int64_t *)counts->data)[item * counts->dim[1] + l];
+		sum += n;
+		most = n > most ? n : most;
+	}
+	return padded ? items * most : sum;
+}
+
+/* The rows that each block's MLP reads, and what the last block leaves. */
 static void same_rows(const char *what, const struct bench *b, const char *name,
 		      const struct norm_names *names, bool ragged)
 {
 	const struct tensor *counts = bench_want(b, name, "counts");
 	const struct tensor *hidden = bench_find(b, name, "hidden");
-	const int64_t *r = counts->data;
+	bool padded = !strcmp(b->way->layout, "padded");
 	int depth = (int)counts->dim[1];
 	for (int l = 0; l < depth; l++) {
-		int64_t rows = 0;
-		for (int64_t item = 0; item < counts->dim[0]; item++)
-			rows += r[item * depth + l];
+		int64_t rows = rows_of(counts, l, padded);
 		const void *ln2 = names->weight[names->first + 2 * l + 1];
 		if (last_of(b, ln2)->rows != rows)
 			fail_msg("%s: the MLP of block %d has %lld rows, want %lld", what,
@@ -329,12 +340,6 @@ static void same_rows(const char *what, const struct bench *b, const char *name,
 	/* Of ragged rows the class tokens are gathered: there is nothing to see. */
 	if (hidden && (!ragged || post->in_count == tensor_count(hidden)))
 		bench_same(what, "hidden", post->in, post->in_count, hidden);
-}
-
-static const char *text_of(const json_t *knobs, const char *option, const char *otherwise)
-{
-	const json_t *value = json_object_get(knobs, option);
-	return value ? json_string_value(value) : otherwise;
 }
 
 static struct knobs knobs_of_case(const struct bench *b, int64_t batch,
@@ -352,37 +357,15 @@ static struct knobs knobs_of_case(const struct bench *b, int64_t batch,
 
 static struct input input_of_case(const struct bench *b, const json_t *knobs)
 {
-	char key[32] = "pixel_values";
-	const char *size = text_of(knobs, "image-size", NULL);
-	if (size) {
-		snprintf(key, sizeof(key), "pixel_values.%s", size);
-		if (!bench_find(b, "", key))
-			snprintf(key, sizeof(key), "pixel_values");
-	}
-	return (struct input){ .pixels = bench_copy(bench_want(b, "", key)) };
-}
-
-static void check_case(struct bench *b, const json_t *row)
-{
-	const char *name = json_string_value(json_object_get(row, "name"));
-	const json_t *object = json_object_get(row, "knobs");
-	const char *what = bench_what(b, name);
-	struct input input = input_of_case(b, object);
-	struct norm_names names;
-	struct setting s;
-	name_norms(&names, b, &input, text_of(object, "image-size", "model"));
-	struct knobs k = knobs_of_case(b, input.pixels.dim[0], object);
-	bool ragged = !strcmp(knob_text(&k, KNOB_METHOD), "threshold") ||
-		      !strcmp(knob_text(&k, KNOB_METHOD), "adaptive");
-	bench_run(b, &s, &input, &k);
-	bench_same_kept(what, &s.out.trace, bench_want(b, name, "kept"));
-	same_sites(what, b, name, &s.out.trace);
-	same_rows(what, b, name, &names, ragged);
-	bench_same(what, "image_embeds", tensor_f32(&s.out.image_embeds),
-		   tensor_count(&s.out.image_embeds),
-		   bench_want(b, name, "image_embeds"));
-	setting_release(&s);
-	free(input.pixels.data);
+	char key[32];
+	const json_t *size = json_object_get(knobs, "image-size");
+	snprintf(key, sizeof(key), "pixel_values.%s",
+		 size ? json_string_value(size) : "");
+	/* The oracle's first size has no number. */
+	const struct tensor *pixels = bench_find(b, "", key);
+	if (!pixels)
+		pixels = bench_want(b, "", "pixel_values");
+	return (struct input){ .pixels = bench_copy(pixels) };
 }
 
 json_t *bench_json(const char *path)
@@ -394,7 +377,8 @@ json_t *bench_json(const char *path)
 	return json;
 }
 
-void bench_cases(const char *folder, const char *stem, const struct bench_way *way)
+void bench_each_case(const char *folder, const char *stem, const struct bench_way *way,
+		     bench_case_fn *fn)
 {
 	struct bench b;
 	char path[128];
@@ -404,7 +388,54 @@ void bench_cases(const char *folder, const char *stem, const struct bench_way *w
 	snprintf(path, sizeof(path), "%s/%s.json", folder, stem);
 	json_t *cases = bench_json(path);
 	assert_true(json_array_size(cases) > 0);
-	json_array_foreach(cases, i, row) check_case(&b, row);
+	json_array_foreach(cases, i, row)
+	{
+		const json_t *object = json_object_get(row, "knobs");
+		struct input input = input_of_case(&b, object);
+		struct knobs k = knobs_of_case(&b, input.pixels.dim[0], object);
+		fn(&b, json_string_value(json_object_get(row, "name")), &input, &k);
+		free(input.pixels.data);
+	}
 	json_decref(cases);
 	bench_close(&b);
+}
+
+static void same_facts(const char *what, const struct bench *b, const char *name,
+		       const struct low_rank_facts *facts)
+{
+	const struct tensor *error = bench_find(b, name, "error.visual");
+	const struct tensor *break_even = bench_find(b, name, "break_even");
+	if (!error)
+		return;
+	assert_int_equal(facts->matrices, 1);
+	assert_int_equal(facts->break_even, *(const int64_t *)break_even->data);
+	if (fabs(facts->rel_error - (double)*tensor_f32(error)) > 1e-6)
+		fail_msg("%s: the error is %g, want %g", what, facts->rel_error,
+			 (double)*tensor_f32(error));
+}
+
+static void check_case(struct bench *b, const char *name, const struct input *input,
+		       const struct knobs *k)
+{
+	const char *what = bench_what(b, name);
+	bool ragged = !strcmp(knob_text(k, KNOB_METHOD), "threshold") ||
+		      !strcmp(knob_text(k, KNOB_METHOD), "adaptive");
+	struct norm_names names;
+	struct setting s;
+	name_norms(&names, b, input, k);
+	bench_run(b, &s, input, k);
+	bench_same_kept(what, &s.out.trace, bench_want(b, name, "kept"));
+	same_sites(what, b, name, &s.out.trace);
+	same_rows(what, b, name, &names, ragged);
+	bench_same(what, "image_embeds", tensor_f32(&s.out.image_embeds),
+		   tensor_count(&s.out.image_embeds),
+		   bench_want(b, name, "image_embeds"));
+	same_facts(what, b, name, &s.out.low_rank);
+	setting_release(&s);
+}
+
+void bench_cases(const char *folder, const char *stem)
+{
+	for (const struct bench_way *way = bench_ways; way->backend; way++)
+		bench_each_case(folder, stem, way, check_case);
 }

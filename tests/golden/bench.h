@@ -20,6 +20,7 @@ struct bench_way {
 	const char *backend, *gemm;
 	int threads;
 	const char *fused_qkv; /* "on", "off" */
+	const char *layout;    /* "packed", "padded" */
 };
 extern const struct bench_way bench_ways[]; /* ends with a NULL backend; ref is first */
 
@@ -79,10 +80,14 @@ void bench_same_kept(const char *what, const struct trace *, const struct tensor
 /* A fixture that is JSON; the caller's reference. */
 json_t *bench_json(const char *path);
 
-/*
- * Runs every case of FOLDER/STEM.json (tests/oracle/cases.py) and compares what its
- * tensors say: embeddings, the rows of every layer, patches that stay, scores, groups.
- */
-void bench_cases(const char *folder, const char *stem, const struct bench_way *);
+/* Calls fn for every case of FOLDER/STEM.json (tests/oracle/cases.py). */
+typedef void bench_case_fn(struct bench *, const char *name, const struct input *,
+			   const struct knobs *);
+void bench_each_case(const char *folder, const char *stem, const struct bench_way *,
+		     bench_case_fn *);
+
+/* Runs every case in every way and compares what its tensors say: embeddings, the rows of
+ * every layer, patches that stay, scores, groups. */
+void bench_cases(const char *folder, const char *stem);
 
 #endif

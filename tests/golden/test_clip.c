@@ -1,22 +1,10 @@
-/*
- * CLIP against transformers: the fixtures of tests/oracle, every layer of every backend.
- * Tolerances: indices exact, layer outputs 1e-4 relative plus 1e-5 of the largest value.
+/* CLIP against transformers: the fixtures of tests/oracle, every layer of every backend.
  */
-#include "check.h"
+#include "bench.h"
 
-#include <math.h>
-
-#include "kernels/op.h"
-#include "models/model.h"
-#include "profiler/setting.h"
 #include "reduce/method.h"
-#include "tensor/safetensors.h"
 
 #define BATCH 2
-#define MAX_DEPTH 8
-#define MAX_PATCHES 64
-#define RTOL 1e-4
-#define ATOL 1e-5 /* of the largest value of the tensor */
 
 static const char *const folders[] = { "clip_tiny", "clip_tiny_f16", "clip_tiny_bf16",
 				       "clip_gelu", "clip_odd" };
@@ -24,217 +12,68 @@ static const struct {
 	const char *name, *keep;
 } keeps[] = { { "keep100", "1" }, { "keep070", "0.7" }, { "keep050", "0.5" } };
 
-/* ---- a backend that records what goes through its layer norms ---- */
-
-struct record {
-	int n;
-	float *in[2 * MAX_DEPTH + 2], *out[2 * MAX_DEPTH + 2]; /* owned copies */
-	int64_t in_count[2 * MAX_DEPTH + 2], out_count[2 * MAX_DEPTH + 2];
-};
-
-static const struct backend *real;
-static struct backend spy;
-static struct record record;
-
-static void record_clear(void)
-{
-	for (int i = 0; i < record.n; i++) {
-		free(record.in[i]);
-		free(record.out[i]);
-	}
-	record = (struct record){ 0 };
-}
-
-static float *copy_of(const float *from, int64_t n)
-{
-	float *to = malloc(sizeof(float) * (size_t)n);
-	return memcpy(to, from, sizeof(float) * (size_t)n);
-}
-
-static void spy_layernorm(void *self, struct tensor y, struct tensor x,
-			  const struct norm *norm)
-{
-	assert_true(record.n < 2 * MAX_DEPTH + 2);
-	int i = record.n++;
-	/* Rows may be a view of a larger tensor (CLS of every item): all of it counts. */
-	record.in_count[i] = tensor_rows(&x) * x.ld;
-	record.in[i] = copy_of(x.data, record.in_count[i]);
-	real->layernorm(self, y, x, norm);
-	record.out_count[i] = tensor_count(&y);
-	record.out[i] = copy_of(y.data, record.out_count[i]);
-}
-
-/* ---- the bench: a model, its oracle, a backend ---- */
-
-struct bench {
-	struct model *model;
-	struct safetensors *oracle;
-	struct pool *pool;
-	void *self;
-	struct input input;
-};
-
-static const struct tensor *want(const struct bench *b, const char *group,
-				 const char *key)
-{
-	char name[96];
-	snprintf(name, sizeof(name), "%s%s%s", group, *group ? "." : "", key);
-	const struct safetensors_entry *e = safetensors_find(b->oracle, name);
-	if (!e)
-		fail_msg("the oracle has no %s", name);
-	return &e->tensor;
-}
-
-static void open_bench(struct bench *b, const char *folder, const char *backend,
-		       const char *gemm, int threads)
-{
-	char path[128];
-	*b = (struct bench){ 0 };
-	check_ok(model_open(fixture(folder), 0, &b->model));
-	snprintf(path, sizeof(path), "%s/oracle.safetensors", folder);
-	check_ok(safetensors_open(fixture(path), &b->oracle));
-	check_ok(pool_create(threads, &b->pool));
-	real = backend_by_name(backend);
-	spy = *real;
-	spy.layernorm = spy_layernorm;
-	check_ok(real->open(&(struct backend_opts){ b->pool, gemm }, &b->self));
-	check_ok(tensors_prepare(b->model->tensors, NULL));
-	struct knobs plain;
-	knobs_init(&plain);
-	check_ok(model_prepare(b->model, &plain, real, b->self));
-	b->input.pixels = *want(b, "", "pixel_values");
-	/* Mapped data has any alignment; the input of a pass is floats. */
-	b->input.pixels.data =
-		copy_of(b->input.pixels.data, tensor_count(&b->input.pixels));
-}
-
-static void close_bench(struct bench *b)
-{
-	model_unprepare(b->model, real, b->self);
-	real->close(b->self);
-	pool_free(b->pool);
-	free(b->input.pixels.data);
-	safetensors_free(b->oracle);
-	model_free(b->model);
-	record_clear();
-}
-
 static struct knobs knobs_of(const struct bench *b, const char *keep, const char *method,
 			     const char *seed)
 {
-	struct knobs k;
-	knobs_init(&k);
-	check_ok(knobs_set(&k, KNOB_BATCH, "2"));
-	check_ok(knobs_set(&k, KNOB_KEEP, keep));
-	check_ok(knobs_set(&k, KNOB_METHOD, method));
-	check_ok(knobs_set(&k, KNOB_SEED, seed));
-	check_ok(model_check_knobs(b->model, &k));
-	return k;
+	return bench_knobs(b, BATCH,
+			   (const char *const[]){ "keep", keep, "method", method, "seed",
+						  seed, NULL });
 }
 
-static void same(const char *what, const char *part, const float *got, int64_t n,
-		 const struct tensor *ref)
+static struct input pixels_of(const struct bench *b)
 {
-	const float *r = ref->data;
-	double largest = 0;
-	if (n != tensor_count(ref))
-		fail_msg("%s %s: %lld values, want %lld", what, part, (long long)n,
-			 (long long)tensor_count(ref));
-	for (int64_t i = 0; i < n; i++)
-		largest = fmax(largest, fabs((double)r[i]));
-	for (int64_t i = 0; i < n; i++) {
-		double off = fabs((double)got[i] - (double)r[i]);
-		if (!(off <= RTOL * fabs((double)r[i]) + ATOL * largest))
-			fail_msg("%s %s: element %lld is %.9g, want %.9g", what, part,
-				 (long long)i, (double)got[i], (double)r[i]);
-	}
-}
-
-static void same_kept(const char *what, const struct bench *b, const char *group,
-		      const struct outputs *out)
-{
-	const struct tensor *ref = want(b, group, "kept");
-	const int64_t *r = ref->data;
-	int32_t got[MAX_PATCHES];
-	assert_true(out->trace.patches <= MAX_PATCHES);
-	for (int64_t item = 0; item < ref->dim[0]; item++) {
-		assert_int_equal(ref->dim[1], trace_kept(&out->trace, item, got));
-		for (int64_t i = 0; i < ref->dim[1]; i++)
-			if (got[i] != r[item * ref->dim[1] + i])
-				fail_msg("%s kept: entry %lld of item %lld is %d, want "
-					 "%lld",
-					 what, (long long)i, (long long)item, got[i],
-					 (long long)r[item * ref->dim[1] + i]);
-	}
+	return (struct input){ .pixels = bench_copy(bench_want(b, "", "pixel_values")) };
 }
 
 static void same_layers(const char *what, const struct bench *b, const char *group)
 {
+	const struct bench_norm *n = b->norms;
 	char key[32];
-	int depth = (record.n - 2) / 2;
-	same(what, "hidden.0", record.out[0], record.out_count[0],
-	     want(b, group, "hidden.0"));
+	int last = b->n_norms - 1, depth = (b->n_norms - 2) / 2;
+	bench_same(what, "hidden.0", n[0].out, n[0].out_count,
+		   bench_want(b, group, "hidden.0"));
 	for (int i = 0; i <= depth; i++) {
-		/* The layer's result is what the next block's (or the head's) norm reads.
-		 */
-		int at = 1 + 2 * i;
+		/* What a layer leaves is what the next block's (or the head's) norm
+		 * reads. */
+		const struct bench_norm *next = &n[1 + 2 * i];
 		snprintf(key, sizeof(key), "hidden.%d", i);
-		same(what, key, record.in[at], record.in_count[at], want(b, group, key));
+		bench_same(what, key, next->in, next->in_count,
+			   bench_want(b, group, key));
 	}
-	snprintf(key, sizeof(key), "%s.hidden.%d", group, depth + 1);
-	assert_null(safetensors_find(b->oracle, key));
-	same(what, "pooled", record.out[record.n - 1], record.out_count[record.n - 1],
-	     want(b, group, "pooled"));
+	snprintf(key, sizeof(key), "hidden.%d", depth + 1);
+	assert_null(bench_find(b, group, key));
+	bench_same(what, "pooled", n[last].out, n[last].out_count,
+		   bench_want(b, group, "pooled"));
 }
 
-static void check_folder(const char *folder, const char *backend, const char *gemm,
-			 int threads)
+static void check_folder(const char *folder, const struct bench_way *way)
 {
 	struct bench b;
-	char what[96];
-	open_bench(&b, folder, backend, gemm, threads);
+	bench_open(&b, folder, "oracle", INPUT_PICTURES, way);
+	struct input in = pixels_of(&b);
 	for (size_t i = 0; i < sizeof(keeps) / sizeof(keeps[0]); i++) {
 		struct setting s;
+		const char *group = keeps[i].name, *what = bench_what(&b, group);
 		struct knobs k = knobs_of(&b, keeps[i].keep, "auto", "0");
-		snprintf(what, sizeof(what), "%s %s/%s x%d %s", folder, backend, gemm,
-			 threads, keeps[i].name);
-		record_clear();
-		check_ok(setting_init(&s, b.model, &spy, b.self, b.pool, &b.input, &k));
-		check_ok(setting_pass(&s, false, NULL));
-		same_kept(what, &b, keeps[i].name, &s.out);
-		same_layers(what, &b, keeps[i].name);
-		same(what, "image_embeds", tensor_f32(&s.out.image_embeds),
-		     tensor_count(&s.out.image_embeds),
-		     want(&b, keeps[i].name, "image_embeds"));
+		bench_run(&b, &s, &in, &k);
+		bench_same_kept(what, &s.out.trace, bench_want(&b, group, "kept"));
+		same_layers(what, &b, group);
+		bench_same(what, "image_embeds", tensor_f32(&s.out.image_embeds),
+			   tensor_count(&s.out.image_embeds),
+			   bench_want(&b, group, "image_embeds"));
 		setting_release(&s);
 	}
-	close_bench(&b);
+	free(in.pixels.data);
+	bench_close(&b);
 }
 
-static void reference_backend(void **state)
+static void every_backend(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		check_folder(folders[i], "ref", "", 1);
+	for (const struct bench_way *way = bench_ways; way->backend; way++)
+		for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+			check_folder(folders[i], way);
 }
-
-static void cpu_backend(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		check_folder(folders[i], "cpu", "auto", 1);
-		check_folder(folders[i], "cpu", "native", 2);
-		check_folder(folders[i], "cpu", "ref", 3);
-	}
-}
-
-/* ---- what is counted ---- */
-
-struct anchor {
-	const char *preset, *keep;
-	double torch_gmac, torch_digit; /* as published, and what its last digit allows */
-	double fvcore_g;                /* NaN: not published */
-};
 
 static struct run *predict(const struct model *m, struct knobs *k)
 {
@@ -242,79 +81,6 @@ static struct run *predict(const struct model *m, struct knobs *k)
 	check_ok(model_check_knobs(m, k));
 	check_ok(setting_predict(m, k, NULL, NULL, run, NULL));
 	return run;
-}
-
-static void published_flops(void **state)
-{
-	const double nan = (double)NAN;
-	const struct anchor anchors[] = {
-		{ "clip-vit-b16", "1", 17.5635, 5e-5, 16.867 },
-		{ "clip-vit-b16", "0.9", 15.727, 5e-4, 15.166 },
-		{ "clip-vit-b16", "0.7", 12.188, 5e-4, 11.850 },
-		{ "clip-vit-b16", "0.5", 8.705, 5e-4, 8.534 },
-		{ "clip-vit-b32", "1", 4.409, 5e-4, nan },
-		{ "clip-vit-l14", "1", 81.01, 5e-3, nan },
-	};
-	(void)state;
-	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++) {
-		const struct anchor *a = &anchors[i];
-		struct model *m;
-		struct knobs k;
-		check_ok(model_open(a->preset, 0, &m));
-		knobs_init(&k);
-		check_ok(knobs_set(&k, KNOB_KEEP, a->keep));
-		struct run *run = predict(m, &k);
-		if (!(fabs(run->flops.torch / 2e9 - a->torch_gmac) <= a->torch_digit))
-			fail_msg("%s keep %s: %.6f GMAC, want %g", a->preset, a->keep,
-				 run->flops.torch / 2e9, a->torch_gmac);
-		if (!isnan(a->fvcore_g) &&
-		    !(fabs(run->flops.fvcore / 1e9 - a->fvcore_g) <= 5e-4))
-			fail_msg("%s keep %s: fvcore %.6f G, want %g", a->preset, a->keep,
-				 run->flops.fvcore / 1e9, a->fvcore_g);
-		run_free(run);
-		model_free(m);
-	}
-}
-
-/* ---- a dry pass is the real one ---- */
-
-static void prediction_is_what_happens(void **state)
-{
-	struct bench b;
-	(void)state;
-	open_bench(&b, "clip_odd", "cpu", "auto", 2);
-	for (size_t i = 0; i < sizeof(keeps) / sizeof(keeps[0]); i++) {
-		struct setting s;
-		struct knobs k = knobs_of(&b, keeps[i].keep, "auto", "0");
-		struct run *dry = predict(b.model, &k), *wet = run_create();
-		check_ok(setting_init(&s, b.model, real, b.self, b.pool, &b.input, &k));
-		assert_int_equal(s.arena.peak, 0);
-		for (int pass = 0; pass < 3; pass++)
-			check_ok(setting_pass(&s, true, NULL));
-		spans_report(&s.spans, wet);
-		assert_int_equal((size_t)dry->memory.peak_activation_bytes, s.arena.peak);
-		assert_int_equal(dry->n_layers, wet->n_layers);
-		for (int l = 0; l < dry->n_layers; l++) {
-			const struct layer *x = &dry->layers[l], *y = &wet->layers[l];
-			static const enum metric_id counted[] = {
-				METRIC_flops,     METRIC_bytes_read, METRIC_bytes_written,
-				METRIC_tokens_in, METRIC_tokens_out, METRIC_m,
-				METRIC_n,         METRIC_k
-			};
-			assert_string_equal(x->path, y->path);
-			for (size_t c = 0; c < sizeof(counted) / sizeof(counted[0]); c++)
-				if (memcmp(&x->v[counted[c]], &y->v[counted[c]],
-					   sizeof(double)) &&
-				    !(isnan(x->v[counted[c]]) && isnan(y->v[counted[c]])))
-					fail_msg("%s %s: dry %g, real %g", x->path,
-						 metric_table[counted[c]].name,
-						 x->v[counted[c]], y->v[counted[c]]);
-		}
-		run_free(dry);
-		run_free(wet);
-		setting_release(&s);
-	}
-	close_bench(&b);
 }
 
 /* ---- methods ---- */
@@ -326,19 +92,20 @@ static int32_t *kept_of(const char *backend, int threads, const char *method,
 {
 	struct bench b;
 	struct setting s;
-	open_bench(&b, "clip_odd", backend, "ref", threads);
+	const struct bench_way way = { backend, "ref", threads, "on", "packed" };
+	bench_open(&b, "clip_odd", "oracle", INPUT_PICTURES, &way);
+	struct input in = pixels_of(&b);
 	struct knobs k = knobs_of(&b, keep, method, seed);
-	check_ok(setting_init(&s, b.model, real, b.self, b.pool, &b.input, &k));
-	check_ok(setting_pass(&s, false, NULL));
+	bench_run(&b, &s, &in, &k);
 	int64_t patches = s.out.trace.patches;
 	int32_t *kept = malloc(sizeof(*kept) * (size_t)(BATCH * patches));
 	*count = trace_kept(&s.out.trace, 0, kept);
 	*count += trace_kept(&s.out.trace, 1, kept + *count);
 	if (embeds)
-		*embeds = copy_of(s.out.image_embeds.data,
-				  tensor_count(&s.out.image_embeds));
+		*embeds = bench_copy(&s.out.image_embeds).data;
 	setting_release(&s);
-	close_bench(&b);
+	free(in.pixels.data);
+	bench_close(&b);
 	return kept;
 }
 
@@ -373,10 +140,10 @@ static void keeping_all_drops_nothing(void **state)
 	int32_t *kept = kept_of("cpu", 2, "l2", "1", "0", &embeds, &n);
 	for (int64_t i = 0; i < n; i++)
 		assert_int_equal(kept[i], i % (n / BATCH));
-	open_bench(&b, "clip_odd", "ref", "", 1);
-	const struct tensor *ref = want(&b, "keep100", "image_embeds");
-	same("l2 at keep 1", "image_embeds", embeds, tensor_count(ref), ref);
-	close_bench(&b);
+	bench_open(&b, "clip_odd", "oracle", INPUT_PICTURES, bench_ways);
+	const struct tensor *ref = bench_want(&b, "keep100", "image_embeds");
+	bench_same("l2 at keep 1", "image_embeds", embeds, tensor_count(ref), ref);
+	bench_close(&b);
 	free(embeds);
 	free(kept);
 }
@@ -435,10 +202,7 @@ static void fewest_tokens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reference_backend),
-		cmocka_unit_test(cpu_backend),
-		cmocka_unit_test(published_flops),
-		cmocka_unit_test(prediction_is_what_happens),
+		cmocka_unit_test(every_backend),
 		cmocka_unit_test(random_is_seeded),
 		cmocka_unit_test(keeping_all_drops_nothing),
 		cmocka_unit_test(none_runs_no_technique),
