@@ -158,6 +158,33 @@ static void knobs_are_those_of_a_text_tower(void **state)
 	model_free(m);
 }
 
+/* The text projection by its best approximation, and what that loses. */
+static void low_rank(void **state)
+{
+	static const char *const ranks[] = { "1", "8", "21", "31", "32" };
+	(void)state;
+	struct bench b;
+	bench_open(&b, "clip_tiny", "rank", INPUT_TEXT, bench_ways);
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+		char group[24];
+		struct setting s;
+		snprintf(group, sizeof(group), "rank.%s", ranks[i]);
+		const struct input in = { .ids = ids_of(&b, 3, 16) };
+		const struct knobs k = bench_knobs(
+			&b, 3, (const char *const[]){ "rank", ranks[i], NULL });
+		bench_run(&b, &s, &in, &k);
+		bench_same(group, "text_embeds", tensor_f32(&s.out.text_embeds),
+			   tensor_count(&s.out.text_embeds),
+			   bench_want(&b, group, "text_embeds"));
+		double error = (double)*tensor_f32(bench_want(&b, group, "error.text"));
+		assert_true(fabs(s.out.low_rank.rel_error - error) < 1e-6);
+		assert_int_equal(s.out.low_rank.break_even, 32 * 48 / (32 + 48));
+		free(in.ids.data);
+		setting_release(&s);
+	}
+	bench_close(&b);
+}
+
 /* The published text tower of ViT-B: 2.980 GMAC for one text. */
 static void published_flops(void **state)
 {
@@ -183,6 +210,7 @@ int main(void)
 		cmocka_unit_test(texts_become_ids_and_embeddings),
 		cmocka_unit_test(texts_fit_the_model),
 		cmocka_unit_test(knobs_are_those_of_a_text_tower),
+		cmocka_unit_test(low_rank),
 		cmocka_unit_test(published_flops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,12 +7,14 @@ Reads OUTDIR/clip_tiny, so it runs after clip_fixtures.py.
 
 OUTDIR/clip_tiny/sizes.*    cases of --image-size (cases.py), each size with its pixels
 OUTDIR/clip_tiny/rank.*     cases of --rank; rank.N.error.WHICH: |W - A B| / |W| (Frobenius)
-                            of visual, text and both together, and .break_even of visual
+                            of visual, text and both together, and .break_even of visual;
+                            `ids` and rank.N.text_embeds of the text tower
 OUTDIR/svd.safetensors      M F32 [m, n] a matrix, M.sigma all of its singular values,
                             M.error.R of its best approximation M.rank.R of rank R
 """
 
 import argparse
+import copy
 import pathlib
 
 import numpy as np
@@ -20,7 +22,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel
 
-from cases import case, check_dense, make_cases, random_pixels
+from cases import case, check_dense, make_cases, random_pixels, stored
 from tower import low_rank
 
 SEED = 1
@@ -57,12 +59,19 @@ def make_ranks(folder, model):
     visual, text = (
         p.weight.double() for p in (model.visual_projection, model.text_projection)
     )
+    ids = torch.from_numpy(np.random.default_rng([SEED, 4]).integers(0, 97, (3, 16)))
+    ids[:, -1] = model.config.text_config.eos_token_id
+    torch.set_default_dtype(torch.float64)  # of the causal mask
+    pooled = copy.deepcopy(model).double().text_model(input_ids=ids).pooler_output
+    torch.set_default_dtype(torch.float32)
+    tensors["ids"] = ids
     for rank in RANKS:
         for key, matrices in (("visual", [visual]), ("text", [text]), ("both", [visual, text])):
             error = torch.tensor([error_of(matrices, rank)], dtype=torch.float32)
             tensors[f"rank.{rank}.error.{key}"] = error
         m, n = visual.shape
         tensors[f"rank.{rank}.break_even"] = torch.tensor([m * n // (m + n)])
+        tensors[f"rank.{rank}.text_embeds"] = stored(pooled @ low_rank(text, rank).T)
     save_file(tensors, path, metadata={"seed": str(SEED)})
 
 
