@@ -84,24 +84,23 @@ static void pack_head(const struct attention *a, const struct room *room,
 			  tensor_row(&a->k, item->key + j) + column, a->k.ld,
 			  least(item->keys - j, panel), a->width);
 	for (int64_t first = 0; first < a->width; first += panel) {
-		size_t cols = (size_t)least(a->width - first, panel);
+		int64_t cols = least(a->width - first, panel);
 		float *to = room->values + first * item->keys;
-		for (int64_t j = 0; j < item->keys; j++, to += panel) {
-			memcpy(to, tensor_row(&a->v, item->key + j) + column + first,
-			       sizeof(float) * cols);
-			memset(to + cols, 0, sizeof(float) * ((size_t)panel - cols));
-		}
+		const float *from = tensor_row(&a->v, item->key) + column + first;
+		if (cols < panel)
+			memset(to, 0, sizeof(float) * (size_t)(item->keys * panel));
+		for (int64_t j = 0; j < item->keys; j++, to += panel, from += a->v.ld)
+			vec->copy(to, from, cols);
 	}
 }
 
 /* exp(score - highest) of the first n scores of a row, in place; returns 1 / their sum.
  */
-static float soften(const struct attention *a, float *row, int64_t n,
+static float soften(const struct vec *vec, float *row, int64_t n, float scale,
 		    const float *log_size)
 {
-	const struct vec *vec = a->cpu->vec;
 	int64_t block = (int64_t)vec->rows * TILE_LDA;
-	float scale = a->opts->scale, top = -INFINITY, sum = 0;
+	float top = -INFINITY, sum = 0;
 	for (int64_t i = 0; i < n; i += TILE_K) {
 		float *scores = row + i / TILE_K * block;
 		int64_t count = least(n - i, TILE_K);
@@ -137,8 +136,9 @@ static void attend(const struct attention *a, const struct room *room,
 	for (int r = 0; r < rows; r++) {
 		float *row = room->scores + r * TILE_LDA;
 		int64_t seen = causal ? first + r + 1 : keys;
-		inverse[r] = soften(a, row, seen, log_size);
-		hide(vec, row, seen, keys);
+		inverse[r] = soften(vec, row, seen, a->opts->scale, log_size);
+		if (causal)
+			hide(vec, row, seen, keys);
 	}
 	for (int64_t c = 0; c < a->width; c += vec->panel) {
 		tiles_multiply(vec, rows, keys, room->scores,

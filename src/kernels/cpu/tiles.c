@@ -1,7 +1,5 @@
 #include "kernels/cpu/tiles.h"
 
-#include <string.h>
-
 int64_t tiles_size(const struct vec *vec, int64_t columns)
 {
 	return ceil_div(columns, TILE_K) * vec->rows * TILE_LDA;
@@ -12,9 +10,8 @@ void tiles_copy(const struct vec *vec, float *blocks, const float *a, int64_t ld
 {
 	for (int64_t i = 0; i < k; i += TILE_K)
 		for (int r = 0; r < rows; r++)
-			memcpy(blocks + (i / TILE_K * vec->rows + r) * TILE_LDA,
-			       a + r * lda + i,
-			       sizeof(float) * (size_t)least(k - i, TILE_K));
+			vec->copy(blocks + (i / TILE_K * vec->rows + r) * TILE_LDA,
+				  a + r * lda + i, least(k - i, TILE_K));
 }
 
 void tiles_multiply(const struct vec *vec, int rows, int64_t k, const float *left,

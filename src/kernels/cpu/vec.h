@@ -60,6 +60,9 @@ struct vec {
 	/* The index of the first of those that are highest and higher than `top`, which
 	 * becomes its value; -1: none is. NaN is passed over. */
 	int64_t (*highest)(const float *s, int64_t n, float *top);
+	/* Of short rows: memcpy is a call for each, or microcode where the compiler knows
+	 * that they are short. */
+	void (*copy)(float *y, const float *x, int64_t n);
 	void (*scale)(float *y, const float *x, float by, int64_t n); /* y = x by */
 	void (*add)(float *y, const float *a, const float *b, int64_t n);
 	void (*add_scaled)(float *y, const float *x, float by, int64_t n); /* += x by */

@@ -243,6 +243,15 @@ static float exp_sum(float *s, int64_t n, float top)
 	return sum;
 }
 
+static void copy(float *y, const float *x, int64_t n)
+{
+	int64_t i = 0;
+	for (; i + VEC_LANES <= n; i += VEC_LANES)
+		store(y + i, load(x + i));
+	for (; i < n; i++)
+		y[i] = x[i];
+}
+
 static void scale(float *y, const float *x, float by, int64_t n)
 {
 #pragma omp simd
@@ -320,6 +329,7 @@ const struct vec VEC_TABLE = {
 	.scale_add_max = scale_add_max,
 	.exp_sum = exp_sum,
 	.highest = highest,
+	.copy = copy,
 	.scale = scale,
 	.add = add,
 	.add_scaled = add_scaled,
