@@ -100,6 +100,7 @@ struct app_break {
 	enum app_break_kind kind;
 	double x;
 	int crossings;
+	bool noisy; /* on one side of x the interval reaches into the base's */
 };
 
 /* Measured settings that differ in one knob; all others are as they stand. */

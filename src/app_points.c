@@ -98,6 +98,8 @@ static struct app_break find_break(const struct app_curve *c)
 			b.kind = BREAK_AT;
 			b.x = p[i - 1].x +
 			      (p[i].x - p[i - 1].x) * before / (before - now);
+			b.noisy = !(p[i - 1].hi_ns < c->base.lo_ns) ||
+				  !(p[i].lo_ns > c->base.hi_ns);
 		}
 		b.crossings++;
 	}

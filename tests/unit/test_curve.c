@@ -8,7 +8,12 @@
 static struct app_point point(double x, double ms)
 {
 	return (struct app_point){
-		.x = x, .p50_ns = ms * 1e6, .kept = (double)NAN, .started_ns = 1
+		.x = x,
+		.p50_ns = ms * 1e6,
+		.lo_ns = ms * 1e6 - 0.4e6,
+		.hi_ns = ms * 1e6 + 0.4e6,
+		.kept = (double)NAN,
+		.started_ns = 1,
 	};
 }
 
@@ -42,6 +47,13 @@ static void breaks_even_between_two_points(void **state)
 	assert_int_equal(c.breaks.kind, BREAK_AT);
 	near(c.breaks.x, 0.8 + 0.1 * 2 / 3);
 	assert_int_equal(c.breaks.crossings, 1);
+	assert_false(c.breaks.noisy);
+	c.points[1].hi_ns = 19.7e6; /* into the base's interval */
+	app_curve_finish(&c);
+	assert_true(c.breaks.noisy);
+	c.points[1].hi_ns = (double)NAN;
+	app_curve_finish(&c);
+	assert_true(c.breaks.noisy);
 	app_curve_release(&c);
 }
 

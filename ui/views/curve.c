@@ -146,6 +146,8 @@ static void break_words(const struct curve *st, const struct app *app, char *buf
 			 (long long)knob_kept(app->model.tokens, b->x));
 	if (b->crossings > 1)
 		snprintf(noise, sizeof(noise), ", crossed %d times", b->crossings);
+	else if (b->noisy)
+		snprintf(noise, sizeof(noise), ", within noise");
 	buf[0] = 0;
 	snprintf(value, sizeof(value), "%.3g", b->x); /* it is interpolated */
 	switch (b->kind) {

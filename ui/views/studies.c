@@ -122,7 +122,9 @@ static void make_columns(struct studies *st, const struct app *app)
 
 static const char *ratio_text(double v, char *buf, size_t size)
 {
-	snprintf(buf, size, isnan(v) ? "" : "%.2f", v);
+	buf[0] = 0; /* blank: it does not apply */
+	if (!isnan(v))
+		snprintf(buf, size, "%.2f", v);
 	return buf;
 }
 
