@@ -553,6 +553,8 @@ static void study_vtp(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_true(num(l.line[i], "knobs.batch") == 2);
 	assert_true(num(l.line[4], "published.ms") == 46);
+	assert_true(num(l.line[4], "measured.cosine_mixed") <
+		    num(l.line[1], "measured.cosine"));
 	assert_true(num(l.line[4], "measured.kept") == 8);
 	lines_release(&l);
 	WANT(0, "study", "vtp", "-m", TINY, "--batch", "2", "--threads", "1");
