@@ -162,6 +162,10 @@ static bool on_measuring(struct ui *ui, enum request request)
 	case REQ_PIN:
 		app_pin(app);
 		return true;
+	case REQ_WORST:
+		if (!app_close_worst(app))
+			app_open_worst(app);
+		return true;
 	default:
 		return false;
 	}

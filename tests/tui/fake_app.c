@@ -793,6 +793,22 @@ void app_pin(struct app *app)
 	app_say(app, APP_INFO, app->pinned ? "pinned" : "no run is pinned");
 }
 
+bool app_open_worst(struct app *app)
+{
+	app->one_picture = true;
+	app_say(app, APP_INFO, "the worst picture alone");
+	return true;
+}
+
+bool app_close_worst(struct app *app)
+{
+	bool was = app->one_picture;
+	app->one_picture = false;
+	if (was)
+		app_say(app, APP_INFO, "all pictures");
+	return was;
+}
+
 bool app_method_card_at(int i, struct app_card *card)
 {
 	static const struct app_card cards[] = {

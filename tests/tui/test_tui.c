@@ -224,6 +224,18 @@ static void runs_are_compared_with_the_pinned(void **state)
 	quit(&p);
 }
 
+static void the_worst_picture_and_back(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_tokens(&p, 80, 24, "NO_COLOR=1", NULL);
+	pty_keys(&p, "w");
+	pty_wait(&p, "the worst picture alone");
+	pty_keys(&p, "w");
+	pty_wait(&p, "all pictures");
+	quit(&p);
+}
+
 static void merged_tokens_show_their_groups(void **state)
 {
 	struct pty p;
@@ -843,6 +855,7 @@ int main(void)
 		cmocka_unit_test(tokens_at_every_size),
 		cmocka_unit_test(sites_are_scrubbed),
 		cmocka_unit_test(runs_are_compared_with_the_pinned),
+		cmocka_unit_test(the_worst_picture_and_back),
 		cmocka_unit_test(merged_tokens_show_their_groups),
 		cmocka_unit_test(patches_in_words),
 		cmocka_unit_test(curves),
