@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "models/texts.h"
@@ -23,42 +22,6 @@ struct tower {
 };
 
 /* ---- opening ---- */
-
-/* The folder of the weights, where it has a tokenizer; the caller frees. */
-static char *tokenizer_folder(const struct model *m)
-{
-	const char *path = m->weights_files ? m->weights_files[0] : NULL;
-	const char *slash = path ? strrchr(path, '/') : NULL;
-	struct str folder = STR_INIT, file = STR_INIT;
-	if (slash)
-		str_add_n(&folder, path, (size_t)(slash - path));
-	else
-		str_add(&folder, ".");
-	str_addf(&file, "%s/vocab.json", str_get(&folder));
-	bool there = path && !access(str_get(&file), F_OK);
-	str_release(&file);
-	if (there)
-		return str_detach(&folder);
-	str_release(&folder);
-	return NULL;
-}
-
-static enum err open_tokenizer(struct tower *t)
-{
-	const char *vocab = t->how->vocab;
-	char *folder = vocab ? NULL : tokenizer_folder(t->model);
-	enum err e = OK;
-	if (vocab || folder)
-		e = tokenizer_open(vocab ? vocab : folder, &t->tokenizer);
-	else
-		e = err_set(
-			ERR_NOTFOUND,
-			"%s brings no tokenizer (vocab.json, merges.txt): give --vocab "
-			"FILE, such as bpe_simple_vocab_16e6.txt.gz",
-			t->model->name);
-	free(folder);
-	return e;
-}
 
 static void ask_scale(struct tower *t)
 {
@@ -80,7 +43,7 @@ static enum err open_tower(struct tower *t)
 			       "has one",
 			       t->model->name, t->model->family->name);
 	ask_scale(t);
-	e = open_tokenizer(t);
+	e = texts_open_tokenizer(t->model, how->vocab, &t->tokenizer);
 	return e ? e : tensors_error(t->model->tensors);
 }
 

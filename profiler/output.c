@@ -59,9 +59,15 @@ static int64_t *kept_of(const struct trace *trace, int64_t *count)
 enum err output_save(const char *path, const struct outputs *out,
 		     const struct classes *classes)
 {
-	struct safetensors_entry entries[4] = { { "image_embeds", out->image_embeds } };
-	size_t n = 1;
+	struct safetensors_entry entries[5];
+	size_t n = 0;
 	int64_t *wide = NULL;
+	if (out->image_embeds.ndim)
+		entries[n++] =
+			(struct safetensors_entry){ "image_embeds", out->image_embeds };
+	if (out->text_embeds.ndim)
+		entries[n++] =
+			(struct safetensors_entry){ "text_embeds", out->text_embeds };
 	if (classes)
 		entries[n++] =
 			(struct safetensors_entry){ "text_embeds", classes->embeds };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "models/texts.h"
 #include "profiler/calibrate.h"
 #include "profiler/memory.h"
 #include "profiler/workbench_private.h"
@@ -99,9 +100,15 @@ static uint64_t seed_of(const struct knobs *k)
 	return (uint64_t)knob_num(k, KNOB_SEED);
 }
 
+static enum input_kind kind_of(const struct spec *s)
+{
+	return s->input.text || s->input.tokens ? INPUT_TEXT : INPUT_PICTURES;
+}
+
+/* One checkpoint may hold a tower for pictures and one for text: two models here. */
 bool workbench_same_model(const struct model *m, const struct spec *s)
 {
-	return m && str_equal(m->name, s->model) &&
+	return m && str_equal(m->name, s->model) && m->family->takes == kind_of(s) &&
 	       (!m->random_weights || m->seed == seed_of(&s->knobs));
 }
 
@@ -161,7 +168,7 @@ static void hash_preset(const struct model *m, uint64_t seed_number, char hex[SH
 static enum err open_model(struct workbench *w, const struct spec *s)
 {
 	struct model *m;
-	enum err e = model_open(s->model, seed_of(&s->knobs), &m);
+	enum err e = model_open_for(s->model, seed_of(&s->knobs), kind_of(s), &m);
 	if (e)
 		return e;
 	drop_model(w);
@@ -176,7 +183,8 @@ static enum err open_model(struct workbench *w, const struct spec *s)
 
 bool workbench_same_pictures(const struct spec *a, const struct spec *b)
 {
-	const uint64_t shape = KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE);
+	const uint64_t shape =
+		KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) | KNOB_BIT(KNOB_SEQ);
 	return a->model && input_source_equal(&a->input, &b->input) &&
 	       knobs_equal(&a->knobs, &b->knobs, shape);
 }
@@ -193,7 +201,8 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 	if (!e)
 		e = memory_check(MEMORY_OF_BATCH,
 				 run->memory.peak_activation_bytes +
-					 (double)tensor_bytes(&shape->pixels));
+					 (double)tensor_bytes(&shape->pixels) +
+					 (double)tensor_bytes(&shape->ids));
 	run_free(run);
 	return e;
 }
@@ -202,10 +211,29 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 static enum err check_input(const struct model *m, const struct input_source *s)
 {
 	enum err e = input_source_check(s);
-	if (!e && (s->text || s->tokens))
+	if (!e && (s->text || s->tokens) && m->family->takes != INPUT_TEXT)
 		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
 			    s->text ? "text" : "tokens", m->name, m->family->name);
 	return e;
+}
+
+static enum err open_text(struct workbench *w, const struct spec *s)
+{
+	struct input in;
+	char sha256[SHA256_HEX];
+	const struct input shape = w->model->family->shape(w->model, &s->knobs);
+	enum err e = check_fits(w->model, &s->knobs, &shape);
+	if (!e)
+		e = texts_load(w->model, &s->input, &s->knobs, &in, sha256);
+	if (e)
+		return e;
+	drop_input(w);
+	w->input = in;
+	guard_enter(w->guard);
+	w->source = spec_copy(s);
+	memcpy(w->input_sha256, sha256, sizeof(sha256));
+	guard_leave(w->guard);
+	return OK;
 }
 
 static enum err open_input(struct workbench *w, const struct spec *s)
@@ -216,6 +244,8 @@ static enum err open_input(struct workbench *w, const struct spec *s)
 	struct labels labels = { 0 };
 	char sha256[SHA256_HEX];
 	enum err e = check_input(w->model, &s->input);
+	if (!e && kind_of(s) == INPUT_TEXT)
+		return open_text(w, s);
 	if (!e)
 		e = input_list_make(&s->input, &list);
 	if (e)
@@ -444,8 +474,14 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 	run->model.bytes = model_bytes(m);
 	run->model.random_weights = m->random_weights;
 	const struct input_source *in = &w->source.input;
-	run->input.kind = in->dataset ? "dataset" : in->n_images ? "image" : "scene";
-	run->input.source = run_str(run, in->dataset    ? in->dataset
+	run->input.kind = in->text       ? "text"
+			  : in->tokens   ? "tokens"
+			  : in->dataset  ? "dataset"
+			  : in->n_images ? "image"
+					 : "scene";
+	run->input.source = run_str(run, in->text       ? in->text
+					 : in->tokens   ? in->tokens
+					 : in->dataset  ? in->dataset
 					 : in->n_images ? in->images[0]
 							: NULL);
 	run->input.sha256 = run_str(run, w->input_sha256[0] ? w->input_sha256 : NULL);
@@ -533,7 +569,7 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 	const struct model *m = w->model;
 	struct knobs k = s->knobs;
 	char sha256[SHA256_HEX];
-	if (!m || !str_equal(m->name, s->model))
+	if (!m || !str_equal(m->name, s->model) || m->family->takes != kind_of(s))
 		return err_set(ERR_NOTFOUND, "%s is not loaded", s->model);
 	enum err e = model_check_knobs(m, &k);
 	if (!e)

@@ -63,6 +63,22 @@ static char *reference_key(const struct workbench *w, const char *base_knobs)
 	return str_dup(hex);
 }
 
+static int64_t items_of(const struct input *in)
+{
+	return in->pixels.ndim ? in->pixels.dim[0] : in->ids.dim[0];
+}
+
+/* A text counts as one. */
+static int64_t pictures_of(const struct workbench *w)
+{
+	return w->input.pixels.ndim ? w->list.n : 1;
+}
+
+static struct tensor embeds_of(const struct outputs *out)
+{
+	return out->image_embeds.ndim ? out->image_embeds : out->text_embeds;
+}
+
 static enum err comparison_init(struct comparison *c, struct workbench *w,
 				const struct knobs *k, const struct work_watch *watch)
 {
@@ -72,7 +88,7 @@ static enum err comparison_init(struct comparison *c, struct workbench *w,
 	c->known = reference_holds(&w->reference, c->key);
 	c->has_technique = has_technique(w->model, k);
 	c->classes = workbench_classes(w);
-	c->labels = mem_alloc(sizeof(*c->labels) * (size_t)w->input.pixels.dim[0]);
+	c->labels = mem_alloc(sizeof(*c->labels) * (size_t)items_of(&w->input));
 	enum err e = OK;
 	if (c->has_technique)
 		e = setting_init(&c->technique, w->model, w->backend, w->backend_self,
@@ -80,8 +96,8 @@ static enum err comparison_init(struct comparison *c, struct workbench *w,
 	watch_setting(&c->technique, watch);
 	if (e || c->known)
 		return e;
-	reference_begin(&w->reference, c->key, w->list.n);
-	reference_begin(&w->unnormed, c->key, w->list.n);
+	reference_begin(&w->reference, c->key, pictures_of(w));
+	reference_begin(&w->unnormed, c->key, pictures_of(w));
 	e = setting_init(&c->base, w->model, w->backend, w->backend_self, w->pool, &c->in,
 			 &c->base_knobs);
 	watch_setting(&c->base, watch);
@@ -145,13 +161,13 @@ static enum err compare_batch(struct comparison *c, int64_t first)
 		e = setting_pass(&c->base, false, NULL);
 	if (e)
 		return e;
+	struct tensor embeds = embeds_of(&c->technique.out);
 	struct tensor base = c->known ? reference_rows(known, first, c->items)
-				      : c->base.out.image_embeds;
+				      : embeds_of(&c->base.out);
 	if (!c->known)
 		reference_add(known, &base, c->items);
 	if (c->has_technique)
-		fidelity_add(&c->fidelity, &c->technique.out.image_embeds, &base,
-			     c->items);
+		fidelity_add(&c->fidelity, &embeds, &base, c->items);
 	compare_mixed(c, first);
 	count_classes(c, &base);
 	return OK;
@@ -165,17 +181,17 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 				  const struct work_watch *watch, struct run *run)
 {
 	struct comparison c;
-	int64_t batch = w->input.pixels.dim[0];
+	int64_t batch = items_of(&w->input), n = pictures_of(w);
 	enum err e = comparison_init(&c, w, k, watch);
-	for (int64_t first = 0; !e && first < w->list.n; first += batch) {
+	for (int64_t first = 0; !e && first < n; first += batch) {
 		watch->on_progress(watch->ctx,
 				   c.has_technique ? "comparing with the base"
 						   : "recognising",
-				   (double)first, (double)w->list.n);
+				   (double)first, (double)n);
 		if (first)
 			e = input_load(w->model, &w->list, w->source.input.exif,
 				       (int)first, k, &c.in, NULL, NULL);
-		c.items = batch < w->list.n - first ? batch : w->list.n - first;
+		c.items = batch < n - first ? batch : n - first;
 		if (!e)
 			e = compare_batch(&c, first);
 		if (first)
@@ -184,8 +200,10 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 	if (!e && c.has_technique) {
 		fidelity_report(&c.fidelity, str_get(&c.reference), run);
 		run->fidelity.cosine_mixed = fidelity_mean(&c.mixed);
-		run->fidelity.worst = run_str(
-			run, input_list_name(&w->list, fidelity_worst(&c.fidelity)));
+		if (w->list.n)
+			run->fidelity.worst = run_str(
+				run,
+				input_list_name(&w->list, fidelity_worst(&c.fidelity)));
 	}
 	if (!e)
 		accuracy_report(&c.accuracy, run);

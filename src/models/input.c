@@ -294,5 +294,6 @@ enum err input_load(const struct model *m, const struct input_list *list, bool e
 void input_release(struct input *in)
 {
 	free(in->pixels.data);
-	in->pixels.data = NULL;
+	free(in->ids.data);
+	in->pixels.data = in->ids.data = NULL;
 }

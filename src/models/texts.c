@@ -1,9 +1,48 @@
 #include "models/texts.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
+
+/* The folder of the weights, where it has a tokenizer; the caller frees. */
+static char *tokenizer_folder(const struct model *m)
+{
+	const char *path = m->weights_files ? m->weights_files[0] : NULL;
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	struct str folder = STR_INIT, file = STR_INIT;
+	if (slash)
+		str_add_n(&folder, path, (size_t)(slash - path));
+	else
+		str_add(&folder, ".");
+	str_addf(&file, "%s/vocab.json", str_get(&folder));
+	bool there = path && !access(str_get(&file), F_OK);
+	str_release(&file);
+	if (there)
+		return str_detach(&folder);
+	str_release(&folder);
+	return NULL;
+}
+
+enum err texts_open_tokenizer(const struct model *m, const char *vocab,
+			      struct tokenizer **out)
+{
+	char *folder = vocab ? NULL : tokenizer_folder(m);
+	enum err e = OK;
+	if (vocab || folder)
+		e = tokenizer_open(vocab ? vocab : folder, out);
+	else
+		e = err_set(
+			ERR_NOTFOUND,
+			"%s brings no tokenizer (vocab.json, merges.txt): give --vocab "
+			"FILE, such as bpe_simple_vocab_16e6.txt.gz",
+			m->name);
+	free(folder);
+	return e;
+}
 
 static enum err check_vocab(const struct model *m, const struct tokenizer *t)
 {
@@ -47,5 +86,115 @@ enum err texts_encode(const struct model *m, const struct tokenizer *t,
 	}
 	narrow_rows(rows, count, context, longest);
 	*ids = tensor_of(DT_I32, rows, DIMS(count, longest));
+	return OK;
+}
+
+/* ---- one text, or a file of ids ---- */
+
+static enum err encode_text(const struct model *m, const struct input_source *from,
+			    struct tensor *ids)
+{
+	struct tokenizer *t = NULL;
+	const char *const text = from->text;
+	enum err e = texts_open_tokenizer(m, from->vocab, &t);
+	if (!e)
+		e = texts_encode(m, t, &text, 1, ids);
+	tokenizer_free(t);
+	return e ? err_context(e, "--text") : OK;
+}
+
+#define SPACE " \t\r\n"
+
+static enum err bad_id(const char *path, const char *word, const struct model *m)
+{
+	char shown[512], found[64];
+	return err_set(ERR_FORMAT, "%s: \"%s\" is no token of %s: want 0 to %lld",
+		       str_escaped(shown, sizeof(shown), path, strlen(path)),
+		       str_escaped(found, sizeof(found), word, strcspn(word, SPACE)),
+		       m->name, (long long)m->vocab - 1);
+}
+
+/* The numbers of a file's content. */
+static enum err read_ids(const struct model *m, const char *path, const char *text,
+			 struct tensor *ids)
+{
+	int32_t *row = mem_alloc(sizeof(*row) * (size_t)m->tokens);
+	int64_t n = 0;
+	enum err e = OK;
+	for (const char *at = text + strspn(text, SPACE); !e && *at;) {
+		char *end;
+		long long id = strtoll(at, &end, 10);
+		if (end == at || !strchr(SPACE, *end) || id < 0 || id >= m->vocab)
+			e = bad_id(path, at, m);
+		else if (n == m->tokens)
+			e = err_set(ERR_USAGE,
+				    "--tokens: more than the %lld tokens that %s has "
+				    "positions for",
+				    (long long)m->tokens, m->name);
+		else
+			row[n++] = (int32_t)id;
+		at = end + strspn(end, SPACE);
+	}
+	if (!e && !n)
+		e = err_set(ERR_FORMAT, "--tokens: no numbers in this file");
+	if (e)
+		free(row);
+	else
+		*ids = tensor_of(DT_I32, row, DIMS(1, n));
+	return e;
+}
+
+static enum err load_ids(const struct model *m, const struct input_source *from,
+			 struct tensor *ids)
+{
+	enum { MOST = 1 << 20 };
+	char shown[512], *text = mem_alloc(MOST + 1);
+	FILE *f = fopen(from->tokens, "re");
+	size_t n = f ? fread(text, 1, MOST, f) : 0;
+	enum err e = OK;
+	if (!f || ferror(f))
+		e = err_set(ERR_IO, "--tokens: %s: %s",
+			    str_escaped(shown, sizeof(shown), from->tokens,
+					strlen(from->tokens)),
+			    strerror(errno));
+	else if (n == MOST || memchr(text, 0, n))
+		e = err_set(ERR_FORMAT, "--tokens: this is no short text file");
+	if (f)
+		fclose(f);
+	if (!e)
+		e = read_ids(m, from->tokens, text, ids);
+	free(text);
+	return e;
+}
+
+/* Item after item the same row, its last token at the end of what does not fit. */
+static void repeat_row(int32_t *to, int64_t items, int64_t length, const int32_t *row,
+		       int64_t n)
+{
+	for (int64_t i = 0; i < items; i++)
+		for (int64_t j = 0; j < length; j++)
+			*to++ = row[j < n && j + 1 < length ? j : n - 1];
+}
+
+enum err texts_load(const struct model *m, const struct input_source *from,
+		    const struct knobs *k, struct input *in, char sha256[SHA256_HEX])
+{
+	struct tensor ids;
+	struct sha256 s;
+	*in = m->family->shape(m, k);
+	enum err e = from->text ? encode_text(m, from, &ids) : load_ids(m, from, &ids);
+	if (e)
+		return e;
+	in->ids.data = malloc((size_t)tensor_bytes(&in->ids));
+	if (!in->ids.data) {
+		free(ids.data);
+		return err_set(ERR_NOMEM, "no memory for %lld texts",
+			       (long long)in->ids.dim[0]);
+	}
+	repeat_row(in->ids.data, in->ids.dim[0], in->ids.dim[1], ids.data, ids.dim[1]);
+	free(ids.data);
+	sha256_start(&s);
+	sha256_add(&s, in->ids.data, sizeof(int32_t) * (size_t)in->ids.dim[1]);
+	sha256_end(&s, sha256);
 	return OK;
 }

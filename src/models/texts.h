@@ -2,8 +2,15 @@
 #ifndef MODELS_TEXTS_H
 #define MODELS_TEXTS_H
 
+#include "base/sha256.h"
+#include "models/input_source.h"
 #include "models/model.h"
 #include "text/tokenizer.h"
+
+/* The tokenizer of `vocab` (text/tokenizer.h), or where that is NULL of the folder that
+ * the weights are in; ERR_NOTFOUND where that has none says what to do. */
+enum err texts_open_tokenizer(const struct model *, const char *vocab,
+			      struct tokenizer **out) MUST_CHECK;
 
 /*
  * I32 [count, T]: each text cut to the model's context, then padded with the mark of its
@@ -14,5 +21,14 @@
 enum err texts_encode(const struct model *, const struct tokenizer *,
 		      const char *const *texts, int64_t count,
 		      struct tensor *ids) MUST_CHECK;
+
+/*
+ * The ids of --text, or of a --tokens file (numbers with white space between), in every
+ * item of the shape that these knobs ask for: cut to its length, padded with the mark of
+ * the end. in->ids owns its memory (input_release); sha256 is that of one item.
+ */
+enum err texts_load(const struct model *, const struct input_source *,
+		    const struct knobs *, struct input *in,
+		    char sha256[SHA256_HEX]) MUST_CHECK;
 
 #endif
