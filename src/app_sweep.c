@@ -268,7 +268,7 @@ static void say_end(struct app *app)
 		str_addf(&t, "%s: %d of %d settings failed; the last: %s", s->title,
 			 s->failed, s->n, app->private->problem);
 	} else if (s->known) {
-		str_addf(&t, ", %d were known", s->known);
+		str_addf(&t, ", %d known before", s->known);
 	}
 	app_say(app, s->failed ? APP_WARNING : APP_INFO, "%s", str_get(&t));
 	str_release(&t);
