@@ -714,7 +714,51 @@ static void labels(void **state)
 	assert_true(json_is_null(at(o, "accuracy")));
 	assert_non_null(strstr(str_get(&p.out_text), "accuracy is not known: "));
 	json_decref(o);
-	REFUSED(1, "pictures only", "run", QUICK, "--text", "a cat");
+}
+
+/* The text tower, measured by itself. */
+static void texts(void **state)
+{
+	char ids[256];
+	(void)state;
+	WANT(0, "run", QUICK, "-m", fixture("clip_tiny"), "--text", "cat", "--json",
+	     "--save-output", in_dir("t.safetensors"));
+	json_t *o = output();
+	assert_string_equal(json_string_value(at(o, "input.kind")), "text");
+	assert_string_equal(json_string_value(at(o, "model.family")), "clip_text");
+	assert_true(json_is_null(at(o, "fidelity")));
+	char *text_sha256 = strdup(json_string_value(at(o, "input.sha256")));
+	json_decref(o);
+	struct safetensors *saved;
+	check_ok(safetensors_open(in_dir("t.safetensors"), &saved));
+	assert_non_null(safetensors_find(saved, "text_embeds"));
+	assert_null(safetensors_find(saved, "image_embeds"));
+	safetensors_free(saved);
+	/* The same through low rank, which has something to be compared with. */
+	WANT(0, "run", QUICK, "-m", fixture("clip_tiny"), "--text", "cat", "--rank", "4",
+	     "--json");
+	o = output();
+	assert_true(json_number_value(at(o, "fidelity.cosine")) < 1);
+	assert_true(json_number_value(at(o, "low_rank.matrices")) == 1);
+	assert_string_equal(json_string_value(at(o, "input.sha256")), text_sha256);
+	free(text_sha256);
+	json_decref(o);
+
+	snprintf(ids, sizeof(ids), "%s", in_dir("ids.txt"));
+	write_file("ids.txt", "97 5 6 98\n");
+	WANT(0, "run", QUICK, "-m", fixture("clip_tiny"), "--tokens", ids, "--json");
+	o = output();
+	assert_string_equal(json_string_value(at(o, "input.kind")), "tokens");
+	json_decref(o);
+	write_file("ids.txt", "97 99\n");
+	REFUSED(1, "\"99\" is no token", "run", QUICK, "-m", fixture("clip_tiny"),
+		"--tokens", ids);
+	write_file("ids.txt", "\n");
+	REFUSED(1, "no numbers", "run", QUICK, "-m", fixture("clip_tiny"), "--tokens",
+		ids);
+	REFUSED(1, "give --vocab FILE", "run", QUICK, "--text", "a cat");
+	REFUSED(1, "pictures only", "run", QUICK, "-m", "siglip-b16:tiny", "--text",
+		"a cat");
 }
 
 /* ---- the store ---- */
@@ -1130,6 +1174,7 @@ int main(int argc, char **argv)
 		CASE(saved_outputs),
 		CASE(a_dataset),
 		CASE(labels),
+		CASE(texts),
 		CASE(stored_and_found),
 		CASE(identity_and_end),
 		CASE(base_from_elsewhere),
