@@ -110,8 +110,8 @@ static void invent(struct jacobi *z, int64_t i)
 	for (int64_t t = 0; t < z->cols; t++) {
 		memset(row, 0, sizeof(*row) * (size_t)z->cols);
 		row[(i + t) % z->cols] = 1;
-		for (int64_t k = 0; k < 2 * i; k++) { /* twice, for rounding */
-			const double *other = z->a + k % i * z->cols;
+		for (int64_t k = 0; k < i; k++) {
+			const double *other = z->a + k * z->cols;
 			double along = dot(row, other, z->cols);
 			for (int64_t c = 0; c < z->cols; c++)
 				row[c] -= along * other[c];

@@ -138,6 +138,10 @@ static void deficient(void **state)
 	for (int64_t i = 0; i < 7; i++)
 		tensor_row(&w, i)[(i * 3) % 7] = i & 1 ? 2 : -2;
 	each_way("a permutation", w);
+	w = bed_random(0, 0, 0, DIMS(5, 6)); /* the first vectors to try are taken */
+	tensor_row(&w, 0)[2] = 1;
+	tensor_row(&w, 1)[3] = 2;
+	each_way("two entries", w);
 	w = bed_random(0, -1e30, 1e30, DIMS(8, 6)); /* squares are no F32 */
 	each_way("large", w);
 }

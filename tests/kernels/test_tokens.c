@@ -519,7 +519,7 @@ static void compare_merge(int64_t items, int64_t t, int64_t out, int64_t d, bool
 {
 	struct tensor x = bed_random(2, -1, 1, DIMS(items, t, d)), size = { 0 };
 	struct tensor into = bed_i32(DIMS(items * t));
-	struct tensor y = bed_random(0, 0, 0, DIMS(items, out, d)), want = bed_copy(y);
+	struct tensor y = bed_random(0, 1, 2, DIMS(items, out, d)), want = bed_copy(y);
 	struct tensor y_size = bed_random(0, 0, 0, DIMS(items, out));
 	struct tensor want_size = bed_copy(y_size);
 	if (sized)
