@@ -34,10 +34,12 @@ struct norm {
  * Which rows belong to which item. Where every item has as many, a tensor is [B, T, ..]
  * and this is empty (ndim 0). Ragged: the tensor is [1, R, ..] and item b has `length[b]`
  * rows from `start[b]` on; rows between two items are padding, belong to nobody and may
- * hold anything finite.
+ * hold anything finite. The last `back[b]` of them were made of several tokens: items
+ * drop at different sites, so not all have as many.
  */
 struct segments {
 	struct tensor start, length; /* I32 [B] */
+	struct tensor back;          /* I32 [B], or ndim 0 where nobody counts them */
 };
 
 static inline bool segments_ragged(const struct segments *s) { return s->start.ndim; }
@@ -49,6 +51,12 @@ static inline void segments_rows(const struct segments *s, int64_t each, int64_t
 	bool ragged = segments_ragged(s);
 	*begin = ragged ? ((const int32_t *)s->start.data)[b] : b * each;
 	*n = ragged ? ((const int32_t *)s->length.data)[b] : each;
+}
+
+/* The last rows of item b that are no candidates: `each`, unless they are counted. */
+static inline int64_t segments_back(const struct segments *s, int64_t each, int64_t b)
+{
+	return s->back.ndim ? ((const int32_t *)s->back.data)[b] : each;
 }
 
 struct attn_opts {
@@ -69,8 +77,9 @@ struct attn_opts {
 #define ROW_MADE (-2) /* a token that the technique makes of several */
 #define ROW_PAD (-3)  /* nothing: padding of a ragged set */
 
-/* Which tokens stay. In each item the first `front` rows and the last `back` rows always
- * do; those between are the candidates. */
+/* Which tokens stay. In each item the first `front` rows and the last `back` rows (of a
+ * source that counts them: as many as it says) always do; those between are the
+ * candidates. */
 struct select_opts {
 	enum {
 		SELECT_COUNT,    /* the `count` highest */
@@ -174,6 +183,7 @@ struct backend {
 	 * Fills s->rows (room for all that could stay) from the scores [R] of the
 	 * source's rows, kept rows ascending; among equals the lowest row goes first; NaN
 	 * counts as the lowest score. Not SELECT_COUNT: fills s->out (I32 [B] each) too.
+	 * s->out.back only where it has room.
 	 * Returns how many rows there are.
 	 */
 	int64_t (*select)(void *self, struct selection *s, struct tensor score,

@@ -349,6 +349,15 @@ struct tensor op_gather(struct pass *p, const char *name, struct tensor y,
 	return to;
 }
 
+/* Rows of the source that are no candidates, of all items. */
+static int64_t fixed_rows(const struct selection *s)
+{
+	int64_t n = s->items * s->front;
+	for (int64_t b = 0; b < s->items; b++)
+		n += s->in.back.data ? segments_back(&s->in, s->back, b) : s->back;
+	return n;
+}
+
 void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
 	     const struct selection *s, enum made made, struct tensor score)
 {
@@ -357,8 +366,8 @@ void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
 	p->backend->make(p->self, y, x, s, made, score);
 	/* All candidates, or what did not stay; the made rows of y are none of it. */
 	int64_t from =
-		tensor_rows(&x) - (made == MADE_MEAN_ALL ? s->items * (s->front + s->back)
-							 : tensor_rows(&y) - s->items);
+		tensor_rows(&x) -
+		(made == MADE_MEAN_ALL ? fixed_rows(s) : tensor_rows(&y) - s->items);
 	double read = (double)(from > 0 ? from : 0) * (double)tensor_cols(&x);
 	op_end(p, &(struct op_count){
 			  .kind = "make",

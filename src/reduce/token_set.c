@@ -21,6 +21,7 @@ static struct segments room_for_segments(struct token_set *s, struct pass *p)
 	return (struct segments){
 		.start = pass_tensor(p, DT_I32, DIMS(s->items)),
 		.length = pass_tensor(p, DT_I32, DIMS(s->items)),
+		.back = pass_tensor(p, DT_I32, DIMS(s->items)),
 	};
 }
 

@@ -16,8 +16,8 @@ struct token_set {
 	const struct reduction *reduction;
 	struct trace *trace;
 	int64_t items;
-	int front, back;          /* rows of an item that are no candidates */
-	struct tensor x;          /* [B, T, D], or [1, R, D] where rows are ragged */
+	int front, back; /* rows of an item that are no candidates; rows.back rules */
+	struct tensor x; /* [B, T, D], or [1, R, D] where rows are ragged */
 	struct segments rows;     /* of x */
 	struct tensor size;       /* F32 [B, T] of merged tokens; ndim 0: all 1 */
 	struct tensor spare[2];   /* where the next x goes, in turns */

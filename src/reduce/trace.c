@@ -111,7 +111,9 @@ static void tell_alive(const struct roll *r, const struct trace_site *site,
 		       struct trace_story *s)
 {
 	int64_t front = site->into.ndim ? r->trace->cls : site->sel.front;
-	int64_t back = site->into.ndim ? 0 : site->sel.back;
+	int64_t back = site->into.ndim
+			       ? 0
+			       : segments_back(&site->sel.in, site->sel.back, r->item);
 	s->n_alive = r->n - front - back;
 	s->alive = mem_alloc(sizeof(int64_t) * (size_t)(s->n_alive + 1));
 	memcpy(s->alive, r->names + front, sizeof(int64_t) * (size_t)s->n_alive);

@@ -48,8 +48,8 @@ static void make_slice(const struct making *a, int64_t b, struct slice c)
 		return;
 	float *to = tensor_row(&a->y, out + m - 1) + c.first;
 	memset(to, 0, sizeof(float) * (size_t)c.width);
-	int64_t count =
-		sum_dropped(a, to, c, in + s->front, in + n - s->back, rows + out, m);
+	int64_t end = in + n - segments_back(&s->in, s->back, b);
+	int64_t count = sum_dropped(a, to, c, in + s->front, end, rows + out, m);
 	if (a->made != MADE_SUM_DROPPED)
 		a->cpu->vec->divide(to, to, (double)count, c.width);
 }

@@ -30,13 +30,18 @@ struct selecting {
 	struct cut *cut; /* [items], in the scratch of thread 0 */
 };
 
+static int64_t back_of(const struct selecting *a, int64_t b)
+{
+	return segments_back(&a->s->in, a->opts->back, b);
+}
+
 /* The candidates of item b: n scores from `begin` on. */
 static const float *candidates(const struct selecting *a, int64_t b, int64_t *begin,
 			       int64_t *n)
 {
 	segments_rows(&a->s->in, a->tokens, b, begin, n);
 	*begin += a->opts->front;
-	*n -= a->opts->front + a->opts->back;
+	*n -= a->opts->front + back_of(a, b);
 	assert(*n >= 0);
 	return a->score + *begin;
 }
@@ -103,7 +108,7 @@ static void cut_item(const struct selecting *a, int64_t b, uint32_t *spare)
 	if (cut->kept > 0 && cut->kept < n)
 		cut->key = order_at(s, n, cut->kept, &cut->equals);
 	cut->made = o->made && cut->kept < n;
-	cut->rows = o->cls + o->front + cut->kept + o->back + cut->made;
+	cut->rows = o->cls + o->front + cut->kept + back_of(a, b) + cut->made;
 }
 
 static size_t cuts_bytes(const struct selecting *a)
@@ -138,6 +143,9 @@ static int64_t place_items(struct selecting *a)
 			continue;
 		((int32_t *)s->out.start.data)[b] = (int32_t)a->cut[b].at;
 		((int32_t *)s->out.length.data)[b] = (int32_t)a->cut[b].rows;
+		if (s->out.back.ndim)
+			((int32_t *)s->out.back.data)[b] =
+				(int32_t)back_of(a, b) + a->cut[b].made;
 	}
 	return total;
 }
@@ -174,7 +182,7 @@ static void fill_item(const struct selecting *a, int64_t b)
 		*to++ = ROW_CLS;
 	to = fill_run(to, begin - o->front, o->front);
 	to = fill_kept(to, cut, s, begin, n);
-	to = fill_run(to, begin + n, o->back);
+	to = fill_run(to, begin + n, back_of(a, b));
 	if (cut->made)
 		*to++ = ROW_MADE;
 	assert(to - first == cut->rows);

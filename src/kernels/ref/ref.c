@@ -291,11 +291,12 @@ static int64_t count_kept(const float *s, const int64_t *order, int64_t n,
 	return count || !n ? count : 1;
 }
 
-/* One item: its rows to `out`; returns how many. */
+/* One item, whose last `*back` rows are no candidates (and then those of its result): its
+ * rows to `out`; returns how many. */
 static int64_t select_item(int32_t *out, const float *score, int64_t begin, int64_t n,
-			   const struct select_opts *o)
+			   const struct select_opts *o, int64_t *back)
 {
-	int64_t many = n - o->front - o->back, m = 0;
+	int64_t many = n - o->front - *back, m = 0;
 	const float *s = score + begin + o->front;
 	int64_t *order = mem_alloc(sizeof(int64_t) * (size_t)(many + 1));
 	bool *stays = mem_alloc((size_t)many + 1);
@@ -306,12 +307,14 @@ static int64_t select_item(int32_t *out, const float *score, int64_t begin, int6
 	if (o->cls)
 		out[m++] = ROW_CLS;
 	for (int64_t i = 0; i < n; i++) {
-		bool candidate = i >= o->front && i < n - o->back;
+		bool candidate = i >= o->front && i < n - *back;
 		if (!candidate || stays[i - o->front])
 			out[m++] = (int32_t)(begin + i);
 	}
-	if (o->made && kept < many)
+	if (o->made && kept < many) {
 		out[m++] = ROW_MADE;
+		++*back;
+	}
 	free(order);
 	free(stays);
 	return m;
@@ -341,8 +344,11 @@ static int64_t ref_select(void *self, struct selection *s, struct tensor score,
 	for (int64_t b = 0; b < s->items; b++) {
 		int64_t begin, n;
 		segments_rows(&s->in, t, b, &begin, &n);
+		int64_t back = segments_back(&s->in, o->back, b);
 		int64_t m = select_item((int32_t *)s->rows.data + total, score.data,
-					begin, n, o);
+					begin, n, o, &back);
+		if (s->out.back.ndim)
+			((int32_t *)s->out.back.data)[b] = (int32_t)back;
 		if (segments_ragged(&s->out)) {
 			((int32_t *)s->out.start.data)[b] = (int32_t)total;
 			((int32_t *)s->out.length.data)[b] = (int32_t)m;
@@ -361,14 +367,15 @@ static bool holds(const int32_t *rows, int64_t n, int64_t row)
 	return false;
 }
 
-/* The made row of one item of `n` rows from `begin` on, of which `rows` [m] stayed. */
+/* The made row of one item of `n` rows from `begin` on (those that
+ * always stay at its end not among them), of which `rows` [m] stayed. */
 static void make_item(float *to, struct tensor x, int64_t begin, int64_t n,
 		      const int32_t *rows, int64_t m, const struct selection *s,
 		      enum made made, const float *score)
 {
 	for (int64_t c = 0; c < tensor_cols(&x); c++) {
 		double sum = 0, count = 0;
-		for (int64_t i = begin + s->front; i < begin + n - s->back; i++) {
+		for (int64_t i = begin + s->front; i < begin + n; i++) {
 			if (made != MADE_MEAN_ALL && holds(rows, m, i))
 				continue;
 			double w = made == MADE_SUM_DROPPED ? (double)score[i] : 1;
@@ -388,6 +395,7 @@ static void ref_make(void *self, struct tensor y, struct tensor x,
 		int64_t in0, n, out0, m;
 		segments_rows(&s->in, tensor_rows(&x) / s->items, b, &in0, &n);
 		segments_rows(&s->out, tensor_rows(&y) / s->items, b, &out0, &m);
+		n -= segments_back(&s->in, s->back, b);
 		for (int64_t i = out0; i < out0 + m; i++)
 			if (rows[i] == ROW_MADE)
 				make_item(tensor_row(&y, i), x, in0, n, rows + out0, m, s,
