@@ -154,8 +154,8 @@ static void run_causal(void) { attend((struct attn_opts){ .causal = true }); }
 static void run_segments(void)
 {
 	int32_t start[8], length[8];
-	struct segments rows = { tensor_of(DT_I32, start, DIMS(now.b)),
-				 tensor_of(DT_I32, length, DIMS(now.b)) };
+	struct segments rows = { .start = tensor_of(DT_I32, start, DIMS(now.b)),
+				 .length = tensor_of(DT_I32, length, DIMS(now.b)) };
 	for (int64_t b = 0; b < now.b; b++) {
 		start[b] = (int32_t)(b * now.t);
 		length[b] = (int32_t)now.t;
@@ -208,7 +208,7 @@ static void make_selections(int64_t rows)
 	now.half.rows = ints(now.b * (now.t / 2 + 2));
 	now.ragged = (struct selection){ .items = now.b, .front = 1 };
 	now.ragged.rows = ints(rows + 2 * now.b);
-	now.ragged.out = (struct segments){ ints(now.b), ints(now.b) };
+	now.ragged.out = (struct segments){ .start = ints(now.b), .length = ints(now.b) };
 }
 
 /* What was there before stays: a few hundred MiB in a program that ends soon. */
