@@ -157,10 +157,11 @@ void table_print_headline(const struct run *run, const struct run *base)
 {
 	char a[16], b[16], c[16], shown[512], more[512], most[512];
 	struct str knobs = STR_INIT;
-	knobs_canonical(&run->knobs, run->knob_mask, &knobs);
+	/* What is at its default needs no words: the line repeats what was asked for. */
+	knobs_command_line(&run->knobs, run->knob_mask, &knobs);
 	if (run->id)
 		printf("run        %lld  %s\n", (long long)run->id, run->uid);
-	printf("model      %s%s  %s\n", plain(run->model.name, shown),
+	printf("model      %s%s %s\n", plain(run->model.name, shown),
 	       run->model.random_weights ? " (random weights)" : "", str_get(&knobs));
 	str_release(&knobs);
 	if (run->state == RUN_FAILED) {
