@@ -118,11 +118,13 @@ static bool is_float(enum dtype d)
 }
 
 /* A source that could not look (a shard is missing) has the better message. */
-static void fail_to_find(struct tensors *t, const char *name)
+static void fail_to_find(struct tensors *t, const char *name, const struct tensor *wanted)
 {
+	char want[96];
 	enum err e = t->source->check ? t->source->check(t->self) : OK;
 	if (!e) {
-		fail(t, ERR_FORMAT, "there is no tensor %s", name);
+		fail(t, ERR_FORMAT, "there is no tensor %s, which the model needs as %s",
+		     name, shape_text(wanted->ndim, wanted->dim, want, sizeof(want)));
 	} else if (!t->error) {
 		t->error = e;
 		snprintf(t->message, sizeof(t->message), "%s", err_message());
@@ -138,7 +140,7 @@ static bool look_up(struct tensors *t, const char *name, const struct tensor *wa
 	if (!t->source->find)
 		return true;
 	if (!t->source->find(t->self, name, stored))
-		fail_to_find(t, name);
+		fail_to_find(t, name, wanted);
 	else if (!same_shape(stored, wanted->ndim, wanted->dim))
 		fail(t, ERR_FORMAT, "tensor %s is %s, the model needs %s", name,
 		     shape_text(stored->ndim, stored->dim, is, sizeof(is)),

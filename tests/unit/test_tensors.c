@@ -166,7 +166,10 @@ static void the_first_failed_get_sticks(void **state)
 		int ndim;
 		const char *fact;
 	} cases[] = {
-		{ "nowhere.weight", { 2, 3 }, 2, "there is no tensor nowhere.weight" },
+		{ "nowhere.weight",
+		  { 2, 3 },
+		  2,
+		  "there is no tensor nowhere.weight, which the model needs as [2, 3]" },
 		{ "q", { 3, 2 }, 2, "tensor q is [2, 3], the model needs [3, 2]" },
 		{ "q", { 6 }, 1, "tensor q is [2, 3], the model needs [6]" },
 		{ "i", { 1 }, 1, "tensor i is I64, which is no weight" },
