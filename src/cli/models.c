@@ -50,21 +50,6 @@ static void print_entry(void *ctx, const struct catalog_entry *entry)
 		print_row(entry, known);
 }
 
-/* How wide a column must be for all cards. */
-static int widest(const char *(*field)(const struct app_card *))
-{
-	struct app_card card;
-	size_t most = 0;
-	for (int i = 0; app_method_card_at(i, &card); i++)
-		most = strlen(field(&card)) > most ? strlen(field(&card)) : most;
-	return (int)most;
-}
-
-static const char *name_of(const struct app_card *c) { return c->name; }
-static const char *needs_of(const struct app_card *c) { return c->needs; }
-static const char *where_of(const struct app_card *c) { return c->where; }
-static const char *help_of(const struct app_card *c) { return c->help; }
-
 static void print_card_json(const struct app_card *card)
 {
 	json_t *o = json_object();
@@ -81,20 +66,24 @@ static void print_card_json(const struct app_card *card)
 	json_decref(o);
 }
 
+static void print_card(const struct app_card *card)
+{
+	printf("%-10s %s\n", card->name, card->help);
+	printf("    needs      %s\n", card->needs);
+	printf("    attention  %s\n", card->attention);
+	printf("    where      %s\n", card->where);
+	printf("    cost       %s\n", card->cost);
+	printf("    from       %s\n", card->source);
+}
+
 static void print_methods(bool json)
 {
 	struct app_card card;
-	int name = widest(name_of), needs = widest(needs_of), help = widest(help_of),
-	    where = widest(where_of);
-	if (!json)
-		printf("%-*s  %-*s  %-*s  %-*s  %s\n", name, "method", needs, "needs",
-		       help, "what it does", where, "where", "cost");
 	for (int i = 0; app_method_card_at(i, &card); i++)
 		if (json)
 			print_card_json(&card);
 		else
-			printf("%-*s  %-*s  %-*s  %-*s  %s\n", name, card.name, needs,
-			       card.needs, help, card.help, where, card.where, card.cost);
+			print_card(&card);
 }
 
 static enum err models_command(int argc, char **argv)

@@ -1036,6 +1036,7 @@ static void method_cards(void **state)
 	WANT(0, "models", "--methods");
 	assert_non_null(strstr(str_get(&p.out_text), "needs"));
 	assert_non_null(strstr(str_get(&p.out_text), "largest L2 norm"));
+	assert_non_null(strstr(str_get(&p.out_text), "attention  stays fused\n"));
 	assert_null(strstr(str_get(&p.out_text), "clip-vit"));
 	WANT(0, "models", "--methods", "--json");
 	assert_non_null(
