@@ -74,6 +74,31 @@ static void parts_that_matter_stay(void **state)
 	canvas_release(&c);
 }
 
+/* Of figures of one rank as many as fit, and none without what is said of it. */
+static void parts_of_one_rank_go_one_by_one(void **state)
+{
+	struct canvas c;
+	struct parts p = { .n = 0 };
+	(void)state;
+	canvas_init(&c, 40, 4);
+	parts_add(&p, 0, 0, "21 ms");
+	parts_add(&p, 2, 0, "1.5x");
+	parts_join(&p, 3, 0, "84%%");
+	parts_add(&p, 2, 0, "cos .99");
+	parts_join(&p, 3, 0, "of 7");
+	parts_join(&p, 2, 0, "(random)");
+	parts_add(&p, 4, 0, "now");
+	parts_draw(&p, &c, 0, 0, 39);
+	parts_draw(&p, &c, 0, 1, 34);
+	parts_draw(&p, &c, 0, 2, 30);
+	parts_draw(&p, &c, 0, 3, 11);
+	check_dump(&c, "21 ms │ 1.5x 84% │ cos .99 (random)\n"
+		       "21 ms │ 1.5x │ cos .99 (random)\n"
+		       "21 ms │ 1.5x\n"
+		       "21 ms\n");
+	canvas_release(&c);
+}
+
 static void wide_characters_stay_whole(void **state)
 {
 	struct canvas c;
@@ -354,6 +379,7 @@ int main(void)
 		cmocka_unit_test(text_is_clipped_on_every_side),
 		cmocka_unit_test(long_text_wraps_at_blanks),
 		cmocka_unit_test(parts_that_matter_stay),
+		cmocka_unit_test(parts_of_one_rank_go_one_by_one),
 		cmocka_unit_test(wide_characters_stay_whole),
 		cmocka_unit_test(nothing_a_terminal_would_obey),
 		cmocka_unit_test(windows_share_and_clip),

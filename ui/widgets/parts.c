@@ -52,12 +52,12 @@ static const char *text_of(const struct part *part, bool brief)
 	return brief && part->brief[0] ? part->brief : part->text;
 }
 
-static int width_up_to(const struct parts *p, const struct canvas *c, int priority,
-		       bool brief)
+static int width_of(const struct parts *p, const struct canvas *c, const bool *shown,
+		    bool brief)
 {
 	int w = 0;
 	for (int i = 0; i < p->n; i++) {
-		if (p->part[i].priority > priority)
+		if (!shown[i])
 			continue;
 		w += w ? canvas_text_width(c, separator(c, &p->part[i])) : 0;
 		w += canvas_text_width(c, text_of(&p->part[i], brief));
@@ -67,12 +67,13 @@ static int width_up_to(const struct parts *p, const struct canvas *c, int priori
 
 /* What is shortened when nothing may be left out; not what has a brief form already.
  * -1: nothing is `least` columns long. */
-static int longest(const struct parts *p, const struct canvas *c, int priority, int least)
+static int longest(const struct parts *p, const struct canvas *c, const bool *shown,
+		   int least)
 {
 	int at = -1, most = least - 1;
 	for (int i = 0; i < p->n; i++) {
 		int w = canvas_text_width(c, p->part[i].text);
-		if (p->part[i].priority <= priority && !p->part[i].brief[0] && w > most) {
+		if (shown[i] && !p->part[i].brief[0] && w > most) {
 			most = w;
 			at = i;
 		}
@@ -80,22 +81,61 @@ static int longest(const struct parts *p, const struct canvas *c, int priority, 
 	return at;
 }
 
+/* The end of what is joined to the part that it stands with. */
+static int group_end(const struct parts *p, int from)
+{
+	int end = from + 1;
+	while (end < p->n && p->part[end].joined)
+		end++;
+	return end;
+}
+
+/* The parts of that priority in a group belong together: a figure without what is said
+ * of it would be another figure. */
+static bool show_group(const struct parts *p, const struct canvas *c, int from,
+		       int priority, int width, bool *shown)
+{
+	bool some = false, headless = !shown[from] && p->part[from].priority != priority;
+	int end = group_end(p, from);
+	for (int i = from; i < end && !headless; i++)
+		if (p->part[i].priority == priority)
+			some = shown[i] = true;
+	if (!some || width_of(p, c, shown, false) <= width)
+		return true;
+	for (int i = from; i < end; i++)
+		if (p->part[i].priority == priority)
+			shown[i] = false;
+	return false;
+}
+
+/* Of the first priority that does not fit as a whole, as many as do, from the left. */
+static void choose(const struct parts *p, const struct canvas *c, int width, bool *shown)
+{
+	int last = 0;
+	bool all = true;
+	for (int i = 0; i < p->n; i++) {
+		shown[i] = p->part[i].priority == 0;
+		last = p->part[i].priority > last ? p->part[i].priority : last;
+	}
+	for (int priority = 1; all && priority <= last; priority++)
+		for (int i = 0; i < p->n; i = group_end(p, i))
+			all = show_group(p, c, i, priority, width, shown) && all;
+}
+
 int parts_draw(const struct parts *p, struct canvas *c, int x, int y, int width)
 {
 	struct canvas row = canvas_window(c, x, y, width, 1);
-	int limit = 0, at = 0;
-	for (int i = 0; i < p->n; i++)
-		limit = p->part[i].priority > limit ? p->part[i].priority : limit;
-	while (limit > 0 && width_up_to(p, c, limit, false) > width)
-		limit--;
-	bool brief = width_up_to(p, c, limit, false) > width;
-	int over = brief ? width_up_to(p, c, limit, true) - width : 0;
-	int victim = over > 0 ? longest(p, c, limit, over + 4) : -1;
+	bool shown[PARTS_MAX];
+	int at = 0;
+	choose(p, c, width, shown);
+	bool brief = width_of(p, c, shown, false) > width;
+	int over = brief ? width_of(p, c, shown, true) - width : 0;
+	int victim = over > 0 ? longest(p, c, shown, over + 4) : -1;
 	for (int i = 0; i < p->n; i++) {
 		const struct part *part = &p->part[i];
 		const char *text = text_of(part, brief);
 		int w = canvas_text_width(c, text);
-		if (part->priority > limit)
+		if (!shown[i])
 			continue;
 		if (at)
 			at += canvas_text(&row, at, 0, -1, STYLE_DIM, separator(c, part));

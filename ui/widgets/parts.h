@@ -1,6 +1,6 @@
 /*
  * A row made of parts with a separator between: when it is too narrow, the parts of the
- * highest priority number go first.
+ * highest priority number go first, and of one number the last ones.
  */
 #ifndef UI_WIDGETS_PARTS_H
 #define UI_WIDGETS_PARTS_H
