@@ -374,8 +374,15 @@ static enum err open_backend(struct workbench *w, const struct knobs *k)
 	return OK;
 }
 
+bool workbench_runs_on(const struct workbench *w, const struct knobs *k)
+{
+	return str_equal(w->backend->name, knob_text(k, KNOB_DEVICE)) &&
+	       w->threads == threads_wanted(k) &&
+	       !strcmp(w->gemm, knob_text(k, KNOB_GEMM));
+}
+
 /* What a technique compares with is its base: that runs too. */
-static enum err prepare_for(struct workbench *w, const struct knobs *k)
+enum err workbench_prepare_for(struct workbench *w, const struct knobs *k)
 {
 	struct knobs mine = *k, base = knobs_base(k);
 	knobs_resolve_method(&mine);
@@ -399,7 +406,7 @@ static enum err prepare_weights(struct workbench *w, const struct knobs *k,
 		return e;
 	bool first = !w->linears_prepared;
 	w->linears_prepared = true; /* half of them is undone the same way */
-	e = prepare_for(w, k);
+	e = workbench_prepare_for(w, k);
 	if (e) {
 		drop_linears(w);
 		return e;

@@ -50,6 +50,12 @@ struct workbench {
 bool workbench_same_model(const struct model *, const struct spec *);
 bool workbench_same_pictures(const struct spec *, const struct spec *);
 
+/* Whether the open backend is that of these knobs. */
+bool workbench_runs_on(const struct workbench *, const struct knobs *);
+/* What a run of these knobs needs of the weights, and its base; they are there and the
+ * backend is open. */
+enum err workbench_prepare_for(struct workbench *, const struct knobs *) MUST_CHECK;
+
 /* Labels of a source; the hash of the input takes them in. ERR_ as labels_read(). */
 enum err workbench_open_labels(const struct input_source *, struct labels *,
 			       char sha256[SHA256_HEX]) MUST_CHECK;

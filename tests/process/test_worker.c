@@ -358,6 +358,21 @@ static void abba(void **state)
 	assert_int_equal(results, 2);
 }
 
+/* Factors, and projections of their own, are made for each of them. */
+static void settings_bring_what_they_need(void **state)
+{
+	(void)state;
+	ask("{\"type\":\"run\",\"id\":1,\"samples\":1,\"warmup\":0,\"specs\":[" SPEC(
+		"1") ",{\"model\":\"" TINY "\",\"knobs\":{\"rank\":\"4\"}},{\"model\":"
+		     "\"" TINY "\",\"knobs\":{\"method\":\"kqnorm\",\"keep\":\"0.5\","
+		     "\"fused_qkv\":\"off\"}}]}\n");
+	expect("done", 1);
+	ask("{\"type\":\"run\",\"id\":2,\"specs\":[{\"model\":\"" TINY
+	    "\",\"knobs\":{\"threads\":\"1\"}},{\"model\":\"" TINY
+	    "\",\"knobs\":{\"threads\":\"2\"}}]}\n");
+	expect_error(2, "usage");
+}
+
 /* Fidelity of one run at `keep` on a photograph and on dir/x.png. */
 static double cosine_of(int id, const char *keep)
 {
@@ -553,6 +568,7 @@ int main(void)
 		CASE(cancel_before_it_starts),
 		CASE(newest_wins),
 		CASE(abba),
+		CASE(settings_bring_what_they_need),
 		CASE(fidelity_from_run_to_run),
 		CASE(strangers),
 		CASE(nonsense),
