@@ -68,7 +68,8 @@ struct reader {
 	enum err err;
 };
 
-/* A key that is null is as one that is missing. */
+/* A key that is null is as one that is missing: SigLIP's files have such. To the
+ * reference it is "false" for some keys: that difference is accepted. */
 static const json_t *member(const struct reader *r, const char *key)
 {
 	const json_t *v = json_object_get(r->object, key);
@@ -82,10 +83,7 @@ static void refuse(struct reader *r, const char *key, const char *wanted)
 			err_set(ERR_FORMAT, "%s: \"%s\" is not %s", r->what, key, wanted);
 }
 
-/*
- * A missing key keeps the default. Null is refused: to the reference it means "default"
- * for some keys and "false" for others.
- */
+/* A key that is missing keeps the default. */
 static void read_bool(struct reader *r, const char *key, bool *out)
 {
 	const json_t *v = member(r, key);
