@@ -77,7 +77,7 @@ static int32_t *ints(struct tensor *t, int64_t count)
 
 struct segments bed_segments(int64_t items, int64_t most, int64_t *rows)
 {
-	struct segments s;
+	struct segments s = { 0 };
 	int32_t *start = ints(&s.start, items), *length = ints(&s.length, items);
 	*rows = bed_pick(0, 3);
 	for (int64_t b = 0; b < items; b++) {
@@ -86,6 +86,13 @@ struct segments bed_segments(int64_t items, int64_t most, int64_t *rows)
 		*rows += length[b] + bed_pick(0, 3);
 	}
 	return s;
+}
+
+void bed_count_back(struct segments *s, int64_t items, int most)
+{
+	int32_t *back = ints(&s->back, items);
+	for (int64_t b = 0; b < items; b++)
+		back[b] = (int32_t)bed_pick(0, most);
 }
 
 struct selection bed_selection(struct segments in, int64_t items, int64_t rows,
@@ -102,6 +109,8 @@ struct selection bed_selection(struct segments in, int64_t items, int64_t rows,
 	if (o->by != SELECT_COUNT) {
 		ints(&s.out.start, items);
 		ints(&s.out.length, items);
+		if (in.back.ndim)
+			ints(&s.out.back, items);
 	}
 	return s;
 }

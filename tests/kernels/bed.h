@@ -24,6 +24,8 @@ int64_t bed_pick(int64_t low, int64_t high); /* both included */
 /* Items of 1 to `most` rows with up to 3 rows of padding before, between and after;
  * *rows: all together. */
 struct segments bed_segments(int64_t items, int64_t most, int64_t *rows);
+/* Has each item tell how many of its last rows are no candidates, at most so many. */
+void bed_count_back(struct segments *, int64_t items, int most);
 /* An empty selection of a source [rows, ..] with room for what these options may keep;
  * its `out` has room where they may keep different numbers. `in` may be empty. */
 struct selection bed_selection(struct segments in, int64_t items, int64_t rows,

@@ -271,6 +271,8 @@ static void compare_select(int64_t items, int64_t tokens, bool ragged, enum patt
 	if (ragged)
 		in = bed_segments(items, tokens, &rows);
 	struct select_opts o = any_rule(shortest(in, items, rows));
+	if (ragged && o.by != SELECT_COUNT && bed_pick(0, 1))
+		bed_count_back(&in, items, o.back);
 	struct tensor score = scores_of(p, rows);
 	snprintf(what, sizeof(what),
 		 "select by %d, %d, %g of %d x %d%s, pattern %d, front %d, back %d, cls "
@@ -284,6 +286,8 @@ static void compare_select(int64_t items, int64_t tokens, bool ragged, enum patt
 	if (segments_ragged(&want.out)) {
 		bed_same_i32(what, got.out.start, want.out.start);
 		bed_same_i32(what, got.out.length, want.out.length);
+		if (want.out.back.ndim)
+			bed_same_i32(what, got.out.back, want.out.back);
 	}
 	bed_clear();
 }
@@ -360,6 +364,8 @@ static void compare_make(int64_t items, int64_t tokens, int64_t d, bool ragged,
 	int64_t least = shortest(in, items, rows);
 	struct select_opts o = any_rule(least);
 	o.made = 1;
+	if (ragged && o.by != SELECT_COUNT && bed_pick(0, 1))
+		bed_count_back(&in, items, o.back);
 	/* A count drops from every item or from none: then nothing is made. */
 	if (o.by == SELECT_COUNT && o.count == least - o.front - o.back && !o.count--)
 		return;
