@@ -135,7 +135,7 @@ static bool step_choice(struct app *app, enum knob_id id, int steps)
 	return n && app_knob_set(app, id, names[at]);
 }
 
-/* A quantile moves by hundredths. */
+/* A quantile moves by twentieths. */
 static double step_of(const struct app *app, enum knob_id id)
 {
 	bool quantile = id == KNOB_THRESHOLD &&

@@ -1,12 +1,11 @@
 #include "models/texts.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "text/text_file.h"
 
 /* The folder of the weights, where it has a tokenizer; the caller frees. */
 static char *tokenizer_folder(const struct model *m)
@@ -105,38 +104,38 @@ static enum err encode_text(const struct model *m, const struct input_source *fr
 
 #define SPACE " \t\r\n"
 
-static enum err bad_id(const char *path, const char *word, const struct model *m)
+static enum err bad_id(const char *label, const char *word, const struct model *m)
 {
-	char shown[512], found[64];
-	return err_set(ERR_FORMAT, "%s: \"%s\" is no token of %s: want 0 to %lld",
-		       str_escaped(shown, sizeof(shown), path, strlen(path)),
+	char found[64];
+	return err_set(ERR_FORMAT, "%s: \"%s\" is no token of %s: want 0 to %lld", label,
 		       str_escaped(found, sizeof(found), word, strcspn(word, SPACE)),
 		       m->name, (long long)m->vocab - 1);
 }
 
 /* The numbers of a file's content. */
-static enum err read_ids(const struct model *m, const char *path, const char *text,
+static enum err read_ids(const struct model *m, const struct text_file *f,
 			 struct tensor *ids)
 {
 	int32_t *row = mem_alloc(sizeof(*row) * (size_t)m->tokens);
 	int64_t n = 0;
 	enum err e = OK;
+	const char *text = str_get(&f->text);
 	for (const char *at = text + strspn(text, SPACE); !e && *at;) {
 		char *end;
 		long long id = strtoll(at, &end, 10);
 		if (end == at || !strchr(SPACE, *end) || id < 0 || id >= m->vocab)
-			e = bad_id(path, at, m);
+			e = bad_id(f->label, at, m);
 		else if (n == m->tokens)
 			e = err_set(ERR_USAGE,
-				    "--tokens: more than the %lld tokens that %s has "
+				    "%s: more than the %lld tokens that %s has "
 				    "positions for",
-				    (long long)m->tokens, m->name);
+				    f->label, (long long)m->tokens, m->name);
 		else
 			row[n++] = (int32_t)id;
 		at = end + strspn(end, SPACE);
 	}
 	if (!e && !n)
-		e = err_set(ERR_FORMAT, "--tokens: no numbers in this file");
+		e = err_set(ERR_FORMAT, "%s: no numbers in it", f->label);
 	if (e)
 		free(row);
 	else
@@ -148,23 +147,16 @@ static enum err load_ids(const struct model *m, const struct input_source *from,
 			 struct tensor *ids)
 {
 	enum { MOST = 1 << 20 };
-	char shown[512], *text = mem_alloc(MOST + 1);
-	FILE *f = fopen(from->tokens, "re");
-	size_t n = f ? fread(text, 1, MOST, f) : 0;
-	enum err e = OK;
-	if (!f || ferror(f))
-		e = err_set(ERR_IO, "--tokens: %s: %s",
-			    str_escaped(shown, sizeof(shown), from->tokens,
-					strlen(from->tokens)),
-			    strerror(errno));
-	else if (n == MOST || memchr(text, 0, n))
-		e = err_set(ERR_FORMAT, "--tokens: this is no short text file");
-	if (f)
-		fclose(f);
+	struct text_file f;
+	enum err e = text_file_read(from->tokens, MOST, &f);
+	if (e)
+		return err_context(e, "--tokens");
+	if (memchr(str_get(&f.text), 0, f.text.len))
+		e = err_set(ERR_FORMAT, "%s: a NUL byte in a text file", f.label);
 	if (!e)
-		e = read_ids(m, from->tokens, text, ids);
-	free(text);
-	return e;
+		e = read_ids(m, &f, ids);
+	text_file_release(&f);
+	return e ? err_context(e, "--tokens") : OK;
 }
 
 /* Item after item the same row, its last token at the end of what does not fit. */

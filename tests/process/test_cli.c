@@ -754,8 +754,12 @@ static void texts(void **state)
 	REFUSED(1, "\"99\" is no token", "run", QUICK, "-m", fixture("clip_tiny"),
 		"--tokens", ids);
 	write_file("ids.txt", "\n");
-	REFUSED(1, "no numbers", "run", QUICK, "-m", fixture("clip_tiny"), "--tokens",
-		ids);
+	REFUSED(1, "ids.txt: no numbers", "run", QUICK, "-m", fixture("clip_tiny"),
+		"--tokens", ids);
+	snprintf(ids, sizeof(ids), "%s", in_dir("pipe"));
+	assert_int_equal(mkfifo(ids, 0600), 0);
+	REFUSED(1, "pipe: not a regular file", "run", QUICK, "-m", fixture("clip_tiny"),
+		"--tokens", ids);
 	REFUSED(1, "give --vocab FILE", "run", QUICK, "--text", "a cat");
 	REFUSED(1, "pictures only", "run", QUICK, "-m", "siglip-b16:tiny", "--text",
 		"a cat");
