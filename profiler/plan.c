@@ -173,9 +173,34 @@ static int point_of(struct plan *p, struct index *index, const struct knobs *k)
 	return p->n_points++;
 }
 
+static bool sweeps_amount(const struct plan *p)
+{
+	for (int a = 0; a < p->n_axes; a++)
+		if (p->axes[a].knob == KNOB_KEEP || p->axes[a].knob == KNOB_MERGE_R ||
+		    p->axes[a].knob == KNOB_THRESHOLD)
+			return true;
+	return false;
+}
+
+/* Where an amount is swept to nothing, auto is none: where tokens would go, and what
+ * would stand for them, is then without meaning, not an error of that point. */
+static void resolve(const struct plan *p, struct knobs *k)
+{
+	static const enum knob_id idle[] = { KNOB_PRUNE_AT, KNOB_SUMMARY,
+					     KNOB_THRESHOLD_SCALE, KNOB_LAYOUT };
+	bool chosen = knob_text(k, KNOB_METHOD)[0] != 0;
+	struct knobs defaults;
+	knobs_resolve_method(k);
+	if (chosen || strcmp(knob_text(k, KNOB_METHOD), "none") != 0 || !sweeps_amount(p))
+		return;
+	knobs_init(&defaults);
+	for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+		k->v[idle[i]] = defaults.v[idle[i]];
+}
+
 static enum err add_point(struct plan *p, struct index *index, struct knobs k)
 {
-	knobs_resolve_method(&k);
+	resolve(p, &k);
 	const struct knobs base = knobs_base(&k);
 	int b = point_of(p, index, &base);
 	int i = b < 0 ? -1 : point_of(p, index, &k);

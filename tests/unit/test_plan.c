@@ -149,6 +149,23 @@ static void grid(void **state)
 		    "keep=0.5 method=l2; keep=0.5 method=knorm");
 }
 
+/* At keep 1 nothing is dropped: the point is the base, wherever the others drop. */
+static void nothing_dropped_is_the_base(void **state)
+{
+	(void)state;
+	check_ok(knobs_set(&plan.fixed, KNOB_SUMMARY, "dropped"));
+	check_ok(plan_add(&plan, KNOB_KEEP, "1,.5"));
+	check_ok(plan_add(&plan, KNOB_PRUNE_AT, "embed,3+6"));
+	want_points("keep=1 prune-at=embed method=none summary=off; "
+		    "keep=0.5 prune-at=embed method=l2 summary=dropped; "
+		    "keep=0.5 prune-at=3+6 method=l2 summary=dropped");
+	/* Who asks for none, or for no amount at all, is told that it cannot be. */
+	check_ok(plan_add(&plan, KNOB_METHOD, "none"));
+	check_ok(plan_add(&plan, KNOB_KEEP, "1"));
+	check_ok(plan_add(&plan, KNOB_PRUNE_AT, "3+6"));
+	want_points("[prune-at=embed summary=off]; prune-at=3+6 summary=dropped");
+}
+
 static void base_per_workload(void **state)
 {
 	(void)state;
@@ -215,6 +232,7 @@ int main(void)
 		CASE(base_is_added),
 		CASE(base_comes_first),
 		CASE(grid),
+		CASE(nothing_dropped_is_the_base),
 		CASE(base_per_workload),
 		CASE(duplicates),
 		CASE(too_many),
