@@ -7,9 +7,17 @@
 #include "base/str.h"
 #include "reduce/method.h"
 
+/* What was said of a setting that failed is not about the next one. */
+static void leave_refused(struct app *app)
+{
+	if (app_is_refused(app, &app->knobs))
+		app->message[0] = 0;
+}
+
 void app_set_knobs(struct app *app, const struct knobs *k)
 {
 	struct app_private *p = app->private;
+	leave_refused(app);
 	app_drop_opened(app);
 	app->knobs = *k;
 	if (p->at_undo + 1 == UNDO_DEPTH) {
@@ -269,6 +277,7 @@ static bool travel(struct app *app, int direction)
 	}
 	if (to < 0 || to >= p->n_undo)
 		return false;
+	leave_refused(app);
 	p->at_undo = to;
 	app->knobs = p->undo[to];
 	app_show_setting(app);

@@ -503,6 +503,18 @@ static void run_that_fails(void **state)
 	assert_non_null(strstr(find_row("failed", 0.5, &n)->error, "1000 GiB"));
 }
 
+static void message_of_another_setting(void **state)
+{
+	(void)state;
+	ENTER("fail:run 0.5#1");
+	measure_base();
+	set_keep("0.5");
+	WAIT_FOR(asked("run 0.5") == 1 && at_rest());
+	assert_non_null(strstr(app->message, "1000 GiB"));
+	set_keep("0.25");
+	assert_null(strstr(app->message, "1000 GiB"));
+}
+
 static void garbage(void **state)
 {
 	(void)state;
@@ -1554,6 +1566,7 @@ int main(void)
 		CASE(setting_that_kills),
 		CASE(base_that_kills),
 		CASE(run_that_fails),
+		CASE(message_of_another_setting),
 		CASE(garbage),
 		CASE(dies_while_loading),
 		CASE(never_says_hello),
