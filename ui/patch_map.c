@@ -127,8 +127,17 @@ static int count_tokens(const struct patch_map *m)
 
 /* ---- all of it ---- */
 
+/* Words are tokens, and no patches of a picture. */
+static bool is_text(const struct run *run)
+{
+	const char *kind = run ? run->input.kind : NULL;
+	return kind && (!strcmp(kind, "text") || !strcmp(kind, "tokens"));
+}
+
 int patch_map_count(const struct run *run, int64_t otherwise)
 {
+	if (is_text(run))
+		return 0;
 	int64_t n = run && run->tokens.n_sites ? run->tokens.sites[0].n_alive : otherwise;
 	return n > 0 && n <= PATCHES_MAX ? (int)n : 0;
 }

@@ -32,7 +32,8 @@ struct patch_map {
 	bool known; /* false: which patches stay is not known, all count as staying */
 };
 
-/* Patches of an item: what came into the run's first site, else `otherwise`. */
+/* Patches of an item: what came into the run's first site, else `otherwise`; 0 of a text.
+ */
 int patch_map_count(const struct run *, int64_t otherwise);
 /* The state after `site`, or at the end of the run for PATCH_MAP_END. Borrows nothing. */
 #define PATCH_MAP_END (-1)

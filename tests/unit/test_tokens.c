@@ -139,6 +139,8 @@ static void nonsense_is_left_out(void **state)
 	assert_int_equal(patch_map_count(run, 0), 7);
 	run->tokens.n_sites = 0;
 	assert_int_equal(patch_map_count(run, 1e9), 0);
+	run->input.kind = run_str(run, "text");
+	assert_int_equal(patch_map_count(run, 7), 0);
 	run_free(run);
 }
 

@@ -16,7 +16,8 @@
 static void draw_nothing(const struct app *app, struct canvas *c)
 {
 	const struct run *run = app_shown(app);
-	const char *why = run ? "the model has no patches" : "nothing measured yet";
+	const char *why = run ? "there are no patches in what this model reads"
+			      : "nothing measured yet";
 	if (app->phase == APP_BROKEN)
 		why = "";
 	canvas_text(c, 2, 1, c->width - 2, STYLE_DIM, why);
