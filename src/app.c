@@ -251,11 +251,13 @@ void app_cancel(struct app *app)
 		app_sweep_stop(app);
 		return;
 	}
-	if (app->private->cell >= 0) /* what is on the screen is a cell, too */
+	/* What is on the screen is a cell, too. */
+	if (app->private->cell >= 0 && app->sweep.running)
 		app_sweep_stop(app);
+	else
+		app_say(app, APP_INFO, "cancelled; r measures again");
 	app_refuse(app, &app->private->job_knobs);
 	app_forget_job(app);
-	app_say(app, APP_INFO, "cancelled; r measures again");
 }
 
 void app_pause(struct app *app, bool on)

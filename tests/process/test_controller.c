@@ -1071,6 +1071,24 @@ static void slider_moved_to_the_cell(void **state)
 	expect_stored(2);
 }
 
+/* Stopping what is on the screen and of the sweep is told as the latter's end. */
+static void cancelled_on_the_cell(void **state)
+{
+	(void)state;
+	ENTER("slow:run 0.25#1");
+	measure_base();
+	app_sweep_start(app, "keep .25");
+	WAIT_FOR(app->sweep.measuring && app->live.n > 0);
+	set_keep("0.25");
+	assert_false(app->sweep.measuring);
+	app_cancel(app);
+	assert_false(app->sweep.running);
+	WAIT_FOR(asked("cancel") == 1 && at_rest());
+	assert_true(has_been_said("1 of 2 settings are there"));
+	assert_false(has_been_said("cancelled"));
+	assert_null(app->result);
+}
+
 /* Known settings are looked at while it goes on. */
 static void looking_around_in_a_sweep(void **state)
 {
@@ -1597,6 +1615,7 @@ int main(void)
 		CASE(sweep_cancelled),
 		CASE(slider_moved_in_a_sweep),
 		CASE(slider_moved_to_the_cell),
+		CASE(cancelled_on_the_cell),
 		CASE(looking_around_in_a_sweep),
 		CASE(worker_dies_in_a_sweep),
 		CASE(refused_in_a_sweep),
