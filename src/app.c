@@ -160,7 +160,7 @@ static void recall_base(struct app *app)
 bool app_is_refused(const struct app *app, const struct knobs *k)
 {
 	const struct app_private *p = app->private;
-	return p->has_refused && knobs_equal(k, &p->refused, app->model.knob_mask);
+	return p->has_refused && app_same_setting(app, k, &p->refused);
 }
 
 void app_refuse(struct app *app, const struct knobs *k)

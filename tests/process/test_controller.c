@@ -1086,7 +1086,8 @@ static void cancelled_on_the_cell(void **state)
 	WAIT_FOR(asked("cancel") == 1 && at_rest());
 	assert_true(has_been_said("1 of 2 settings are there"));
 	assert_false(has_been_said("cancelled"));
-	assert_null(app->result);
+	assert_null(app->result); /* nor does it begin again by itself */
+	assert_int_equal(asked("run 0.25"), 1);
 }
 
 /* Known settings are looked at while it goes on. */
