@@ -165,12 +165,15 @@ static int point_of(struct plan *p, struct index *index, const struct knobs *k)
 			return i;
 	if (p->n_points == PLAN_MAX_POINTS)
 		return -1;
-	size_t n = (size_t)p->n_points + 1;
-	p->points = mem_grow(p->points, n, sizeof(*p->points));
-	index->hash = mem_grow(index->hash, n, sizeof(*index->hash));
-	index->hash[n - 1] = h;
-	p->points[n - 1] = (struct plan_point){ .knobs = *k };
-	return p->n_points++;
+	int n = p->n_points++;
+	if ((n & (n - 1)) == 0) { /* a point is large: not once for each of thousands */
+		size_t room = 2 * (size_t)n + 1;
+		p->points = mem_grow(p->points, room, sizeof(*p->points));
+		index->hash = mem_grow(index->hash, room, sizeof(*index->hash));
+	}
+	index->hash[n] = h;
+	p->points[n] = (struct plan_point){ .knobs = *k };
+	return n;
 }
 
 static bool sweeps_amount(const struct plan *p)

@@ -166,7 +166,8 @@ static enum err take_published(const struct json_in *in, double *published)
 
 static struct study_row *add_row(struct study *s)
 {
-	s->rows = mem_grow(s->rows, (size_t)s->n_rows + 1, sizeof(*s->rows));
+	if ((s->n_rows & (s->n_rows - 1)) == 0)
+		s->rows = mem_grow(s->rows, 2 * (size_t)s->n_rows + 1, sizeof(*s->rows));
 	struct study_row *row = &s->rows[s->n_rows++];
 	*row = (struct study_row){ 0 };
 	for (int i = 0; i < FIGURE_COUNT; i++)
