@@ -17,6 +17,7 @@ static void drop_results(struct app *app)
 	forget(&app->estimate);
 	forget(&app->result);
 	forget(&app->base);
+	app_forget_workloads(app);
 	if (app->private->described) /* until it is loaded, no stored run is of it */
 		app->private->described->input.sha256 = NULL;
 }
@@ -66,6 +67,7 @@ bool app_back_to_good_input(struct app *app)
 	struct app_private *p = app->private;
 	if (!p->has_good_input || input_source_equal(&p->good_input, &app->input))
 		return false;
+	app_forget_workloads(app);
 	replace(&app->input, &p->good_input);
 	leave_one_picture(app);
 	return true;

@@ -21,6 +21,7 @@ bool app_back_to_good_model(struct app *app)
 	struct app_private *p = app->private;
 	if (!p->good_model || !strcmp(p->good_model, app->opt.model))
 		return false;
+	app_forget_workloads(app);
 	app_name_model(app, p->good_model);
 	return true;
 }
@@ -46,6 +47,7 @@ void app_replace_model(struct app *app, const char *name)
 		app->knobs = p->present;
 	app_drop_opened(app);
 	app_forget_job(app);
+	app_forget_workloads(app);
 	app_name_model(app, name);
 	app_load(app);
 }

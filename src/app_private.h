@@ -3,10 +3,12 @@
 #define APP_PRIVATE_H
 
 #include "app.h"
+#include "base/sha256.h"
 #include "profiler/handle.h"
 
 #define UNDO_DEPTH 256
 #define MEMORY_RUNS 256
+#define MAX_WORKLOADS 64
 
 /* What the running request is for. */
 enum purpose { FOR_NOTHING, FOR_LOAD, FOR_SETTING, FOR_BASE, FOR_SWEEP };
@@ -19,6 +21,14 @@ struct sweep_cell {
 	char *label, *model; /* model NULL: whichever is open */
 	int row;             /* of the study */
 	enum cell_state state;
+};
+
+/* What the worker said of the present model and input at one batch, image size, length
+ * and seed: their identity depends on these, and so does that of a run. */
+struct workload {
+	struct knobs knobs;
+	char model_sha256[SHA256_HEX], input_sha256[SHA256_HEX];
+	double tokens;
 };
 
 struct app_private {
@@ -56,6 +66,8 @@ struct app_private {
 
 	struct run *described; /* model and input as the worker loaded them */
 	char *file_key;
+	struct workload workloads[MAX_WORKLOADS]; /* [n_workloads], the oldest go */
+	int n_workloads;
 
 	struct knobs present; /* what the sliders stood at before an old run was opened */
 
@@ -126,6 +138,9 @@ struct run *app_recall(struct app *, const struct knobs *);
 /* Independent, by way of the one encoder and decoder; NULL (with a message) if it fails.
  */
 struct run *app_copy_run(const struct run *);
+/* Workloads: what was loaded is one; another model or input has none of them. */
+void app_note_workload(struct app *);
+void app_forget_workloads(struct app *);
 void app_offer_hash(struct app *);
 void app_remember_hash(struct app *, const struct run *);
 

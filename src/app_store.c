@@ -172,17 +172,54 @@ struct run *app_copy_run(const struct run *run)
 	return copy;
 }
 
+/* The workload of these knobs that was loaded, or NULL. */
+static struct workload *find_workload(struct app_private *p, const struct knobs *k)
+{
+	const uint64_t shape = KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) |
+			       KNOB_BIT(KNOB_SEQ) | KNOB_BIT(KNOB_SEED);
+	for (int i = 0; i < p->n_workloads; i++)
+		if (knobs_equal(&p->workloads[i].knobs, k, shape))
+			return &p->workloads[i];
+	return NULL;
+}
+
+void app_forget_workloads(struct app *app) { app->private->n_workloads = 0; }
+
+void app_note_workload(struct app *app)
+{
+	struct app_private *p = app->private;
+	const struct run *run = p->described;
+	struct workload *w = find_workload(p, &run->knobs);
+	if (!run->input.sha256)
+		return;
+	if (!w && p->n_workloads == MAX_WORKLOADS)
+		memmove(p->workloads, p->workloads + 1,
+			sizeof(*w) * (size_t)--p->n_workloads);
+	if (!w)
+		w = &p->workloads[p->n_workloads++];
+	*w = (struct workload){ .knobs = run->knobs, .tokens = run->input.tokens };
+	snprintf(w->input_sha256, sizeof(w->input_sha256), "%s", run->input.sha256);
+	if (run->model.random_weights && run->model.sha256) /* a file is one for all */
+		snprintf(w->model_sha256, sizeof(w->model_sha256), "%s",
+			 run->model.sha256);
+}
+
 bool app_cell_of(struct app *app, const struct knobs *k, char cell[RUN_CELL_SIZE])
 {
 	struct run *run = app->private->described;
 	if (!run)
 		return false;
-	struct knobs before = run->knobs;
-	run->knobs = *k;
-	knobs_resolve_method(&run->knobs);
-	bool known = run_cell(run, cell);
-	run->knobs = before;
-	return known;
+	struct run view = *run; /* borrows everything */
+	const struct workload *w = find_workload(app->private, k);
+	view.knobs = *k;
+	knobs_resolve_method(&view.knobs);
+	if (w) {
+		view.input.sha256 = w->input_sha256;
+		view.input.tokens = w->tokens;
+	}
+	if (w && w->model_sha256[0])
+		view.model.sha256 = w->model_sha256;
+	return run_cell(&view, cell);
 }
 
 void app_remember(struct app *app, const struct run *run)

@@ -239,6 +239,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	p->file_key = ev->file_key;
 	ev->file_key = NULL;
 	app->has_model = true;
+	app_note_workload(app);
 	drop_foreign_knobs(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
 	app_offer_hash(app);

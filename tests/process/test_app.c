@@ -328,6 +328,33 @@ static void without_a_store(void **state)
 	assert_false(app->result_stored);
 }
 
+static bool swept(void) { return !app->sweep.running && app->phase == APP_IDLE; }
+
+/* Pictures of another size are another input, and other seeds another model: what was
+ * measured of them is known all the same once they were loaded. */
+static void workloads_are_remembered(void **state)
+{
+	static const char *const sweeps[] = { "image-size 32,64,96", "batch 1,2",
+					      "seed 0,1" };
+	(void)state;
+	start(TINY, command, 1);
+	until(based);
+	for (int i = 0; i < 3; i++) {
+		assert_true(app_sweep_start(app, sweeps[i]));
+		until(swept);
+		assert_int_equal(app->sweep.failed, 0);
+		int before = runs("done");
+		assert_true(app_sweep_start(app, sweeps[i]));
+		until(swept);
+		assert_int_equal(app->sweep.known, app->sweep.n);
+		assert_int_equal(runs("done"), before);
+	}
+	/* And on the slider. */
+	assert_true(app_knob_set(app, KNOB_IMAGE_SIZE, "96"));
+	assert_non_null(app->result);
+	assert_true(knob_num(&app->result->knobs, KNOB_IMAGE_SIZE) == 96);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -345,6 +372,7 @@ int main(void)
 		CASE(opened),
 		CASE(command_line_is_quoted),
 		CASE(without_a_store),
+		CASE(workloads_are_remembered),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
