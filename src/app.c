@@ -201,6 +201,7 @@ void app_show_setting(struct app *app)
 	struct app_private *p = app->private;
 	app->key_ns = clock_now_ns();
 	p->due_ns = app->key_ns + REST_NS;
+	app_follow_workload(app);
 	run_free(app->estimate);
 	run_free(app->result);
 	app->estimate = NULL;

@@ -141,6 +141,8 @@ struct run *app_copy_run(const struct run *);
 /* Workloads: what was loaded is one; another model or input has none of them. */
 void app_note_workload(struct app *);
 void app_forget_workloads(struct app *);
+/* The model's tokens are those at the sliders, whatever a sweep has loaded. */
+void app_follow_workload(struct app *);
 void app_offer_hash(struct app *);
 void app_remember_hash(struct app *, const struct run *);
 

@@ -1,5 +1,6 @@
 /* The controller and the database: nothing here waits, nothing that was measured is lost.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,13 @@ void app_note_workload(struct app *app)
 	if (run->model.random_weights && run->model.sha256) /* a file is one for all */
 		snprintf(w->model_sha256, sizeof(w->model_sha256), "%s",
 			 run->model.sha256);
+}
+
+void app_follow_workload(struct app *app)
+{
+	const struct workload *w = find_workload(app->private, &app->knobs);
+	if (w && !isnan(w->tokens))
+		app->model.tokens = (int64_t)w->tokens;
 }
 
 bool app_cell_of(struct app *app, const struct knobs *k, char cell[RUN_CELL_SIZE])

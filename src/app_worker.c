@@ -240,6 +240,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	ev->file_key = NULL;
 	app->has_model = true;
 	app_note_workload(app);
+	app_follow_workload(app);
 	drop_foreign_knobs(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
 	app_offer_hash(app);

@@ -348,11 +348,13 @@ static void workloads_are_remembered(void **state)
 		until(swept);
 		assert_int_equal(app->sweep.known, app->sweep.n);
 		assert_int_equal(runs("done"), before);
+		assert_int_equal(app->model.tokens, 16); /* of the sliders, still */
 	}
 	/* And on the slider. */
 	assert_true(app_knob_set(app, KNOB_IMAGE_SIZE, "96"));
 	assert_non_null(app->result);
 	assert_true(knob_num(&app->result->knobs, KNOB_IMAGE_SIZE) == 96);
+	assert_int_equal(app->model.tokens, app->result->input.tokens);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
