@@ -57,8 +57,8 @@ static struct selection selection(struct pass *p, int64_t items, int64_t rows)
 {
 	return (struct selection){
 		.rows = pass_tensor(p, DT_I32, DIMS(rows)),
-		.out = { pass_tensor(p, DT_I32, DIMS(items)),
-			 pass_tensor(p, DT_I32, DIMS(items)) },
+		.out = { .start = pass_tensor(p, DT_I32, DIMS(items)),
+			 .length = pass_tensor(p, DT_I32, DIMS(items)) },
 		.items = items,
 	};
 }
