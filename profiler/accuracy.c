@@ -21,6 +21,19 @@ int accuracy_class(const struct tensor *classes, const float *embed)
 	return best;
 }
 
+int accuracy_likeliest(const float *logits, int64_t n, double *probability)
+{
+	int best = 0;
+	double sum = 0;
+	for (int i = 0; i < n; i++)
+		if (logits[i] > logits[best])
+			best = i;
+	for (int i = 0; i < n; i++)
+		sum += exp((double)logits[i] - (double)logits[best]);
+	*probability = 1 / sum;
+	return n > 0 && !isnan(sum) ? best : -1;
+}
+
 void accuracy_add(struct accuracy *a, const struct tensor *classes,
 		  const struct tensor *embeds, const struct tensor *base,
 		  const int *labels, int64_t items)

@@ -19,6 +19,9 @@ struct accuracy {
  * number is not one. */
 int accuracy_class(const struct tensor *classes, const float *embed);
 
+/* The likeliest of logits [L], and its softmax; -1 where a number is not one. */
+int accuracy_likeliest(const float *logits, int64_t n, double *probability);
+
 /*
  * Counts the first `items` rows of embeds [B, P]. labels [items]: what is right, -1: not
  * known; NULL: of none. base [B, P]: embeddings to agree with; NULL: none.

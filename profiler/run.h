@@ -96,6 +96,13 @@ struct run_accuracy {
 	double images, top1; /* top1: share of them that is classified right */
 };
 
+/* What item 0 shows, of the labels that were given. */
+struct run_zero_shot {
+	const char *label;      /* the likeliest; NULL: there are no labels */
+	double probability;     /* of it: softmax over the labels */
+	const char *base_label; /* of the base; NULL: this is one, or it is not known */
+};
+
 /* What low-rank factors did to the weights (knob rank); NaN while it is off. */
 struct run_low_rank {
 	double matrices;   /* how many were replaced */
@@ -167,6 +174,7 @@ struct run {
 	struct run_bytes bytes;
 	struct run_fidelity fidelity;
 	struct run_accuracy accuracy;
+	struct run_zero_shot zero_shot;
 	struct run_low_rank low_rank;
 	struct run_tokens tokens;
 	struct layer *layers; /* parents before children, in the order they ran */

@@ -125,6 +125,8 @@ json_t *run_to_json(const struct run *r)
 		json_put(o, "fidelity", json_null());
 	if (isnan(r->accuracy.images))
 		json_put(o, "accuracy", json_null());
+	if (!r->zero_shot.label)
+		json_put(o, "zero_shot", json_null());
 	if (isnan(r->low_rank.matrices))
 		json_put(o, "low_rank", json_null());
 	json_put(json_object_get(o, "tokens"), "sites", run_sites_to_json(r));
@@ -252,6 +254,8 @@ static void take_fields(struct run *r, const struct json_in *in)
 		run_forget_group(r, "fidelity");
 	if (isnan(r->accuracy.images))
 		run_forget_group(r, "accuracy");
+	if (!r->zero_shot.label)
+		run_forget_group(r, "zero_shot");
 	if (isnan(r->low_rank.matrices))
 		run_forget_group(r, "low_rank");
 }

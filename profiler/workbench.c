@@ -211,6 +211,11 @@ static enum err check_fits(const struct model *m, const struct knobs *k,
 static enum err check_input(const struct model *m, const struct input_source *s)
 {
 	enum err e = input_source_check(s);
+	if (!e && (s->text || s->tokens) && (s->n_images || s->dataset) &&
+	    m->family->takes == INPUT_TEXT)
+		e = err_set(ERR_USAGE,
+			    "--text and -i: %s looks at a text or at pictures, not both",
+			    m->name);
 	if (!e && (s->text || s->tokens) && m->family->takes != INPUT_TEXT)
 		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
 			    s->text ? "text" : "tokens", m->name, m->family->name);

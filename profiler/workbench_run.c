@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -44,6 +45,7 @@ struct comparison {
 	int *labels;                     /* [items] */
 	struct fidelity fidelity, mixed; /* mixed: see run_fidelity */
 	struct accuracy accuracy;
+	int base_class; /* of item 0; -1: not known */
 	struct knobs base_knobs;
 	struct str reference; /* the base's canonical knobs */
 	char *key;            /* of its outputs */
@@ -82,7 +84,9 @@ static struct tensor embeds_of(const struct outputs *out)
 static enum err comparison_init(struct comparison *c, struct workbench *w,
 				const struct knobs *k, const struct work_watch *watch)
 {
-	*c = (struct comparison){ .w = w, .in = w->input, .base_knobs = knobs_base(k) };
+	*c = (struct comparison){
+		.w = w, .in = w->input, .base_class = -1, .base_knobs = knobs_base(k)
+	};
 	knobs_canonical(&c->base_knobs, w->model->family->knobs, &c->reference);
 	c->key = reference_key(w, str_get(&c->reference));
 	c->known = reference_holds(&w->reference, c->key);
@@ -170,6 +174,9 @@ static enum err compare_batch(struct comparison *c, int64_t first)
 		fidelity_add(&c->fidelity, &embeds, &base, c->items);
 	compare_mixed(c, first);
 	count_classes(c, &base);
+	if (!first && c->classes && c->has_technique)
+		c->base_class =
+			accuracy_class(&c->classes->linear.weight, tensor_row(&base, 0));
 	return OK;
 }
 
@@ -207,6 +214,9 @@ static enum err compare_with_base(struct workbench *w, const struct knobs *k,
 	}
 	if (!e)
 		accuracy_report(&c.accuracy, run);
+	if (!e && run->zero_shot.label && c.base_class >= 0 &&
+	    c.base_class < w->labels.count)
+		run->zero_shot.base_label = run_str(run, w->labels.names[c.base_class]);
 	comparison_release(&c);
 	return e;
 }
@@ -288,6 +298,18 @@ static void report_tokens(const struct outputs *out, struct run *run)
 		report_site(trace, i, run, &run->tokens.sites[i]);
 }
 
+/* What item 0 of the measured pass shows. */
+static void report_zero_shot(const struct workbench *w, const struct outputs *out,
+			     struct run *run)
+{
+	if (!out->logits.ndim)
+		return;
+	int best = accuracy_likeliest(tensor_f32(&out->logits), out->logits.dim[1],
+				      &run->zero_shot.probability);
+	if (best >= 0 && best < w->labels.count)
+		run->zero_shot.label = run_str(run, w->labels.names[best]);
+}
+
 static void report_low_rank(const struct outputs *out, struct run *run)
 {
 	if (!out->low_rank.matrices)
@@ -350,6 +372,9 @@ static void report_doubts(const struct run *from, const struct measured *m,
 	if (from->env.threads > from->env.n_cpu)
 		run_warn(run, "%g threads on %g CPUs wait for each other",
 			 from->env.threads, from->env.n_cpu);
+	if (!strcmp(knob_text(&from->knobs, KNOB_METHOD), "tome") &&
+	    !knob_num(&from->knobs, KNOB_MERGE_R))
+		run_warn(run, "--merge-r is 0: nothing merges");
 	if (fabs(sum) > 0.02)
 		run_warn(run, "the layers sum to %+.1f %% of the whole pass", 100 * sum);
 }
@@ -373,6 +398,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	run->memory.peak_activation_bytes = (double)s->arena.peak;
 	report_tokens(&s->out, run);
 	report_low_rank(&s->out, run);
+	report_zero_shot(w, &s->out, run);
 	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
 	report_doubts(run, m, &c->measure, run);
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.

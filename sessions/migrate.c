@@ -15,6 +15,8 @@
 static const char *const steps[STORE_VERSION] = {
 	[1] = "ALTER TABLE run ADD COLUMN worst TEXT;"
 	      "ALTER TABLE run ADD COLUMN top1 REAL;"
+	      "ALTER TABLE run ADD COLUMN label TEXT;"
+	      "ALTER TABLE run ADD COLUMN base_label TEXT;"
 	      "ALTER TABLE tokens ADD COLUMN sites TEXT;"
 	      "PRAGMA user_version = 2",
 };

@@ -62,7 +62,8 @@ CREATE TABLE run(
   n_samples INTEGER, min_ns REAL, p50_ns REAL, p95_ns REAL, max_ns REAL,
   n_layers INTEGER NOT NULL,
   stopped_by TEXT, reference TEXT,
-  worst TEXT, top1 REAL                  -- since version 2, as are new columns at any end
+  worst TEXT, top1 REAL,                 -- since version 2, as are new columns at any end
+  label TEXT, base_label TEXT
 ) STRICT;
 CREATE INDEX run_by_start ON run(started_ns);
 CREATE INDEX run_kept_by_start ON run(started_ns) WHERE trail = 0;

@@ -52,6 +52,8 @@ static enum err take_run(struct store *s, struct query *q, struct run *r, struct
 	r->wall.stopped_by = run_str(r, query_get_text(q));
 	r->fidelity.reference = run_str(r, query_get_text(q));
 	r->fidelity.worst = run_str(r, query_get_text(q));
+	r->zero_shot.label = run_str(r, query_get_text(q));
+	r->zero_shot.base_label = run_str(r, query_get_text(q));
 	if (ids->n_samples > RUN_MAX_VALUES || ids->n_layers < 0 ||
 	    ids->n_layers > RUN_MAX_LAYERS)
 		return sql_damaged(s, "a run's number of layers or samples");

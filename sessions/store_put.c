@@ -94,6 +94,8 @@ static void bind_outcome(struct query *q, const struct run *r, double p95_ns)
 	query_text(q, r->fidelity.reference);
 	query_text(q, r->fidelity.worst);
 	query_num(q, r->accuracy.top1);
+	query_text(q, r->zero_shot.label);
+	query_text(q, r->zero_shot.base_label);
 }
 
 static enum err put_run(struct store *s, int64_t session_id, const struct run *r,

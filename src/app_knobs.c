@@ -151,6 +151,12 @@ static double step_of(const struct app *app, enum knob_id id)
 	return quantile ? 0.05 : knob_table[id].step;
 }
 
+static bool has_amount(const struct knobs *k)
+{
+	return !knobs_is_default(k, KNOB_KEEP) || !knobs_is_default(k, KNOB_MERGE_R) ||
+	       !knobs_is_default(k, KNOB_THRESHOLD);
+}
+
 /* The method `steps` further on; before the first of them is auto. */
 static bool step_method(struct app *app, int steps)
 {
@@ -161,6 +167,9 @@ static bool step_method(struct app *app, int steps)
 		if (!strcmp(methods[n]->name, now))
 			at = n;
 	at += steps;
+	/* `none` would put the amount back: it is passed over while there is one. */
+	if (at >= 0 && at < n && !methods[at]->knobs && has_amount(&app->knobs))
+		at += steps > 0 ? 1 : -1;
 	at = at < -1 ? -1 : at >= n ? n - 1 : at;
 	return app_knob_set(app, KNOB_METHOD, at < 0 ? "auto" : methods[at]->name);
 }

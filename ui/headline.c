@@ -305,6 +305,19 @@ static void add_accuracy(const struct run *run, struct parts *p)
 			  100 * run->accuracy.top1, run->accuracy.images);
 }
 
+static void add_zero_shot(const struct run *run, struct parts *p)
+{
+	char shown[64];
+	if (run->zero_shot.label)
+		parts_add(p, 3, STYLE_NORMAL, "%s %.0f%%",
+			  format_name(run->zero_shot.label, shown, sizeof(shown)),
+			  100 * run->zero_shot.probability);
+	if (run->zero_shot.base_label &&
+	    strcmp(run->zero_shot.label, run->zero_shot.base_label) != 0)
+		parts_join(p, 3, STYLE_WARN, "base %s",
+			   format_name(run->zero_shot.base_label, shown, sizeof(shown)));
+}
+
 static void add_low_rank(const struct run *run, struct parts *p)
 {
 	if (run->low_rank.matrices > 0)
@@ -355,6 +368,7 @@ void headline_parts(const struct app *app, const enum knob_id *sliders, int n_sl
 	add_flops(app, run, &t, p);
 	add_fidelity(app, run, p);
 	add_accuracy(run, p);
+	add_zero_shot(run, p);
 	add_low_rank(run, p);
 	add_memory(run, t.estimate ? STYLE_DIM : STYLE_NORMAL, p);
 	add_origin(app, run, p);

@@ -143,14 +143,30 @@ static void print_accuracy(const struct run *run)
 		       run->model.random_weights ? " (random)" : "");
 }
 
+static void print_zero_shot(const struct run *run)
+{
+	char shown[512], base[512];
+	const struct run_zero_shot *z = &run->zero_shot;
+	if (!z->label)
+		return;
+	printf("zero-shot  %s, %.1f %%", plain(z->label, shown), 100 * z->probability);
+	if (z->base_label)
+		printf("; the base says %s", plain(z->base_label, base));
+	if (!isnan(run->fidelity.top1_agree) && run->fidelity.images > 1)
+		printf("; they agree on %.1f %% of the images",
+		       100 * run->fidelity.top1_agree);
+	printf("%s\n", run->model.random_weights ? " (random)" : "");
+}
+
 static void print_low_rank(const struct run *run)
 {
 	const struct run_low_rank *l = &run->low_rank;
 	if (l->matrices > 0)
-		printf("low rank   %.0f matrices, error %.2f %% of their norm; the "
+		printf("low rank   %.0f %s, error %.2f %% of their norm; the "
 		       "factors "
 		       "are smaller below rank %.0f\n",
-		       l->matrices, 100 * l->rel_error, l->break_even);
+		       l->matrices, l->matrices > 1 ? "matrices" : "matrix",
+		       100 * l->rel_error, l->break_even);
 }
 
 void table_print_headline(const struct run *run, const struct run *base)
@@ -180,6 +196,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	       metric_text(UNIT_COUNT, run->flops.ours / run->wall.p50_ns, b, sizeof(b)));
 	print_fidelity(run);
 	print_accuracy(run);
+	print_zero_shot(run);
 	print_low_rank(run);
 	printf("memory     %s peak resident, %s weights, %s activations\n",
 	       metric_text(UNIT_BYTES, run->memory.peak_rss_bytes, a, sizeof(a)),

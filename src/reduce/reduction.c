@@ -104,11 +104,7 @@ static enum err read_places(const struct knobs *k, const struct tower *t,
 {
 	const char *at = knob_text(k, KNOB_PRUNE_AT);
 	if (!r->method->score && !r->method->merges)
-		return strcmp(at, "embed") ? err_set(ERR_USAGE,
-						     "--prune-at %s: --method %s "
-						     "drops nothing",
-						     at, r->method->name)
-					   : OK;
+		return OK; /* a slider at keep 1 leaves places and summary as they are */
 	return strcmp(at, "embed") ? read_layers(at, t, r) : place_by_method(r, t);
 }
 
@@ -131,7 +127,7 @@ static enum err check_summary(const struct reduction *r)
 	const struct method *m = r->method;
 	if (r->summary == SUMMARY_OFF)
 		return OK;
-	if (!m->score)
+	if (m->merges)
 		return err_set(ERR_USAGE, "--summary: --method %s drops no tokens",
 			       m->name);
 	if (m->fuses)

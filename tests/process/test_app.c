@@ -177,8 +177,10 @@ static void amounts_take_turns(void **state)
 	until(measured);
 	assert_string_equal(knob_text(&app->result->knobs, KNOB_METHOD), "threshold");
 	assert_true(app_knob_step(app, KNOB_METHOD, +1));
-	expect_knob(KNOB_METHOD, "none");
+	expect_knob(KNOB_METHOD, "l2"); /* none would take the amount away */
 	expect_knob(KNOB_THRESHOLD, "off");
+	assert_true(app_knob_step(app, KNOB_METHOD, -1));
+	expect_knob(KNOB_METHOD, "none");
 	assert_true(app_knob_step(app, KNOB_METHOD, +2));
 	expect_knob(KNOB_METHOD, "knorm");
 	assert_true(app_undo(app));

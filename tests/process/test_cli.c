@@ -702,7 +702,14 @@ static void labels(void **state)
 	/* Random weights bring no tokenizer; pictures of a dataset can be used without.
 	 */
 	REFUSED(1, "give --vocab FILE", "run", QUICK, "--labels", "a,b");
-	WANT(0, "run", QUICK, "--labels", "a,b", "--vocab", fixture("tokens/tiny"));
+	WANT(0, "run", QUICK, "--labels", "a,b", "--vocab", fixture("tokens/tiny"),
+	     "--keep", ".5", "--json");
+	o = output();
+	const char *label = json_string_value(at(o, "zero_shot.label"));
+	assert_true(!strcmp(label, "a") || !strcmp(label, "b"));
+	assert_true(json_number_value(at(o, "zero_shot.probability")) >= .5);
+	assert_non_null(json_string_value(at(o, "zero_shot.base_label")));
+	json_decref(o);
 	REFUSED(1, "not this model's", "run", QUICK, "-m", fixture("clip_tiny"),
 		"--labels", "a,b", "--vocab", fixture("tokens/tiny"));
 	REFUSED(1, "no text tower", "run", QUICK, "-m", "siglip-b16:tiny", "--labels",

@@ -55,8 +55,8 @@ static void empty_run_has_every_key(void **state)
 		"result_version", "uid",    "session",    "started_ns", "state",
 		"error",          "model",  "input",      "device",     "knobs",
 		"wall",           "whole",  "throughput", "memory",     "rusage",
-		"flops",          "bytes",  "fidelity",   "accuracy",   "low_rank",
-		"tokens",         "layers", "env",        "warnings",
+		"flops",          "bytes",  "fidelity",   "accuracy",   "zero_shot",
+		"low_rank",       "tokens", "layers",     "env",        "warnings",
 	};
 	size_t n = sizeof(keys) / sizeof(keys[0]);
 	for (size_t i = 0; i < n; i++)
@@ -161,13 +161,15 @@ static void groups_may_be_missing(void **state)
 	(void)state;
 	struct run *r = sample_run(1), *back;
 	r->accuracy.images = r->low_rank.matrices = (double)NAN;
-	r->fidelity.reference = NULL;
+	r->fidelity.reference = r->zero_shot.label = NULL;
 	char *line = sample_line(r);
-	assert_non_null(strstr(line, "\"fidelity\":null,\"accuracy\":null,"
-				     "\"low_rank\":null,\"tokens\":{"));
+	assert_non_null(strstr(line,
+			       "\"fidelity\":null,\"accuracy\":null,"
+			       "\"zero_shot\":null,\"low_rank\":null,\"tokens\":{"));
 	check_ok(decode(line, strlen(line), &back));
 	assert_true(isnan(back->accuracy.top1) && isnan(back->low_rank.rel_error));
 	assert_null(back->fidelity.worst);
+	assert_null(back->zero_shot.base_label);
 	assert_true(isnan(back->fidelity.cosine_min));
 	run_free(back);
 	free(line);

@@ -18,6 +18,7 @@ static inline struct run *sample_run_1(int blocks)
 	r->tokens.sites = NULL;
 	r->tokens.n_sites = 0;
 	run_forget_group(r, "accuracy");
+	run_forget_group(r, "zero_shot");
 	run_forget_group(r, "low_rank");
 	r->fidelity.worst = NULL;
 	return r;
