@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "models/texts.h"
+#include "profiler/memory.h"
 #include "profiler/setting.h"
 
 #define BATCH 32                   /* texts in one pass */
@@ -107,6 +108,8 @@ static enum err prepare(struct tower *t)
 		e = set_knob(&t->knobs, KNOB_SEQ, t->ids.dim[1]);
 	if (!e)
 		e = model_check_knobs(t->model, &t->knobs);
+	if (!e)
+		e = memory_check("the text tower's weights", model_bytes(t->model));
 	if (!e)
 		e = tensors_prepare(t->model->tensors, &work);
 	return e ? e : model_prepare(t->model, &t->knobs, how.backend, how.backend_self);

@@ -4,6 +4,21 @@
 
 #include "base/str.h"
 #include "profiler/workbench_private.h"
+#include "tensor/file_hash.h"
+
+/* The content, wherever it lies; what cannot be read, opening it will say. */
+static void add_vocab(struct sha256 *s, const char *vocab)
+{
+	static const char *const parts[] = { "", "/vocab.json", "/merges.txt" };
+	char hex[SHA256_HEX];
+	for (size_t i = 0; vocab && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct str path = STR_INIT;
+		str_addf(&path, "%s%s", vocab, parts[i]);
+		bool there = !file_sha256(str_get(&path), NULL, NULL, hex);
+		sha256_add_str(s, there ? hex : "");
+		str_release(&path);
+	}
+}
 
 static void add_labels(struct sha256 *s, const struct input_source *in,
 		       const struct labels *labels)
@@ -11,7 +26,7 @@ static void add_labels(struct sha256 *s, const struct input_source *in,
 	sha256_add_str(s, labels->prompted ? "prompts" : "labels");
 	for (int i = 0; i < labels->count; i++)
 		sha256_add_str(s, labels->names[i]);
-	sha256_add_str(s, in->vocab ? in->vocab : "");
+	add_vocab(s, in->vocab);
 }
 
 enum err workbench_open_labels(const struct input_source *in, struct labels *labels,
