@@ -170,6 +170,7 @@ enum run_column {
 	R_ID,
 	R_MODEL,
 	R_MS,
+	R_METHOD,
 	R_KEEP,
 	R_KEPT,
 	R_COS,
@@ -183,6 +184,7 @@ static const struct table_column run_columns[R_COUNT] = {
 	[R_ID] = { "run", 6, 0, false, false },
 	[R_MODEL] = { "model", 16, 0, true, true },
 	[R_MS] = { "ms", 7, 0, false, false },
+	[R_METHOD] = { "method", 9, 2, true, false },
 	[R_KEEP] = { "keep", 6, 1, false, false },
 	[R_KEPT] = { "kept", 5, 3, false, false },
 	[R_COS] = { "cos", 6, 2, false, false },
@@ -212,6 +214,18 @@ static void number_cell(double v, struct table_cell *cell)
 		snprintf(cell->text, sizeof(cell->text), "%.4g", v);
 }
 
+/* "method=l2 keep=0.7 ...": the first word of canonical knobs that have a method. */
+static void method_cell(const char *knobs, struct table_cell *cell)
+{
+	static const char name[] = "method=";
+	char word[32] = "";
+	if (!strncmp(knobs, name, sizeof(name) - 1))
+		snprintf(word, sizeof(word), "%.*s",
+			 (int)strcspn(knobs + sizeof(name) - 1, " "),
+			 knobs + sizeof(name) - 1);
+	format_name(word[0] ? word : "--", cell->text, sizeof(cell->text));
+}
+
 static void one_run_cell(const struct run_row *r, int column, struct table_cell *cell)
 {
 	switch (column) {
@@ -229,6 +243,9 @@ static void one_run_cell(const struct run_row *r, int column, struct table_cell 
 			format_ms(r->p50_ns, cell->text, sizeof(cell->text));
 		else
 			snprintf(cell->text, sizeof(cell->text), "failed");
+		break;
+	case R_METHOD:
+		method_cell(r->knobs, cell);
 		break;
 	case R_KEEP:
 		number_cell(r->keep, cell);
