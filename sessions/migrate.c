@@ -75,6 +75,11 @@ static enum err run_steps(struct store *s)
 	if (e)
 		return e;
 	e = sql_number(s, "PRAGMA user_version", &s->version);
+	if (!e && s->version > STORE_VERSION)
+		e = err_set(ERR_BUSY,
+			    "%s: a newer sparsetop changed it meanwhile: open "
+			    "it again",
+			    s->path);
 	for (int64_t v = s->version; !e && v < STORE_VERSION; v++) {
 		int rc = sqlite3_exec(s->db, steps[v], NULL, NULL, NULL);
 		if (rc)
@@ -92,7 +97,7 @@ enum err migrate(struct store *s)
 	enum err e = write_copy(s, copy);
 	if (!e)
 		e = run_steps(s);
-	if (e) { /* the file is what it was: its copy is of no use */
+	if (e) { /* not changed here: its copy is of no use */
 		unlink(copy);
 		s->version = from;
 	} else {

@@ -198,6 +198,26 @@ static void a_damaged_file_is_left_as_it_is(void **state)
 	assert_string_equal(copy, "");
 }
 
+/* Between looking at the file and changing it, a newer program was faster. */
+static void a_newer_program_is_faster(void **state)
+{
+	(void)state;
+	char copy[512];
+	struct store s = { .path = db, .version = 1 };
+	assert_int_equal(sqlite3_open(db, &s.db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(s.db, "PRAGMA user_version = 99", NULL, NULL, NULL),
+			 SQLITE_OK);
+	check_err(migrate(&s), ERR_BUSY, "newer sparsetop");
+	assert_int_equal(version_of(&s), 99);
+	sqlite3_finalize(s.stmt[SQL_BEGIN]);
+	assert_int_equal(sqlite3_close(s.db), SQLITE_OK);
+	version_1_copy(dir, copy);
+	assert_string_equal(copy, "");
+	struct store *again = open_at(db, false);
+	assert_true(store_is_readonly(again));
+	store_close(again);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -207,6 +227,7 @@ int main(void)
 		CASE(migrated_and_made_are_one_schema),
 		CASE(version_1_is_read_without_writing),
 		CASE(a_busy_file_is_tried_again),
+		CASE(a_newer_program_is_faster),
 		CASE(an_old_writer_goes_on),
 		CASE(a_damaged_file_is_left_as_it_is),
 	};
