@@ -245,7 +245,7 @@ enum err model_source_resolve(const char *model, struct model_source *out)
 	char *label = escaped(model);
 	enum err e = err_set(ERR_NOTFOUND,
 			     "%s: no such file or folder, and not an owner/name of the "
-			     "hub cache",
+			     "hub cache; `sparsetop models` lists the presets",
 			     label);
 	free(label);
 	return e;

@@ -174,6 +174,8 @@ static void folders_that_cannot_be_read_say_why(void **state)
 		  "no such file or folder");
 	check_err(model_source_resolve("clip-vit-b99", &s), ERR_NOTFOUND,
 		  "clip-vit-b99: no such file or folder");
+	check_err(model_source_resolve("clip-vit-b99", &s), ERR_NOTFOUND,
+		  "`sparsetop models` lists the presets");
 	check_err(model_source_resolve("", &s), ERR_NOTFOUND, "no such file or folder");
 }
 
