@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -95,12 +96,14 @@ static int part_end(const struct grid *g, int n_fixed, int from, const bool *bre
 
 void grid_print(const struct grid *g, int n_fixed, const bool *breaks, int limit)
 {
+	bool whole = !isatty(STDOUT_FILENO); /* a file or program: any width will do */
 	int *width = mem_alloc(sizeof(*width) * (size_t)g->n_cols);
 	bool *shown = mem_alloc(sizeof(*shown) * (size_t)g->n_cols);
 	for (int c = 0; c < g->n_cols; c++)
 		width[c] = column_width(g, c);
 	for (int from = n_fixed, end; from < g->n_cols; from = end) {
-		end = part_end(g, n_fixed, from, breaks, width, limit);
+		end = whole ? g->n_cols
+			    : part_end(g, n_fixed, from, breaks, width, limit);
 		for (int c = 0; c < g->n_cols; c++)
 			shown[c] = c < n_fixed || (c >= from && c < end);
 		if (from > n_fixed)

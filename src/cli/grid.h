@@ -18,9 +18,9 @@ void grid_left(struct grid *, int col); /* this column stands to the left */
 void grid_add(struct grid *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * To stdout. Where the columns are wider than `width` together they are printed in parts,
- * each beginning with the first `n_fixed` columns; columns are broken up only where
- * breaks[col] says that one may begin a part (NULL: anywhere).
+ * To stdout. Where that is a terminal and the columns are wider than `width` together
+ * they are printed in parts, each beginning with the first `n_fixed` columns; columns are
+ * broken up only where breaks[col] says that one may begin a part (NULL: anywhere).
  */
 void grid_print(const struct grid *, int n_fixed, const bool *breaks, int width);
 

@@ -209,13 +209,16 @@ static void print_table(const struct sweep *s)
 {
 	const struct columns c = choose_columns(s);
 	struct grid g;
+	bool breaks[KNOB_COUNT + 5 + N_FIGURES + 2];
 	int n_cols = c.n_knobs + 5 + c.n_figures + 2;
+	for (int i = 0; i < n_cols; i++)
+		breaks[i] = i < n_cols - 1; /* a remark stands behind its run */
 	grid_init(&g, n_cols);
 	grid_left(&g, n_cols - 1);
 	add_header(&g, s, &c);
 	for (int i = 0; i < s->plan->n_points; i++)
 		add_row(&g, s, &c, i);
-	grid_print(&g, c.n_knobs, NULL, WIDTH);
+	grid_print(&g, c.n_knobs, breaks, WIDTH);
 	grid_release(&g);
 	printf("\n");
 	runner_print_end(&s->runner);
