@@ -194,6 +194,8 @@ static void resolve(const struct plan *p, struct knobs *k)
 	bool chosen = knob_text(k, KNOB_METHOD)[0] != 0;
 	struct knobs defaults;
 	knobs_resolve_method(k);
+	if (chosen && p->settle)
+		p->settle(k);
 	if (chosen || strcmp(knob_text(k, KNOB_METHOD), "none") != 0 || !sweeps_amount(p))
 		return;
 	knobs_init(&defaults);

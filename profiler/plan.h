@@ -37,6 +37,9 @@ struct plan {
 	struct knobs fixed;
 	struct plan_axis axes[KNOB_COUNT];
 	int n_axes;
+	/* Makes what a chosen method does not read of a point's knobs their defaults, so
+	 * that such points are one; set before plan_build, NULL: nothing is changed. */
+	void (*settle)(struct knobs *);
 	struct plan_point *points; /* [n_points], owned, once it is built */
 	int n_points;
 };

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "profiler/plan.h"
 #include "reduce/method.h"
+#include "reduce/reduction.h"
 
 #define LOOK_UPS 16 /* cells looked up at once: each may be a read of the database */
 
@@ -114,6 +115,7 @@ static enum err parse(const struct app *app, const char *text, struct plan *plan
 	enum err e = OK;
 	int axes = 0;
 	plan_init(plan, &app->knobs);
+	plan->settle = reduction_settle;
 	for (;; axes++) {
 		text = next_word(text, name, sizeof(name));
 		if (e || !*name)

@@ -9,6 +9,7 @@
 #include "cli/print.h"
 #include "cli/runner.h"
 #include "profiler/figure.h"
+#include "reduce/reduction.h"
 
 #define GROUPS                                                                           \
 	(OPTIONS_MODEL | OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_SESSION |             \
@@ -253,6 +254,7 @@ static enum err sweep_command(int argc, char **argv)
 		       "measured again.\n\n");
 		options_print_help(GROUPS);
 	} else {
+		o.plan.settle = reduction_settle;
 		e = plan_build(&o.plan);
 		if (!e)
 			e = run_sweep(&o);

@@ -108,12 +108,14 @@ static enum err read_places(const struct knobs *k, const struct tower *t,
 	return strcmp(at, "embed") ? read_layers(at, t, r) : place_by_method(r, t);
 }
 
+static const enum knob_id amounts[] = { KNOB_KEEP, KNOB_MERGE_R, KNOB_THRESHOLD };
+#define N_AMOUNTS (sizeof(amounts) / sizeof(amounts[0]))
+
 /* A knob that the method does not read would be silently ignored. */
 static enum err check_used(const struct knobs *k, const struct method *m)
 {
-	static const enum knob_id amounts[] = { KNOB_KEEP, KNOB_MERGE_R, KNOB_THRESHOLD };
 	char text[KNOB_TEXT_SIZE];
-	for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
+	for (size_t i = 0; i < N_AMOUNTS; i++)
 		if (!(m->knobs & KNOB_BIT(amounts[i])) &&
 		    !knobs_is_default(k, amounts[i]))
 			return err_set(ERR_USAGE, "--%s %s: --method %s does not use it",
@@ -193,6 +195,16 @@ enum err reduction_read(const struct knobs *k, const struct tower *t, struct red
 	if (!e)
 		e = check_summary(r);
 	return e ? e : read_places(k, t, r);
+}
+
+void reduction_settle(struct knobs *k)
+{
+	const struct method *m = method_by_name(knob_text(k, KNOB_METHOD));
+	struct knobs defaults;
+	knobs_init(&defaults);
+	for (size_t i = 0; m && i < N_AMOUNTS; i++)
+		if (!(m->knobs & KNOB_BIT(amounts[i])))
+			k->v[amounts[i]] = defaults.v[amounts[i]];
 }
 
 bool reduction_at(const struct reduction *r, int layer)

@@ -35,6 +35,12 @@ struct reduction {
 enum err reduction_read(const struct knobs *, const struct tower *,
 			struct reduction *) MUST_CHECK;
 
+/*
+ * For a grid of methods and amounts: keep, merge-r and threshold become their defaults
+ * where the method does not use them. An unknown method's stay as they are.
+ */
+void reduction_settle(struct knobs *);
+
 bool reduction_at(const struct reduction *, int layer);
 /* Sites, the embedding's included. */
 int reduction_sites(const struct reduction *);

@@ -304,6 +304,40 @@ static void a_table(void **state)
 	assert_null(strstr(str_get(&p.out_text), "session"));
 }
 
+/* Two methods with amounts of their own: each at its own only. */
+static void amounts_of_methods(void **state)
+{
+	(void)state;
+	WANT(0, "sweep", QUICK, "--method", "l2,tome", "--keep", "1,.5", "--merge-r",
+	     "0,2", "--json");
+	struct lines l = take_lines();
+	assert_int_equal(l.n, 5);
+	for (int i = 0; i < l.n; i++) {
+		const char *method = text(l.line[i], "knobs.method");
+		assert_string_equal(text(l.line[i], "state"), "done");
+		if (strcmp(method, "l2") != 0)
+			assert_true(num(l.line[i], "knobs.keep") == 1);
+		if (strcmp(method, "tome") != 0)
+			assert_true(num(l.line[i], "knobs.merge_r") == 0);
+	}
+	lines_release(&l);
+	REFUSED(2, "does not use it", "run", QUICK, "--method", "l2", "--merge-r", "2");
+}
+
+/* No terminal: as wide as it is, one line for a setting. */
+static void a_wide_table(void **state)
+{
+	int headers = 0;
+	(void)state;
+	WANT(0, "sweep", QUICK, "--method", "l2,random", "--keep", "1,.5", "--seed",
+	     "0,1", "--prune-at", "embed,0+1", "--threshold-scale", "absolute,quantile");
+	for (const char *at = str_get(&p.out_text); (at = strstr(at, "threshold-scale"));
+	     at++)
+		headers++;
+	assert_int_equal(headers, 1);
+	stdout_has("base\n");
+}
+
 static void one_setting_fails(void **state)
 {
 	(void)state;
@@ -596,13 +630,28 @@ static void study_cancelled(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(usage),         CASE(a_line_per_setting), CASE(bases),
-		CASE(nothing_twice), CASE(checkpoint),         CASE(image_sizes),
-		CASE(a_table),       CASE(one_setting_fails),  CASE(worker_dies),
-		CASE(cancelled),     CASE(interrupted),        CASE(full_stdout),
-		CASE(progress),      CASE(study_usage),        CASE(study_list),
-		CASE(study_rows),    CASE(study_text),         CASE(study_vtp),
-		CASE(study_models),  CASE(study_cancelled),
+		CASE(usage),
+		CASE(a_line_per_setting),
+		CASE(bases),
+		CASE(nothing_twice),
+		CASE(checkpoint),
+		CASE(image_sizes),
+		CASE(amounts_of_methods),
+		CASE(a_wide_table),
+		CASE(a_table),
+		CASE(one_setting_fails),
+		CASE(worker_dies),
+		CASE(cancelled),
+		CASE(interrupted),
+		CASE(full_stdout),
+		CASE(progress),
+		CASE(study_usage),
+		CASE(study_list),
+		CASE(study_rows),
+		CASE(study_text),
+		CASE(study_vtp),
+		CASE(study_models),
+		CASE(study_cancelled),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && !strcmp(argv[1], "proxy"))

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "profiler/plan.h"
+#include "reduce/reduction.h"
 
 static struct plan plan;
 
@@ -188,6 +189,40 @@ static void duplicates(void **state)
 	assert_int_equal(plan.n_points, 3);
 }
 
+/* What a chosen method does not read makes no points of its own. */
+static void settled(void **state)
+{
+	(void)state;
+	plan.settle = reduction_settle;
+	check_ok(plan_add(&plan, KNOB_METHOD, "l2,tome"));
+	check_ok(plan_add(&plan, KNOB_KEEP, "1,.5"));
+	check_ok(plan_add(&plan, KNOB_MERGE_R, "0,2"));
+	want_points("[method=none keep=1 merge-r=0]; method=l2 keep=1 merge-r=0; "
+		    "method=l2 keep=0.5 merge-r=0; method=tome keep=1 merge-r=0; "
+		    "method=tome keep=1 merge-r=2");
+	/* Nobody chose, or nobody knows it: the point says itself what is wrong. */
+	check_ok(plan_add(&plan, KNOB_METHOD, "auto,nope"));
+	check_ok(plan_add(&plan, KNOB_KEEP, ".5"));
+	check_ok(plan_add(&plan, KNOB_MERGE_R, "2"));
+	want_points("[method=none keep=1 merge-r=0]; method=l2 keep=0.5 merge-r=2; "
+		    "method=nope keep=0.5 merge-r=2");
+}
+
+static void settles_the_amounts(void **state)
+{
+	struct knobs k, want;
+	(void)state;
+	knobs_init(&k);
+	check_ok(knobs_set(&k, KNOB_METHOD, "threshold"));
+	check_ok(knobs_set(&k, KNOB_THRESHOLD, ".25"));
+	check_ok(knobs_set(&k, KNOB_SEED, "7"));
+	want = k;
+	check_ok(knobs_set(&k, KNOB_KEEP, ".5"));
+	check_ok(knobs_set(&k, KNOB_MERGE_R, "2"));
+	reduction_settle(&k);
+	assert_true(knobs_equal(&k, &want, KNOB_BIT(KNOB_COUNT) - 1));
+}
+
 static void too_many(void **state)
 {
 	(void)state;
@@ -235,6 +270,8 @@ int main(void)
 		CASE(nothing_dropped_is_the_base),
 		CASE(base_per_workload),
 		CASE(duplicates),
+		CASE(settled),
+		CASE(settles_the_amounts),
 		CASE(too_many),
 		CASE(order_of_measuring),
 	};
