@@ -11,8 +11,7 @@ static void forget(struct run **run)
 	*run = NULL;
 }
 
-/* What was measured and estimated belongs to the input before. */
-static void drop_results(struct app *app)
+void app_drop_results(struct app *app)
 {
 	forget(&app->estimate);
 	forget(&app->result);
@@ -43,7 +42,7 @@ static bool set_input(struct app *app, const struct input_source *in)
 	app_drop_opened(app);
 	app_sweep_stop(app);
 	app_forget_job(app);
-	drop_results(app);
+	app_drop_results(app);
 	replace(&app->input, in);
 	app_load(app);
 	return true;

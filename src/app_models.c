@@ -47,7 +47,7 @@ void app_replace_model(struct app *app, const char *name)
 		app->knobs = p->present;
 	app_drop_opened(app);
 	app_forget_job(app);
-	app_forget_workloads(app);
+	app_drop_results(app);
 	app_name_model(app, name);
 	app_load(app);
 }

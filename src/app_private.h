@@ -98,6 +98,9 @@ bool app_start_due(struct app *); /* starts what is due */
 void app_load(struct app *);
 
 /* app_input.c */
+/* What was measured and estimated is of the model or the input before: none of it is
+ * shown or recalled until the next is loaded. */
+void app_drop_results(struct app *);
 void app_good_input(struct app *); /* app->input is ready to run */
 /* Back to the input before one that cannot be opened; false: there was none. */
 bool app_back_to_good_input(struct app *);

@@ -1316,6 +1316,24 @@ static void another_model(void **state)
 	expect_stored(5);
 }
 
+/* Until the other model is there, nothing of the one before stands for it. */
+static void another_model_takes_its_time(void **state)
+{
+	(void)state;
+	ENTER("hold:load other");
+	measure_base();
+	measure("0.5");
+	app_open_model(app, "other");
+	WAIT_ASKED("load other", 1);
+	assert_true(!app->result && !app->base && !app->estimate);
+	set_keep("1"); /* measured, of the other */
+	assert_true(!app->result && !app->base);
+	open_gate();
+	WAIT_FOR(app->result && app->base && at_rest());
+	assert_string_equal(app->result->model.name, "other");
+	expect_stored(3);
+}
+
 static void expect_the_old_model(const char *reason)
 {
 	WAIT_FOR(app->phase == APP_IDLE && at_rest());
@@ -1628,6 +1646,7 @@ int main(void)
 		CASE(study_cancelled),
 		CASE(setting_that_is_a_row),
 		CASE(another_model),
+		CASE(another_model_takes_its_time),
 		CASE(another_model_that_is_none),
 		CASE(another_model_that_kills),
 		CASE(another_model_cancelled),
