@@ -244,20 +244,22 @@ void app_cancel(struct app *app)
 {
 	enum purpose purpose = app->private->purpose;
 	if (purpose == FOR_LOAD) {
+		int64_t job = app->private->job_id;
 		app_sweep_stop(app);
-		app_cancel_load(app);
+		if (app->private->job_id == job) /* else another load took its place */
+			app_cancel_load(app);
 		return;
 	}
 	if (purpose == FOR_SWEEP || purpose == FOR_NOTHING) {
 		app_sweep_stop(app);
 		return;
 	}
+	app_refuse(app, &app->private->job_knobs);
 	/* What is on the screen is a cell, too. */
 	if (app->private->cell >= 0 && app->sweep.running)
 		app_sweep_stop(app);
 	else
 		app_say(app, APP_INFO, "cancelled; r measures again");
-	app_refuse(app, &app->private->job_knobs);
 	app_forget_job(app);
 }
 

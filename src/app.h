@@ -291,7 +291,8 @@ char *app_sweep_suggestion(const struct app *);
 /*
  * Studies: the built-in ones. Starting one opens its model where another is open, and
  * measures its rows as a sweep does; the sliders stay where they are as long as the model
- * does.
+ * does. When it ends or is stopped, the user's model and knobs come back. Its runs go to
+ * a session named after it.
  */
 int app_studies(struct app *, const struct app_study **list);
 bool app_study_start(struct app *, const char *name);

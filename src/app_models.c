@@ -35,7 +35,7 @@ bool app_open_model(struct app *app, const char *name)
 			str_escaped(shown, sizeof(shown), name, strlen(name)));
 		return false;
 	}
-	app_sweep_stop(app);
+	app_sweep_leave(app);
 	app_replace_model(app, name);
 	return true;
 }

@@ -59,8 +59,12 @@ struct app_private {
 	struct sweep_cell *cells; /* [app->sweep.n] */
 	int cell;                 /* the one at work; -1: none */
 	int study;                /* whose rows the cells are; -1: of none */
-	double sweep_budget_s;    /* of one cell; NaN: as of any other */
-	double spent_s;           /* on `n_spent` cells */
+	/* What was open, and where the sliders stood, when the study opened another
+	 * model; home_model NULL: it did not. */
+	char *home_model;
+	struct knobs home_knobs;
+	double sweep_budget_s; /* of one cell; NaN: as of any other */
+	double spent_s;        /* on `n_spent` cells */
 	int n_spent;
 	char problem[256]; /* of the last cell that failed */
 
@@ -115,11 +119,17 @@ bool app_sweep_is_due(const struct app *);
 bool app_sweep_next(struct app *);
 /* What runs next is a cell if the sweep waits for these knobs. */
 void app_sweep_claim(struct app *, const struct knobs *);
+/* The session that the cell at work belongs to; NULL: the user's. */
+const char *app_sweep_session(const struct app *);
 /* The cell at work has a result, or none for a reason. */
 void app_sweep_measured(struct app *, const struct run *);
 void app_sweep_failed(struct app *, const char *why);
 /* The model that is being loaded cannot be: its cells fail. */
 void app_sweep_model_failed(struct app *, const char *why);
+/* No worker runs that could go on. */
+void app_sweep_broken(struct app *);
+/* Another model is asked for: the knobs are the user's again, whose model is not. */
+void app_sweep_leave(struct app *);
 void app_sweep_release(struct app *);
 
 /* app_models.c */
@@ -130,7 +140,8 @@ bool app_back_to_good_model(struct app *);
 
 /* app_store.c */
 void app_open_store(struct app *);
-void app_store_run(struct app *, struct run *); /* takes it */
+/* Takes it. It goes to the session that it names; where it names none, to the user's. */
+void app_store_run(struct app *, struct run *);
 bool app_store_retry(struct app *, bool now);
 /* The cell of these knobs on what is loaded; false while a hash is not known. */
 bool app_cell_of(struct app *, const struct knobs *, char cell[RUN_CELL_SIZE]);
@@ -138,6 +149,8 @@ bool app_cell_of(struct app *, const struct knobs *, char cell[RUN_CELL_SIZE]);
 void app_remember(struct app *, const struct run *);
 /* A result of these knobs from this session; the caller frees. NULL: none. */
 struct run *app_recall(struct app *, const struct knobs *);
+/* The same from the session of that name alone: whoever filled it, whenever. */
+struct run *app_recall_in(struct app *, const char *session, const struct knobs *);
 /* Independent, by way of the one encoder and decoder; NULL (with a message) if it fails.
  */
 struct run *app_copy_run(const struct run *);

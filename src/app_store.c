@@ -47,9 +47,21 @@ static bool will_store(const struct app *app)
 	return can_store(app) || (app->private->open_ns && !app->opt.readonly);
 }
 
+/* A row of a study names its session already: that of the study, as the command line's.
+ */
+static enum err put_in_its_session(struct app *app, struct run *run)
+{
+	int64_t id;
+	char uid[UID_SIZE];
+	enum err e = store_session(app->store, run->session, &id, uid);
+	return e ? e : store_put(app->store, id, run);
+}
+
 static enum err put(struct app *app, struct run *run)
 {
 	enum err e = OK;
+	if (run->session)
+		return put_in_its_session(app, run);
 	if (!app->session_id)
 		e = store_session(app->store, app->opt.session, &app->session_id,
 				  app->session_uid);
@@ -242,24 +254,53 @@ void app_remember(struct app *app, const struct run *run)
 	p->n_memory += p->n_memory < MEMORY_RUNS;
 }
 
-struct run *app_recall(struct app *app, const struct knobs *k)
+/* The latest that is remembered of this cell; session NULL: of any. */
+static struct run *recall_memory(struct app *app, const char *cell, const char *session)
 {
 	struct app_private *p = app->private;
-	char cell[RUN_CELL_SIZE], other[RUN_CELL_SIZE];
-	int64_t id = 0;
-	struct run *run = NULL;
-	if (!app_cell_of(app, k, cell))
-		return NULL;
+	char other[RUN_CELL_SIZE];
 	for (int i = 0; i < p->n_memory; i++) { /* newest first */
 		int at = (p->next_memory - 1 - i + MEMORY_RUNS) % MEMORY_RUNS;
-		if (run_cell(p->memory[at], other) && !strcmp(cell, other))
-			return app_copy_run(p->memory[at]);
+		struct run *run = p->memory[at];
+		if (session && !str_equal(run->session, session))
+			continue;
+		if (run_cell(run, other) && !strcmp(cell, other))
+			return app_copy_run(run);
 	}
-	if (!app->store || !app->session_id ||
-	    store_find_cell(app->store, cell, app->session_id, &id) || !id ||
+	return NULL;
+}
+
+static struct run *recall_stored(struct app *app, const char *cell, int64_t session_id)
+{
+	int64_t id = 0;
+	struct run *run = NULL;
+	if (!app->store || !session_id ||
+	    store_find_cell(app->store, cell, session_id, &id) || !id ||
 	    store_get(app->store, id, &run))
 		return NULL;
 	return run;
+}
+
+struct run *app_recall(struct app *app, const struct knobs *k)
+{
+	char cell[RUN_CELL_SIZE];
+	if (!app_cell_of(app, k, cell))
+		return NULL;
+	struct run *run = recall_memory(app, cell, NULL);
+	return run ? run : recall_stored(app, cell, app->session_id);
+}
+
+struct run *app_recall_in(struct app *app, const char *session, const struct knobs *k)
+{
+	int64_t id = 0;
+	char cell[RUN_CELL_SIZE], uid[UID_SIZE];
+	if (!app_cell_of(app, k, cell))
+		return NULL;
+	struct run *run = recall_memory(app, cell, session);
+	/* What cannot be looked up is measured. */
+	if (run || !can_store(app) || store_session(app->store, session, &id, uid))
+		return run;
+	return recall_stored(app, cell, id);
 }
 
 void app_offer_hash(struct app *app)

@@ -32,7 +32,93 @@ static void forget_cells(struct app *app)
 	app->sweep.n = 0;
 }
 
-void app_sweep_release(struct app *app) { forget_cells(app); }
+static void forget_home(struct app *app)
+{
+	free(app->private->home_model);
+	app->private->home_model = NULL;
+}
+
+void app_sweep_release(struct app *app)
+{
+	forget_cells(app);
+	forget_home(app);
+}
+
+static void leave_home(struct app *app)
+{
+	struct app_private *p = app->private;
+	if (p->home_model)
+		return;
+	p->home_model = str_dup(app->opt.model);
+	p->home_knobs = app->opened ? p->present : app->knobs;
+}
+
+static void take_home_knobs(struct app *app)
+{
+	struct knobs k = app->private->home_knobs;
+	app_set_knobs(app, &k);
+}
+
+/* The user's model and knobs, as they were before a study opened another. */
+static void go_home(struct app *app)
+{
+	char *model = app->private->home_model;
+	if (!model)
+		return;
+	app->private->home_model = NULL;
+	take_home_knobs(app);
+	if (strcmp(model, app->opt.model) != 0)
+		app_replace_model(app, model);
+	free(model);
+}
+
+void app_sweep_broken(struct app *app)
+{
+	struct app_private *p = app->private;
+	app->sweep.running = false;
+	if (!p->home_model)
+		return;
+	take_home_knobs(app);
+	app_drop_results(app);
+	app_name_model(app, p->home_model); /* `r` opens it */
+	forget_home(app);
+}
+
+static void stop(struct app *app)
+{
+	app->sweep.running = false;
+	if (app->private->purpose == FOR_SWEEP)
+		app_forget_job(app);
+}
+
+static void say_stopped(struct app *app)
+{
+	const struct app_sweep *s = &app->sweep;
+	app_say(app, APP_INFO,
+		"%s stopped: %d of %d settings are there; the same again goes "
+		"on",
+		s->title, s->done - s->failed, s->n);
+}
+
+void app_sweep_stop(struct app *app)
+{
+	if (!app->sweep.running)
+		return;
+	stop(app);
+	go_home(app);
+	say_stopped(app);
+}
+
+void app_sweep_leave(struct app *app)
+{
+	if (!app->sweep.running)
+		return;
+	stop(app);
+	if (app->private->home_model)
+		take_home_knobs(app);
+	forget_home(app);
+	say_stopped(app);
+}
 
 /* A new sweep without cells in place of the one there was. */
 static void begin(struct app *app, const char *title)
@@ -137,6 +223,11 @@ bool app_sweep_start(struct app *app, const char *text)
 		return false;
 	}
 	enum err e = parse(app, text, &plan);
+	if (!e && app->private->home_model) { /* of the user's own model, then */
+		app_sweep_stop(app);
+		plan_release(&plan);
+		e = parse(app, text, &plan);
+	}
 	for (int i = 0; !e && i < plan.n_axes; i++) {
 		size_t n = strlen(title);
 		snprintf(title + n, sizeof(title) - n, "%s%s", i ? ", " : " ",
@@ -228,6 +319,18 @@ static void take_study(struct app *app, const struct study *study)
 	free(against);
 }
 
+/* A study has a session of its own, which the command line goes on with. */
+static const char *study_session(const struct app *app)
+{
+	int study = app->private->study;
+	return study < 0 ? NULL : app->studies->state[study].def.name;
+}
+
+const char *app_sweep_session(const struct app *app)
+{
+	return app->private->cell < 0 ? NULL : study_session(app);
+}
+
 bool app_study_start(struct app *app, const char *name)
 {
 	char title[64], shown[64];
@@ -276,20 +379,6 @@ static void say_end(struct app *app)
 	str_release(&t);
 }
 
-void app_sweep_stop(struct app *app)
-{
-	struct app_sweep *s = &app->sweep;
-	if (!s->running)
-		return;
-	s->running = false;
-	if (app->private->purpose == FOR_SWEEP)
-		app_forget_job(app);
-	app_say(app, APP_INFO,
-		"%s stopped: %d of %d settings are there; the same again goes "
-		"on",
-		s->title, s->done - s->failed, s->n);
-}
-
 /* The next cell: those of the open model first, for another takes a while to open. */
 static int first_waiting(const struct app *app)
 {
@@ -316,7 +405,9 @@ bool app_sweep_is_due(const struct app *app)
 static bool is_known(struct app *app, const struct sweep_cell *cell)
 {
 	struct app_private *p = app->private;
-	struct run *run = app_recall(app, &cell->knobs);
+	const char *session = study_session(app);
+	struct run *run = session ? app_recall_in(app, session, &cell->knobs)
+				  : app_recall(app, &cell->knobs);
 	if (!run)
 		return false;
 	if (run->trail && run->id)
@@ -332,6 +423,7 @@ static bool is_known(struct app *app, const struct sweep_cell *cell)
 static void open_model_of(struct app *app, const struct sweep_cell *cell)
 {
 	struct knobs k = cell->knobs;
+	leave_home(app);
 	app_set_knobs(app, &k);
 	app_replace_model(app, cell->model);
 }
@@ -351,7 +443,11 @@ void app_sweep_claim(struct app *app, const struct knobs *k)
 		if (cell->state == CELL_WAITING &&
 		    (!cell->model || !strcmp(cell->model, app->opt.model)) &&
 		    app_same_setting(app, &cell->knobs, k)) {
-			claim(app, i);
+			/* The study's session may have what the user's has not. */
+			if (study_session(app) && is_known(app, cell))
+				settle(app, i, CELL_KNOWN);
+			else
+				claim(app, i);
 			return;
 		}
 	}
@@ -365,6 +461,7 @@ bool app_sweep_next(struct app *app)
 		int i = first_waiting(app);
 		if (i < 0) {
 			app->sweep.running = false;
+			go_home(app);
 			say_end(app);
 			return true;
 		}

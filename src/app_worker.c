@@ -292,6 +292,7 @@ static void on_result(struct app *app, struct event *ev)
 	run->ended_ns = (double)clock_wall_ns();
 	bool is_base = app_is_base(app, &run->knobs);
 	run->trail = !is_base && p->cell < 0;
+	run->session = run_str(run, app_sweep_session(app));
 	app_remember_hash(app, run);
 	app_remember(app, run);
 	if (app_is_present_base(app, &run->knobs))
@@ -329,6 +330,7 @@ static void store_failure(struct app *app, const char *message)
 	knobs_resolve_method(&failed->knobs);
 	failed->started_ns = p->job_start_ns;
 	failed->ended_ns = (double)clock_wall_ns();
+	failed->session = run_str(failed, app_sweep_session(app));
 	uid_make(failed->uid);
 	app_store_run(app, failed);
 }
@@ -365,7 +367,7 @@ static void on_error(struct app *app, const struct event *ev)
 	end_job(app);
 	if (was_load && !back) {
 		app->phase = APP_BROKEN;
-		app->sweep.running = false;
+		app_sweep_broken(app);
 	}
 	if (back)
 		app_load(app); /* it may not have been ready yet */
@@ -453,7 +455,7 @@ static void on_death(struct app *app, const char *why)
 	p->loaded = false;
 	if (p->deaths >= MAX_DEATHS) {
 		app->phase = APP_BROKEN;
-		app->sweep.running = false;
+		app_sweep_broken(app);
 		app_say(app, APP_ERROR, "%s; that was worker %d in a row: r tries again",
 			why, p->deaths);
 	} else if (app_start_worker(app)) {

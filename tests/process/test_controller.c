@@ -1213,7 +1213,7 @@ static void study_opens_its_model(void **state)
 	assert_true(app_study_start(app, "vtp"));
 	assert_true(study_named("vtp", &at)->running);
 	WAIT_FOR(!app->sweep.running && at_rest());
-	assert_string_equal(app->model.name, "clip-vit-b16");
+	assert_string_equal(app->model.name, "fake"); /* and what was open comes back */
 	const struct app_study *s = study_named("vtp", &at);
 	assert_int_equal(s->n_done, s->n_rows);
 	assert_int_equal(s->n_failed, 0);
@@ -1232,6 +1232,83 @@ static void study_opens_its_model(void **state)
 	assert_true(app_study_row(app, at, last).run->id > 0);
 }
 
+/* What the user had: a model of his own, with a knob that the study's lacks. */
+static void begin_away(void)
+{
+	measure_base();
+	app_knob_set(app, KNOB_BATCH, "2");
+	WAIT_FOR(app->result && app->base && at_rest());
+	measure("0.75");
+	app_study_start(app, "vtp");
+}
+
+static void expect_home(void)
+{
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_string_equal(app->model.name, "fake");
+	assert_string_equal(app->opt.model, "fake");
+	assert_true(knob_num(&app->knobs, KNOB_KEEP) == 0.75);
+	assert_true(knob_num(&app->knobs, KNOB_BATCH) == 2);
+	assert_true(app->result && keep_of(app->result) == 0.75);
+	assert_string_equal(app->result->model.name, "fake");
+	assert_int_equal(app->phase, APP_IDLE);
+}
+
+static void study_ends_at_home(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	begin_away();
+	WAIT_FOR(!strcmp(app->model.name, "clip-vit-b16"));
+	expect_home();
+	assert_int_equal(app->sweep.failed, 0);
+	assert_true(has_been_said("all 5 settings are there"));
+}
+
+static void study_stopped_goes_home(void **state)
+{
+	(void)state;
+	ENTER("slow:run 0.5");
+	begin_away();
+	WAIT_FOR(app->sweep.measuring && app->live.n > 0);
+	app_cancel(app);
+	assert_false(app->sweep.running);
+	expect_home();
+	assert_true(has_been_said("study vtp stopped"));
+}
+
+static void study_stopped_while_it_loads(void **state)
+{
+	(void)state;
+	ENTER("slow:load clip-vit-b16");
+	begin_away();
+	WAIT_ASKED("load clip-vit-b16", 1);
+	app_cancel(app);
+	expect_home();
+}
+
+static void study_that_fails_goes_home(void **state)
+{
+	(void)state;
+	ENTER("fail:load clip-vit-b16");
+	begin_away();
+	expect_home();
+	assert_int_equal(app->sweep.failed, app->sweep.n);
+}
+
+/* Another model is opened meanwhile: that one, with the user's knobs. */
+static void study_left_for_another_model(void **state)
+{
+	(void)state;
+	ENTER("slow:run 0.5");
+	begin_away();
+	WAIT_FOR(app->sweep.measuring && app->live.n > 0);
+	assert_true(app_open_model(app, "other"));
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_string_equal(app->model.name, "other");
+	assert_true(app->result && keep_of(app->result) == 0.75);
+}
+
 static void study_whose_model_cannot_be_opened(void **state)
 {
 	int at;
@@ -1246,6 +1323,64 @@ static void study_whose_model_cannot_be_opened(void **state)
 	assert_string_equal(app->model.name, "fake");
 	assert_int_equal(app->phase, APP_IDLE);
 	assert_int_equal(asked("load clip-vit-b16"), 1);
+}
+
+/* How many runs the session of that name holds; -1: there is none. */
+static int runs_in(const char *session)
+{
+	struct store *s;
+	int64_t id = 0;
+	int n = -1;
+	check_ok(store_open(&(struct store_options){ .path = db, .readonly = true }, &s));
+	enum err e = store_find_session(s, session, &id);
+	if (!e)
+		e = session_run_page(s, id, true, 0, 0, 64, rows, &n);
+	store_close(s);
+	return e ? -1 : n;
+}
+
+/* Its rows are the study's, as from the command line; all else stays the user's. */
+static void study_has_its_session(void **state)
+{
+	int at;
+	(void)state;
+	options.session = "mine";
+	options.model = "clip-vit-b16";
+	ENTER(NULL);
+	measure_base();
+	app_study_start(app, "vtp");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	const int n = study_named("vtp", &at)->n_rows;
+	measure("0.25");
+	assert_string_equal(app->session_name, "mine");
+	assert_int_equal(app_flush(app, 0), 0);
+	leave();
+	assert_int_equal(runs_in("mine"), 2);
+	assert_int_equal(runs_in("vtp"), n);
+	ENTER(NULL); /* later: what the session has is not measured again */
+	app_study_start(app, "vtp");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(app->sweep.known, n);
+	leave();
+	assert_int_equal(runs_in("vtp"), n);
+}
+
+/* A row that fails leaves its trace in the study's session, too. */
+static void study_row_fails_in_its_session(void **state)
+{
+	(void)state;
+	options.session = "mine";
+	options.model = "clip-vit-b16";
+	ENTER("fail:run 0.5");
+	measure_base();
+	app_study_start(app, "vtp");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(app->sweep.failed, 1);
+	int n = app->sweep.n;
+	assert_int_equal(app_flush(app, 0), 0);
+	leave();
+	assert_int_equal(runs_in("mine"), 1);
+	assert_int_equal(runs_in("vtp"), n);
 }
 
 /* The setting on the screen is a row of the study: measured once, and no stop. */
@@ -1643,6 +1778,13 @@ int main(void)
 		CASE(another_model_ends_a_sweep),
 		CASE(study_opens_its_model),
 		CASE(study_whose_model_cannot_be_opened),
+		CASE(study_has_its_session),
+		CASE(study_row_fails_in_its_session),
+		CASE(study_ends_at_home),
+		CASE(study_stopped_goes_home),
+		CASE(study_stopped_while_it_loads),
+		CASE(study_that_fails_goes_home),
+		CASE(study_left_for_another_model),
 		CASE(study_cancelled),
 		CASE(setting_that_is_a_row),
 		CASE(another_model),
