@@ -380,6 +380,27 @@ bool runner_is_random(const struct runner *r)
 	return false;
 }
 
+#define NOISY 0.05 /* half the interval of a median: ratios beyond that mean little */
+
+/* Rows run one after the other: what a neighbour did meanwhile is part of their ratios.
+ */
+static void print_noise(const struct runner *r)
+{
+	int noisy = 0, done = 0;
+	for (int i = 0; i < r->n; i++) {
+		const struct run *run = r->cells[i].run;
+		if (!run || run->state != RUN_DONE)
+			continue;
+		done++;
+		double half = (run->wall.ci95_hi_ns - run->wall.ci95_lo_ns) / 2;
+		noisy += !(half <= NOISY * run->wall.p50_ns);
+	}
+	if (noisy)
+		printf("warning    noisy: %d of %d medians are known to worse than "
+		       "+-%.0f %%, or from too few samples\n",
+		       noisy, done, 100 * NOISY);
+}
+
 void runner_print_end(const struct runner *r)
 {
 	if (runner_is_random(r))
@@ -389,6 +410,7 @@ void runner_print_end(const struct runner *r)
 	if (print_machines(r) > 1)
 		printf("warning    rows of different machines: their times do not "
 		       "compare\n");
+	print_noise(r);
 	if (r->session_name[0])
 		printf("session    %s: %d measured now, %d from before%s\n",
 		       r->session_name, r->measured, r->stored,
