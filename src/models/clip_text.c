@@ -71,19 +71,14 @@ static void text_bind(struct model *m)
 		      vit_bind_linear(t, "text_projection", width, c->projection, false));
 }
 
-static bool is_fused(const struct knobs *k)
-{
-	return !strcmp(knob_text(k, KNOB_FUSED_QKV), "on");
-}
-
 static enum err text_each_linear(struct model *m, const struct knobs *k,
 				 enum err (*fn)(void *, struct linear *), void *ctx)
 {
 	struct clip_text *c = m->state;
 	enum err e = OK;
-	if (!k || is_fused(k))
+	if (!k || vit_is_fused(k))
 		e = vit_each_linear(&c->vit, true, 0, fn, ctx);
-	if (!e && (!k || !is_fused(k)))
+	if (!e && (!k || !vit_is_fused(k)))
 		e = vit_each_linear(&c->vit, false, 0, fn, ctx);
 	return e ? e : fn(ctx, &c->head.full);
 }
@@ -106,19 +101,17 @@ static int64_t length_of(const struct clip_text *c, const struct knobs *k)
 	return isnan(seq) ? c->context : (int64_t)seq;
 }
 
-static int64_t rank_of(const struct knobs *k) { return (int64_t)knob_num(k, KNOB_RANK); }
-
 static enum err text_adapt(struct model *m, const struct knobs *k)
 {
 	struct clip_text *c = m->state;
-	return rank_of(k) ? low_rank_factor(&c->head) : OK;
+	return low_rank_wanted(k) ? low_rank_factor(&c->head) : OK;
 }
 
 static enum err text_check(const struct model *m, const struct knobs *k)
 {
 	const struct clip_text *c = text_of(m);
 	if (length_of(c, k) <= c->context)
-		return low_rank_check(&c->head, rank_of(k), m->name);
+		return low_rank_check(&c->head, low_rank_wanted(k), m->name);
 	return err_set(ERR_USAGE, "--seq %lld: %s has positions for %lld tokens",
 		       (long long)length_of(c, k), m->name, (long long)c->context);
 }
@@ -155,13 +148,13 @@ static void text_forward(struct pass *p, const struct model *m, const struct inp
 	struct tensor x = op_lookup(p, "lookup", c->tokens, in->ids, c->pos);
 	span_close(p);
 	token_set_start(&set, p, x);
-	vit_forward(p, &c->vit, &set, is_fused(k));
+	vit_forward(p, &c->vit, &set, vit_is_fused(k));
 	span_open(p, "head", -1);
 	x = end_rows(p, c, set.x, in->ids);
 	x = op_layernorm(p, "final_layer_norm", x, &c->norm);
 	out->low_rank = (struct low_rank_facts){ 0 };
-	out->text_embeds =
-		op_low_rank(p, "projection", x, &c->head, rank_of(k), &out->low_rank);
+	out->text_embeds = op_low_rank(p, "projection", x, &c->head, low_rank_wanted(k),
+				       &out->low_rank);
 	span_close(p);
 }
 

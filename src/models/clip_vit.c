@@ -71,12 +71,10 @@ static void clip_release(struct model *m)
 	m->state = NULL;
 }
 
-static int64_t rank_of(const struct knobs *k) { return (int64_t)knob_num(k, KNOB_RANK); }
-
 static enum err clip_check(const struct model *m, const struct knobs *k)
 {
 	const struct clip_vit *c = clip_of(m);
-	enum err e = low_rank_check(&c->head, rank_of(k), m->name);
+	enum err e = low_rank_check(&c->head, low_rank_wanted(k), m->name);
 	return e ? e : vision_check(&c->vision, m, k);
 }
 
@@ -88,7 +86,7 @@ static struct input clip_shape(const struct model *m, const struct knobs *k)
 static enum err clip_adapt(struct model *m, const struct knobs *k)
 {
 	struct clip_vit *c = m->state;
-	enum err e = rank_of(k) ? low_rank_factor(&c->head) : OK;
+	enum err e = low_rank_wanted(k) ? low_rank_factor(&c->head) : OK;
 	return e ? e : vision_adapt(&c->vision, k);
 }
 
@@ -118,8 +116,8 @@ static void clip_forward(struct pass *p, const struct model *m, const struct inp
 	out->unnormed = cls_rows(p, &vp.set);
 	out->pooled = x = op_layernorm(p, "post_layernorm", out->unnormed, &c->post);
 	out->low_rank = (struct low_rank_facts){ 0 };
-	out->image_embeds =
-		op_low_rank(p, "projection", x, &c->head, rank_of(k), &out->low_rank);
+	out->image_embeds = op_low_rank(p, "projection", x, &c->head, low_rank_wanted(k),
+					&out->low_rank);
 	if (in->classes.weight.ndim) {
 		x = op_normalize(p, "normalize", out->image_embeds);
 		out->logits = op_linear(p, "logits", x, &in->classes, ACT_NONE);

@@ -48,11 +48,6 @@ void vision_bind(struct vision *v, struct tensors *t, bool cls, bool patch_bias)
 	vit_bind(&v->vit, t, "vision_model.encoder.layers");
 }
 
-static bool is_fused(const struct knobs *k)
-{
-	return !strcmp(knob_text(k, KNOB_FUSED_QKV), "on");
-}
-
 /* What the method of these knobs projects apart; with any knobs: everything. */
 static unsigned projected_by(const struct knobs *k)
 {
@@ -67,7 +62,8 @@ enum err vision_each_linear(struct vision *v, const struct knobs *k,
 {
 	enum err e = fn(ctx, &v->patch_embed);
 	return e ? e
-		 : vit_each_linear(&v->vit, !k || is_fused(k), projected_by(k), fn, ctx);
+		 : vit_each_linear(&v->vit, !k || vit_is_fused(k), projected_by(k), fn,
+				   ctx);
 }
 
 void vision_release(struct vision *v)
@@ -139,7 +135,7 @@ struct tensor vision_embed(struct pass *p, const struct vision *v, const struct 
 	enum err e = reduction_read(k, &tower, &vp->reduction);
 	if (e && !p->err) /* vision_check() has seen these knobs */
 		p->err = e;
-	vp->fused = is_fused(k);
+	vp->fused = vit_is_fused(k);
 	out->tokens = side * side;
 	token_set_begin(&vp->set, p, &vp->reduction, &out->trace, in->pixels.dim[0],
 			out->tokens, tower.cls);

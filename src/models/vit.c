@@ -154,6 +154,11 @@ void vit_release(struct vit *v)
 	v->blocks = NULL;
 }
 
+bool vit_is_fused(const struct knobs *k)
+{
+	return !strcmp(knob_text(k, KNOB_FUSED_QKV), "on");
+}
+
 enum err vit_each_linear(struct vit *v, bool fused, unsigned needs,
 			 enum err (*fn)(void *, struct linear *), void *ctx)
 {

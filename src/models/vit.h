@@ -49,6 +49,7 @@ struct linear vit_bind_linear(struct tensors *, const char *prefix, int64_t in,
 			      int64_t out, bool bias);
 struct norm vit_bind_norm(struct tensors *, const char *prefix, int64_t width, float eps);
 
+bool vit_is_fused(const struct knobs *); /* one product for q, k and v, or three */
 /* For every linear that a pass may use with one projection, or with three. */
 enum err vit_each_linear(struct vit *, bool fused, unsigned needs,
 			 enum err (*fn)(void *ctx, struct linear *), void *ctx);

@@ -60,6 +60,8 @@ void low_rank_release(struct low_rank *l)
 	l->sigma = NULL;
 }
 
+int64_t low_rank_wanted(const struct knobs *k) { return (int64_t)knob_num(k, KNOB_RANK); }
+
 enum err low_rank_check(const struct low_rank *l, int64_t rank, const char *model)
 {
 	if (rank <= l->most)

@@ -7,6 +7,7 @@
 #ifndef REDUCE_LOW_RANK_H
 #define REDUCE_LOW_RANK_H
 
+#include "base/knobs.h"
 #include "kernels/op.h"
 
 /* A linear and, once it was factored, its factors of every rank. */
@@ -30,6 +31,7 @@ void low_rank_init(struct low_rank *, struct linear full);
 enum err low_rank_factor(struct low_rank *) MUST_CHECK;
 void low_rank_release(struct low_rank *);
 
+int64_t low_rank_wanted(const struct knobs *); /* 0: off */
 /* ERR_USAGE beyond what the matrix has. */
 enum err low_rank_check(const struct low_rank *, int64_t rank,
 			const char *model) MUST_CHECK;

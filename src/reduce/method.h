@@ -61,7 +61,8 @@ struct method {
 	 * from then on. */
 	bool fuses;
 	bool merges; /* does not drop: pairs of tokens become one (token_set_merge) */
-	/* A rule that uses keep, merge-r or threshold; others are at their defaults. */
+	/* KNOB_BITs of keep, merge-r and threshold: the amount it uses; the others have
+	 * to be at their defaults. */
 	uint64_t knobs;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "tensor/file_map.h"
+#include "tensor/shown.h"
 
 #define HEADER_MAX 100000000u
 #define PREFIX 8u
@@ -32,12 +33,6 @@ struct reader {
 	size_t data_at; /* where the tensors' bytes begin in the file */
 	struct span *span;
 };
-
-#define SHOWN 160
-static const char *shown(const char *name, char buf[SHOWN])
-{
-	return str_escaped(buf, SHOWN, name, strlen(name));
-}
 
 /* "FILE: tensor NAME" and then what is wrong with it. */
 static enum err refuse(enum err code, const struct safetensors *st, const char *name,

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "tensor/shown.h"
 
 #define MAX_BYTES ((size_t)64 << 20)
 
@@ -20,12 +21,6 @@ struct shard_index {
 	char **path;       /* the same as paths */
 	size_t count;
 };
-
-#define SHOWN 160
-static const char *shown(const char *text, char buf[SHOWN])
-{
-	return str_escaped(buf, SHOWN, text, strlen(text));
-}
 
 static bool stays_in_folder(const char *file)
 {

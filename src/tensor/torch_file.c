@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "tensor/file_map.h"
+#include "tensor/shown.h"
 #include "tensor/torch_pickle.h"
 #include "tensor/zip_read.h"
 
@@ -25,12 +26,6 @@ struct reader {
 	const struct zip_entry *pickle; /* FOLDER/data.pkl */
 	enum dtype *storage_is; /* of each zip entry; DT_COUNT: nobody used it yet */
 };
-
-#define SHOWN 160
-static const char *shown(const char *name, char buf[SHOWN])
-{
-	return str_escaped(buf, SHOWN, name, strlen(name));
-}
 
 /* ---- strides ---- */
 

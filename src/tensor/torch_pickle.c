@@ -6,18 +6,13 @@
 
 #include "base/str.h"
 #include "tensor/pickle_machine.h"
+#include "tensor/shown.h"
 
 struct torch_pickle {
 	struct torch_tensor *tensor;
 	size_t count, room;
 	struct scratch texts; /* the machine's: names and keys */
 };
-
-#define SHOWN 160
-static const char *shown(const char *text, char buf[SHOWN])
-{
-	return str_escaped(buf, SHOWN, text, strlen(text));
-}
 
 /* ---- what it left: tensors by name ---- */
 

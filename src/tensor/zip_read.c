@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "tensor/little_endian.h"
+#include "tensor/shown.h"
 
 /* Sizes of the fixed parts of the records, without their signatures' values. */
 #define END_BYTES 22u
@@ -44,12 +45,6 @@ struct reader {
 	struct zip *zip;
 	struct directory dir;
 };
-
-#define SHOWN 160
-static const char *shown(const char *name, char buf[SHOWN])
-{
-	return str_escaped(buf, SHOWN, name, strlen(name));
-}
 
 static enum err broken(const struct reader *r, const char *fact)
 {
