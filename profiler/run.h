@@ -111,10 +111,36 @@ struct run_low_rank {
 			      than it */
 };
 
+/* Visual tokens: what a vision tower hands to a language model, or would. Of item 0. */
+struct run_visual {
+	double rows, columns;     /* of the grid of tokens, before any is dropped */
+	double patches_per_token; /* that go or stay together: 4 of a 2 x 2 merger, else 1 */
+	double tokens;            /* handed on, dropped ones not counted */
+	double ns_per_token;      /* median of a pass / those of the whole batch */
+};
+
+/* What these tokens would cost as the prompt of a language model: by a dry pass. */
+struct run_language {
+	const char *name; /* "qwen2-1.5b"; NULL: nobody asked, or it is not known */
+	double params;
+	double flops, kv_bytes; /* ours; of keys and values that are kept */
+	double estimated_ns;    /* from this machine's rates of products */
+};
+
+/* The prompt of a language model, and how it would go on (off the clock). Of item 0. */
+struct run_generated {
+	double prompt_tokens; /* visual ones included */
+	double *ids;          /* [n_ids]: greedy */
+	int n_ids;
+	const char *text;     /* of these ids; NULL: there is no tokenizer */
+	double ns_per_token;  /* median of a step with the keys and values kept */
+};
+
 /*
  * One place where tokens of item 0 were dropped or merged. A token is named by its patch,
  * from 0 without CLS; what a technique made of several (summary, fused) is named from the
- * number of patches on.
+ * number of patches on. Where patches go and stay together (visual.patches_per_token),
+ * all that is told here counts and names these units, row by row of the picture.
  */
 struct run_site {
 	const char *path; /* "embed", "blocks.3": the group of its spans */
@@ -134,8 +160,8 @@ struct run_site {
 struct run_tokens {
 	double *per_layer; /* [n_layers]: tokens of an item that enter each block */
 	int n_layers;
-	double *kept; /* [n_kept]: patches of item 0, ascending; NULL where none was
-			 dropped or it is not known which */
+	double *kept; /* [n_kept]: patches of item 0 in the order that they enter the model,
+			 ascending; NULL where none was dropped or it is not known which */
 	int n_kept;   /* patches of item 0 that stay to the end; 0: not known */
 	struct run_site *sites; /* [n_sites], in the order they ran */
 	int n_sites;
@@ -176,6 +202,9 @@ struct run {
 	struct run_accuracy accuracy;
 	struct run_zero_shot zero_shot;
 	struct run_low_rank low_rank;
+	struct run_visual visual;
+	struct run_language language;
+	struct run_generated generated;
 	struct run_tokens tokens;
 	struct layer *layers; /* parents before children, in the order they ran */
 	int n_layers;

@@ -17,16 +17,19 @@
 #include "base/pool.h"
 #include "tensor/tensor.h"
 
-enum act { ACT_NONE, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH };
+enum act { ACT_NONE, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
 
-/* y = x W^T + b: weight [out, in] as checkpoints hold it; bias [out] or data-less. */
+/*
+ * y = x W^T + b: weight [out, in] as checkpoints hold it, F32, or F16 or BF16 (2-byte
+ * aligned; products widen it on the way, exactly); bias [out] F32 or data-less.
+ */
 struct linear {
 	struct tensor weight, bias;
 	void *prepared; /* the backend's, by prepare(); NULL: none */
 };
 
 struct norm {
-	struct tensor weight, bias; /* [D] */
+	struct tensor weight, bias; /* [D]; an RMS norm has no bias (ndim 0) */
 	float eps;
 };
 
@@ -36,6 +39,10 @@ struct norm {
  * rows from `start[b]` on; rows between two items are padding, belong to nobody and may
  * hold anything finite. The last `back[b]` of them were made of several tokens: items
  * drop at different sites, so not all have as many.
+ *
+ * The same tells what attends to each other where that is less than an item: the windows
+ * of a vision tower. Their number has nothing to do with that of items, and some may be
+ * empty (length 0).
  */
 struct segments {
 	struct tensor start, length; /* I32 [B] */
@@ -60,9 +67,11 @@ static inline int64_t segments_back(const struct segments *s, int64_t each, int6
 }
 
 struct attn_opts {
-	int heads;
-	float scale; /* of q k^T, usually 1 / sqrt(D / heads) */
-	bool causal; /* query i sees keys 0..i; Tq == Tk then */
+	int heads;    /* of q */
+	int kv_heads; /* of k and v, divides heads: query head h reads h / (heads /
+			 kv_heads); 0: as many as q */
+	float scale;  /* of q k^T, usually 1 / sqrt(D / heads) */
+	bool causal;  /* query i of an item sees keys 0 .. Tk - Tq + i; Tq <= Tk */
 	/* F32 [B, Tk], or ndim 0: how many tokens a key stands for; its log is added to
 	 * the logits (proportional attention, Bolya et al. 2023). Not with ragged rows.
 	 */
@@ -86,7 +95,9 @@ struct select_opts {
 		SELECT_ABOVE,    /* those with score > value; at least the best */
 		SELECT_QUANTILE, /* those above the item's own quantile `value`, which is
 				    interpolated linearly; 0: all */
-		SELECT_SHARE     /* the fewest highest that hold `value` of the sum */
+		SELECT_SHARE,    /* the fewest highest that hold `value` of the sum */
+		SELECT_PART      /* of items of any length: the max(1, (int)(n value))
+				    highest of an item's n candidates */
 	} by;
 	int64_t count;
 	double value;
@@ -113,10 +124,11 @@ enum made {
 };
 
 /* What is done to a matrix product while it is still in the cache: act(x W^T + b), or
- * with `accumulate` y + x W^T + b (a residual connection; act must be ACT_NONE then). */
+ * with `accumulate` y + x W^T + b (a residual connection), or with `multiply` y (x W^T +
+ * b) (a gate); act must be ACT_NONE with either. */
 struct epilogue {
 	enum act act;
-	bool accumulate;
+	bool accumulate, multiply;
 };
 
 struct backend_opts {
@@ -146,14 +158,23 @@ struct backend {
 	enum err (*prepare)(void *self, struct linear *);
 	void (*unprepare)(void *self, struct linear *);
 
-	/* y [.., out] (may have any ld when accumulating), x [.., in] */
+	/* y [.., out] (may have any ld when accumulating or multiplying), x [.., in] */
 	void (*linear)(void *self, struct tensor y, struct tensor x,
 		       const struct linear *, struct epilogue);
 	/* y, x [.., D]; y may be x. Two-pass variance, over D. */
 	void (*layernorm)(void *self, struct tensor y, struct tensor x,
 			  const struct norm *);
-	/* y [B, Tq, D]; q [B, Tq, D], k, v [B, Tk, D], heads side by side in D; the
-	 * softmax over Tk is exact F32. */
+	/* y, x [.., D]; y may be x: y = weight x / sqrt(mean of x^2 over D + eps) */
+	void (*rmsnorm)(void *self, struct tensor y, struct tensor x,
+			const struct norm *);
+	/*
+	 * Rotary positions (Su et al. 2021), in place: x [.., heads * W] (any ld), turn [R,
+	 * W] with a row for each row of x, cosines and then sines [c | s] of W / 2 angles.
+	 * In each head (a, b) = (first half, second half) becomes (a c - b s, b c + a s).
+	 */
+	void (*rotary)(void *self, struct tensor x, struct tensor turn, int heads);
+	/* y [B, Tq, D]; q [B, Tq, D], k, v [B, Tk, D kv_heads / heads], heads side by
+	 * side in D; the softmax over Tk is exact F32. */
 	void (*attention)(void *self, struct tensor y, struct tensor q, struct tensor k,
 			  struct tensor v, const struct attn_opts *);
 	/* y [B, N, 3 p p] of image [B, 3, S, S'], patches row by row, each as (c, y, x).
@@ -209,7 +230,8 @@ struct backend {
 		      struct tensor size, struct tensor into);
 	/* y = x / |x|, by rows */
 	void (*normalize)(void *self, struct tensor y, struct tensor x);
-	/* y[i] = table[ids[i]] + pos[i % T], ids I32 [B, T], y [B, T, D] */
+	/* y[i] = table[ids[i]] + pos[i % T], ids I32 [B, T], y [B, T, D]; table F32, F16
+	 * or BF16; pos ndim 0: nothing is added. */
 	void (*lookup)(void *self, struct tensor y, struct tensor table,
 		       struct tensor ids, struct tensor pos);
 	/*
@@ -218,6 +240,17 @@ struct backend {
 	 * end < 0 the first that holds the item's highest id.
 	 */
 	void (*ends)(void *self, struct tensor rows, struct tensor ids, int32_t end);
+	/* y[rows[i]] = x[i]: y [.., D], x [n, D], rows I32 [n], all different */
+	void (*place)(void *self, struct tensor y, struct tensor x, struct tensor rows);
+	/*
+	 * Where runs of equal ids lie: ids I32 [U] ascending, 0 <= id < G; start, length
+	 * I32 [G]: start[g], length[g] are those of the rows with id g, times `unit`; an id
+	 * that is not there has length 0.
+	 */
+	void (*runs)(void *self, struct tensor start, struct tensor length,
+		     struct tensor ids, int unit);
+	/* rows I32 [U]: the order that sorts keys I32 [U], which are all different. */
+	void (*order)(void *self, struct tensor rows, struct tensor keys);
 };
 
 extern const struct backend *const backends[];           /* NULL-terminated */

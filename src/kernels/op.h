@@ -11,9 +11,10 @@
  * pass.
  *
  * FLOP conventions (struct op_count): `flops` is ours: 2 per multiply-add, and 1 for
- * every other arithmetic operation on an element (bias 1, residual 1, layer norm 8,
- * quick_gelu 5, gelu 5, softmax 5 per score, position 1, L2 norm 2, select 1 per score,
- * a mean of tokens or a merge 2 per element that enters, normalising 3);
+ * every other arithmetic operation on an element (bias 1, residual 1, gate 1, layer norm
+ * 8, RMS norm 4, activations 5, rotary 3, softmax 5 per score, position 1, L2 norm 2,
+ * select 1 per score, a mean of tokens or a merge 2 per element that enters, normalising
+ * 3);
  * `fvcore` counts 1 per multiply-add, 5 per element of an affine layer norm and no
  * attention products; `torch` counts 2 per multiply-add of matrix products and
  * convolutions and nothing else.
@@ -83,9 +84,17 @@ struct tensor op_linear(struct pass *, const char *name, struct tensor x,
 /* y += x W^T + b, in place */
 void op_linear_add(struct pass *, const char *name, struct tensor y, struct tensor x,
 		   const struct linear *);
+/* y *= x W^T + b, in place */
+void op_linear_mul(struct pass *, const char *name, struct tensor y, struct tensor x,
+		   const struct linear *);
 struct tensor op_layernorm(struct pass *, const char *name, struct tensor x,
 			   const struct norm *);
-/* q [B, Tq, D], k, v [B, Tk, D] -> [B, Tq, D] */
+struct tensor op_rmsnorm(struct pass *, const char *name, struct tensor x,
+			 const struct norm *);
+/* Turns x in place, which may be a view of columns; `turn` as backend.h says. */
+void op_rotary(struct pass *, const char *name, struct tensor x, struct tensor turn,
+	       int heads);
+/* q [B, Tq, D], k, v [B, Tk, D or less] -> [B, Tq, D] */
 struct tensor op_attention(struct pass *, const char *name, struct tensor q,
 			   struct tensor k, struct tensor v, const struct attn_opts *);
 /* A convolution of stride p as a matrix product: image [B, 3, S, S'] -> [B, N, 3 p p] */
@@ -130,11 +139,20 @@ struct tensor op_merge(struct pass *, const char *name, struct tensor y,
 		       struct tensor y_size, struct tensor x, struct tensor size,
 		       struct tensor into);
 struct tensor op_normalize(struct pass *, const char *name, struct tensor x);
-/* ids I32 [B, T] -> [B, T, D] */
+/* ids I32 [B, T] -> [B, T, D]; pos ndim 0: no positions */
 struct tensor op_lookup(struct pass *, const char *name, struct tensor table,
 			struct tensor ids, struct tensor pos);
 /* Where texts end (backend.h): I32 [B] of ids I32 [B, T]; 1 FLOP per id. */
 struct tensor op_ends(struct pass *, const char *name, struct tensor ids, int32_t end);
+/* y[rows[i]] = x[i], in place */
+void op_place(struct pass *, const char *name, struct tensor y, struct tensor x,
+	      struct tensor rows);
+/* Segments of equal ids (backend.h), into `out`, whose start and length I32 [G] have
+ * room. */
+void op_runs(struct pass *, const char *name, struct segments *out, struct tensor ids,
+	     int unit);
+/* The order I32 [U] that sorts keys I32 [U]; 1 FLOP per key. */
+struct tensor op_order(struct pass *, const char *name, struct tensor keys);
 
 /* A selection's shape of a tensor of `width` columns: [items, T, width], or [1, R, width]
  * where it is ragged; no data. */

@@ -57,6 +57,16 @@ struct tensor tensors_get(struct tensors *, const char *name, int ndim,
 			  const int64_t *dim);
 
 /*
+ * The same as it is stored: F16 and BF16 data of a mapped file is given where it lies
+ * (2-byte aligned), all else becomes F32. For weights of products and tables of
+ * embeddings, which widen what they read (kernels/backend.h). Of a generator: in the type
+ * that tensors_generate_as() set, F32 before; the values are those of F32, rounded.
+ */
+struct tensor tensors_get_stored(struct tensors *, const char *name, int ndim,
+				 const int64_t *dim);
+void tensors_generate_as(struct tensors *, enum dtype);
+
+/*
  * Several tensors stacked along their first dimension into one contiguous [sum, ...]
  * tensor: fused q, k, v. Each part has shape [dim[0] / parts, dim[1], ...]. The values
  * are those the parts would have alone.
