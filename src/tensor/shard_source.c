@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "tensor/shard_index.h"
+#include "tensor/shown.h"
 #include "tensor/weights_format.h"
 
 struct shards {
@@ -15,7 +15,7 @@ struct shards {
 	void **open; /* one of each file; NULL: nobody asked for it */
 	/* The first file that could not be opened or broke its promise. */
 	enum err error;
-	char message[768];
+	char message[1024];
 };
 
 static void fail(struct shards *s, enum err e)
@@ -26,35 +26,42 @@ static void fail(struct shards *s, enum err e)
 	snprintf(s->message, sizeof(s->message), "%s", err_message());
 }
 
-static void *shard_of(struct shards *s, size_t i)
+/* The message names the file, why it is no use, and who needs it. */
+static enum err no_shard(const struct shards *s, enum err e, const char *tensor)
+{
+	char name[SHOWN];
+	bool missing = e == ERR_NOTFOUND;
+	return err_set(e, "%s; tensor %s should be in it, says %s%s", err_message(),
+		       shown(tensor, name), shard_index_label(s->index),
+		       missing ? ": this part of the checkpoint is missing; download "
+				 "the model again"
+			       : "");
+}
+
+/* The open file i, which `tensor` is asked of. */
+static void *shard_of(struct shards *s, size_t i, const char *tensor)
 {
 	if (s->open[i] || s->error)
 		return s->open[i];
 	enum err e = s->format->open(shard_index_path(s->index, i), &s->open[i]);
-	if (e == ERR_NOTFOUND)
-		e = err_set(e,
-			    "%s, but %s names it: this part of the checkpoint is "
-			    "missing; download the model again",
-			    err_message(), shard_index_label(s->index));
 	if (e)
-		fail(s, e);
+		fail(s, no_shard(s, e, tensor));
 	return s->open[i];
 }
 
 static bool find(void *self, const char *name, struct tensor *stored)
 {
 	struct shards *s = self;
-	char shown[160];
+	char text[SHOWN];
 	long i = shard_index_find(s->index, name);
-	void *shard = i < 0 ? NULL : shard_of(s, (size_t)i);
+	void *shard = i < 0 ? NULL : shard_of(s, (size_t)i, name);
 	if (!shard)
 		return false;
 	if (s->format->source.find(shard, name, stored))
 		return true;
 	fail(s, err_set(ERR_FORMAT,
 			"%s: there is no tensor %s, though %s says that it is here",
-			s->format->label(shard),
-			str_escaped(shown, sizeof(shown), name, strlen(name)),
+			s->format->label(shard), shown(name, text),
 			shard_index_label(s->index)));
 	return false;
 }
@@ -66,6 +73,13 @@ static void fill(void *self, const char *name, const struct tensor *shape, int64
 	const struct shards *s = self;
 	void *shard = s->open[shard_index_find(s->index, name)];
 	s->format->source.fill(shard, name, shape, begin, end, out);
+}
+
+static const char *file_of(void *self, const char *name)
+{
+	const struct shards *s = self;
+	long i = shard_index_find(s->index, name);
+	return i < 0 || !s->open[i] ? NULL : s->format->label(s->open[i]);
 }
 
 static enum err check(void *self)
@@ -102,6 +116,7 @@ enum err tensors_open_shards(const char *path, struct tensors **out)
 	s->source = (struct tensors_source){ .name = s->format->source.name,
 					     .find = find,
 					     .fill = fill,
+					     .file_of = file_of,
 					     .check = check,
 					     .free = free_shards };
 	enum err e = shard_index_open(path, &s->index);

@@ -88,6 +88,13 @@ static float from_bits(uint32_t bits)
 	return f;
 }
 
+static uint32_t bits_of(float f)
+{
+	uint32_t bits;
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
 float bf16_to_f32(uint16_t h) { return from_bits((uint32_t)h << 16); }
 
 /* Every case is computed and one is picked, so that a loop of these vectorises. The
@@ -99,10 +106,8 @@ float f16_to_f32(uint16_t h)
 	uint32_t normal = magnitude + (112u << 23); /* only the bias differs */
 	uint32_t special = magnitude | 0x7F800000u; /* infinity and NaN */
 	float tiny = (float)(h & 0x3FF) * 0x1p-24f; /* zero and subnormal */
-	uint32_t subnormal;
-	memcpy(&subnormal, &tiny, sizeof(subnormal));
 	uint32_t bits = exponent == 0x7C00 ? special : normal;
-	bits = exponent == 0 ? subnormal : bits;
+	bits = exponent == 0 ? bits_of(tiny) : bits;
 	return from_bits(sign | bits);
 }
 
@@ -135,5 +140,52 @@ void dtype_to_f32(enum dtype type, const void *from, float *to, size_t n)
 		return;
 	default:
 		assert(!"a float type");
+	}
+}
+
+/* Half of what is cut off is added, less one where what stays is even: a carry goes where
+ * it should, from the fraction to the exponent and from that to infinity. */
+uint16_t f32_to_bf16(float f)
+{
+	uint32_t bits = bits_of(f);
+	uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+	uint32_t quiet = bits >> 16 | 0x40;
+	return (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
+}
+
+/* As f16_to_f32, so that a loop of these vectorises. Below the normal numbers the sum
+ * with 0.5 rounds: its last bit weighs 2^-24, as that of a subnormal does. */
+uint16_t f32_to_f16(float f)
+{
+	uint32_t bits = bits_of(f), sign = bits >> 16 & 0x8000;
+	uint32_t magnitude = bits & 0x7FFFFFFF;
+	uint32_t normal =
+		((magnitude + 0xFFF + (magnitude >> 13 & 1)) >> 13) - (112u << 10);
+	uint32_t subnormal = bits_of(from_bits(magnitude) + 0.5f) - bits_of(0.5f);
+	uint32_t quiet = 0x7E00 | (magnitude >> 13 & 0x3FF);
+	uint32_t h = magnitude < 0x38800000 ? subnormal : normal; /* 2^-14 */
+	h = magnitude >= 0x47800000 ? 0x7C00 : h;                 /* 2^16 */
+	h = magnitude > 0x7F800000 ? quiet : h;
+	return (uint16_t)(sign | h);
+}
+
+void dtype_from_f32(enum dtype type, const float *restrict from, void *restrict to,
+		    size_t n)
+{
+	uint16_t *half = to;
+	switch (type) {
+	case DT_F32:
+		memcpy(to, from, n * 4);
+		return;
+	case DT_F16:
+		for (size_t i = 0; i < n; i++)
+			half[i] = f32_to_f16(from[i]);
+		return;
+	case DT_BF16:
+		for (size_t i = 0; i < n; i++)
+			half[i] = f32_to_bf16(from[i]);
+		return;
+	default:
+		assert(!"F32 or half of it");
 	}
 }

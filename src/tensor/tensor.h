@@ -47,6 +47,13 @@ static inline float *tensor_row(const struct tensor *t, int64_t row)
 	return (float *)t->data + row * t->ld;
 }
 
+/* Where a row of any dtype begins; NULL in a dry pass. */
+static inline const void *tensor_row_any(const struct tensor *t, int64_t row)
+{
+	const char *data = t->data;
+	return data ? data + row * t->ld * (int64_t)dtype_size(t->dtype) : NULL;
+}
+
 /* The elements of a shape; false where a dimension is negative or the product overflows.
  * For shapes that come from a file. */
 bool shape_count(int ndim, const int64_t *dim, int64_t *count);
@@ -58,5 +65,13 @@ float f16_to_f32(uint16_t);
 float bf16_to_f32(uint16_t);
 /* n elements of any float dtype, from memory of any alignment, to F32. */
 void dtype_to_f32(enum dtype, const void *from, float *to, size_t n);
+
+/* To the nearest, ties to even; what is too large becomes infinity, a NaN stays one
+ * (quiet, with the sign and the upper bits it had). The same under flushing of denormals.
+ */
+uint16_t f32_to_f16(float);
+uint16_t f32_to_bf16(float);
+/* n elements to F32, F16 or BF16; `to` is aligned for them. */
+void dtype_from_f32(enum dtype, const float *from, void *to, size_t n);
 
 #endif

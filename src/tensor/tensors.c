@@ -2,41 +2,14 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "tensor/slabs.h"
+#include "tensor/tensors_private.h"
 
-/* What somebody asked for. */
-struct held {
-	char *key; /* the names, joined by + */
-	struct tensor tensor;
-};
-
-/* One tensor of the source and where it goes (or lies). */
-struct piece {
-	char *name;
-	struct tensor shape;
-	float *out;
-	bool in_place;
-};
-
-struct tensors {
-	const struct tensors_source *source;
-	void *self;
-	char *label;
-	struct held *held;
-	struct piece *piece;
-	int held_count, piece_count;
-	int prepared; /* pieces [0, prepared) are filled */
-	struct slabs slabs;
-	int64_t params;
-	enum err error;
-	char message[768];
-};
+#define SHAPE 128 /* for shape_text(): five dimensions of any size fit */
 
 struct tensors *tensors_create(const struct tensors_source *source, void *self,
 			       const char *label)
@@ -45,6 +18,7 @@ struct tensors *tensors_create(const struct tensors_source *source, void *self,
 	t->source = source;
 	t->self = self;
 	t->label = str_dup(label);
+	t->generated = DT_F32;
 	return t;
 }
 
@@ -62,6 +36,7 @@ void tensors_free(struct tensors *t)
 	if (t->source->free)
 		t->source->free(t->self);
 	free(t->label);
+	free(t->config);
 	free(t);
 }
 
@@ -78,26 +53,39 @@ bool tensors_find(const struct tensors *t, const char *name, struct tensor *stor
 
 int64_t tensors_params(const struct tensors *t) { return t->params; }
 
-int64_t tensors_bytes(const struct tensors *t)
+int64_t tensors_bytes(const struct tensors *t) { return t->bytes; }
+
+void tensors_generate_as(struct tensors *t, enum dtype dtype)
 {
-	return t->params * (int64_t)sizeof(float);
+	assert(dtype == DT_F32 || dtype == DT_F16 || dtype == DT_BF16);
+	t->generated = dtype;
 }
 
-/* The first failure stays. */
-static void fail(struct tensors *, enum err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+void tensors_set_config_label(struct tensors *t, const char *label)
+{
+	free(t->config);
+	t->config = str_dup(label);
+}
 
-static void fail(struct tensors *t, enum err code, const char *fmt, ...)
+/* The first failure stays. It is about tensor `name`, so it begins with the file that has
+ * it. */
+static void fail(struct tensors *, const char *name, enum err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void fail(struct tensors *t, const char *name, enum err code, const char *fmt, ...)
 {
 	if (t->error)
 		return;
-	char fact[400];
+	const char *file = t->source->file_of ? t->source->file_of(t->self, name) : NULL;
+	struct str s = STR_INIT;
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(fact, sizeof(fact), fmt, ap);
+	str_addf(&s, "%s: ", file ? file : t->label);
+	str_addv(&s, fmt, ap);
 	va_end(ap);
 	t->error = code;
-	snprintf(t->message, sizeof(t->message), "%s: %s", t->label, fact);
+	snprintf(t->message, sizeof(t->message), "%s", str_get(&s));
+	str_release(&s);
 }
 
 enum err tensors_error(const struct tensors *t)
@@ -120,72 +108,91 @@ static bool is_float(enum dtype d)
 /* A source that could not look (a shard is missing) has the better message. */
 static void fail_to_find(struct tensors *t, const char *name, const struct tensor *wanted)
 {
-	char want[96];
+	char want[SHAPE];
 	enum err e = t->source->check ? t->source->check(t->self) : OK;
 	if (!e) {
-		fail(t, ERR_FORMAT, "there is no tensor %s, which the model needs as %s",
-		     name, shape_text(wanted->ndim, wanted->dim, want, sizeof(want)));
+		fail(t, name, ERR_FORMAT,
+		     "there is no tensor %s, which the model%s%s needs as %s", name,
+		     t->config ? " of " : "", t->config ? t->config : "",
+		     shape_text(wanted->ndim, wanted->dim, want, sizeof(want)));
 	} else if (!t->error) {
 		t->error = e;
 		snprintf(t->message, sizeof(t->message), "%s", err_message());
 	}
 }
 
+/* Which of the two is wrong, nobody can know here: both are named. */
+static void fail_to_fit(struct tensors *t, const char *name, const struct tensor *wanted,
+			const struct tensor *stored)
+{
+	char is[SHAPE], want[SHAPE];
+	shape_text(stored->ndim, stored->dim, is, sizeof(is));
+	shape_text(wanted->ndim, wanted->dim, want, sizeof(want));
+	if (t->config)
+		fail(t, name, ERR_FORMAT, "tensor %s is %s, but %s makes it %s", name, is,
+		     t->config, want);
+	else
+		fail(t, name, ERR_FORMAT, "tensor %s is %s, the model needs %s", name, is,
+		     want);
+}
+
 /* The stored tensor where it is what the model wants; else the set fails. */
 static bool look_up(struct tensors *t, const char *name, const struct tensor *wanted,
 		    struct tensor *stored)
 {
-	char is[96], want[96];
 	*stored = *wanted;
 	if (!t->source->find)
 		return true;
 	if (!t->source->find(t->self, name, stored))
 		fail_to_find(t, name, wanted);
 	else if (!same_shape(stored, wanted->ndim, wanted->dim))
-		fail(t, ERR_FORMAT, "tensor %s is %s, the model needs %s", name,
-		     shape_text(stored->ndim, stored->dim, is, sizeof(is)),
-		     shape_text(wanted->ndim, wanted->dim, want, sizeof(want)));
+		fail_to_fit(t, name, wanted, stored);
 	else if (!is_float(stored->dtype))
-		fail(t, ERR_FORMAT, "tensor %s is %s, which is no weight", name,
+		fail(t, name, ERR_FORMAT, "tensor %s is %s, which is no weight", name,
 		     dtype_name(stored->dtype));
 	return t->error == OK;
 }
 
-static float *reserve(struct tensors *t, const char *name, const struct tensor *shape)
+static void *reserve(struct tensors *t, const char *name, const struct tensor *shape)
 {
-	float *p = slabs_alloc(&t->slabs, (size_t)tensor_bytes(shape));
+	void *p = slabs_alloc(&t->slabs, (size_t)tensor_bytes(shape));
 	if (!p)
-		fail(t, ERR_NOMEM, "no memory for tensor %s of %lld MiB", name,
+		fail(t, name, ERR_NOMEM, "no memory for tensor %s of %lld MiB", name,
 		     (long long)(tensor_bytes(shape) >> 20));
 	return p;
 }
 
-static void add_piece(struct tensors *t, const char *name, const struct tensor *shape,
-		      float *out, bool in_place)
+static void add_piece(struct tensors *t, const char *name, const struct tensor *to,
+		      bool in_place)
 {
 	t->piece = mem_grow(t->piece, (size_t)t->piece_count + 1, sizeof(*t->piece));
-	t->piece[t->piece_count++] = (struct piece){
-		.name = str_dup(name), .shape = *shape, .out = out, .in_place = in_place
-	};
+	t->piece[t->piece_count++] =
+		(struct piece){ .name = str_dup(name), .to = *to, .in_place = in_place };
 }
 
-/* Takes key. */
+/* What was asked for as `key` in this shape and dtype (DT_COUNT: in any). */
+static const struct tensor *find_held(const struct tensors *t, const char *key,
+				      const struct tensor *wanted, enum dtype dtype)
+{
+	for (int i = 0; i < t->held_count; i++) {
+		const struct held *h = &t->held[i];
+		if ((dtype == DT_COUNT || h->tensor.dtype == dtype) &&
+		    same_shape(&h->tensor, wanted->ndim, wanted->dim) &&
+		    !strcmp(h->key, key))
+			return &h->tensor;
+	}
+	return NULL;
+}
+
+/* Takes key. In another dtype it takes memory again, but is no other parameter. */
 static struct tensor hold(struct tensors *t, char *key, const struct tensor *tensor)
 {
+	if (!find_held(t, key, tensor, DT_COUNT))
+		t->params += tensor_count(tensor);
+	t->bytes += tensor_bytes(tensor);
 	t->held = mem_grow(t->held, (size_t)t->held_count + 1, sizeof(*t->held));
 	t->held[t->held_count++] = (struct held){ .key = key, .tensor = *tensor };
-	t->params += tensor_count(tensor);
 	return *tensor;
-}
-
-static const struct tensor *find_held(const struct tensors *t, const char *key,
-				      const struct tensor *wanted)
-{
-	for (int i = 0; i < t->held_count; i++)
-		if (!strcmp(t->held[i].key, key) &&
-		    same_shape(&t->held[i].tensor, wanted->ndim, wanted->dim))
-			return &t->held[i].tensor;
-	return NULL;
 }
 
 /* An F32 shape without data, or an empty one where no memory could hold it. */
@@ -196,35 +203,59 @@ static struct tensor wanted_shape(struct tensors *t, const char *name, int ndim,
 	if (shape_count(ndim, dim, &count) &&
 	    !__builtin_mul_overflow(count, (int64_t)sizeof(float), &bytes))
 		return tensor_of(DT_F32, NULL, ndim, dim);
-	char text[128];
-	fail(t, ERR_FORMAT, "tensor %s cannot have shape %s", name,
+	char text[SHAPE];
+	fail(t, name, ERR_FORMAT, "tensor %s cannot have shape %s", name,
 	     shape_text(ndim, dim, text, sizeof(text)));
 	return tensor_of(DT_F32, NULL, DIMS(0));
 }
 
-static bool usable_in_place(const struct tensor *stored)
+/* Whether the source has its numbers in memory as this type. */
+static bool lies_as(const struct tensor *stored, enum dtype dtype)
 {
-	return stored->data && stored->dtype == DT_F32 &&
-	       (uintptr_t)stored->data % _Alignof(float) == 0;
+	return stored->data && stored->dtype == dtype &&
+	       (uintptr_t)stored->data % dtype_size(dtype) == 0;
+}
+
+static enum dtype type_as_stored(const struct tensors *t, const struct tensor *stored)
+{
+	if (tensors_is_generated(t))
+		return t->generated;
+	bool half = lies_as(stored, DT_F16) || lies_as(stored, DT_BF16);
+	return half ? stored->dtype : DT_F32;
+}
+
+/* `wanted` gets what lies in the source, or memory to fill. */
+static struct tensor get(struct tensors *t, const char *name, struct tensor wanted,
+			 const struct tensor *stored)
+{
+	const struct tensor *known = find_held(t, name, &wanted, wanted.dtype);
+	if (known)
+		return *known;
+	bool in_place = lies_as(stored, wanted.dtype);
+	wanted.data = in_place ? stored->data : reserve(t, name, &wanted);
+	if (!wanted.data)
+		return wanted;
+	add_piece(t, name, &wanted, in_place);
+	return hold(t, str_dup(name), &wanted);
 }
 
 struct tensor tensors_get(struct tensors *t, const char *name, int ndim,
 			  const int64_t *dim)
 {
 	struct tensor wanted = wanted_shape(t, name, ndim, dim), stored;
-	if (t->error)
+	if (t->error || !look_up(t, name, &wanted, &stored))
 		return wanted;
-	const struct tensor *known = find_held(t, name, &wanted);
-	if (known)
-		return *known;
-	if (!look_up(t, name, &wanted, &stored))
+	return get(t, name, wanted, &stored);
+}
+
+struct tensor tensors_get_stored(struct tensors *t, const char *name, int ndim,
+				 const int64_t *dim)
+{
+	struct tensor wanted = wanted_shape(t, name, ndim, dim), stored;
+	if (t->error || !look_up(t, name, &wanted, &stored))
 		return wanted;
-	bool in_place = usable_in_place(&stored);
-	wanted.data = in_place ? stored.data : reserve(t, name, &wanted);
-	if (!wanted.data)
-		return wanted;
-	add_piece(t, name, &wanted, wanted.data, in_place);
-	return hold(t, str_dup(name), &wanted);
+	wanted.dtype = type_as_stored(t, &stored);
+	return get(t, name, wanted, &stored);
 }
 
 static char *joined(const char *const *names, int n)
@@ -257,7 +288,7 @@ struct tensor tensors_get_stacked(struct tensors *t, const char *const *names, i
 	part.dim[0] /= parts;
 	part.ld = tensor_cols(&part);
 	char *key = joined(names, parts);
-	const struct tensor *known = find_held(t, key, &wanted);
+	const struct tensor *known = find_held(t, key, &wanted, DT_F32);
 	if (known)
 		wanted = *known;
 	else if (look_up_parts(t, names, parts, &part))
@@ -266,101 +297,9 @@ struct tensor tensors_get_stacked(struct tensors *t, const char *const *names, i
 		free(key);
 		return wanted;
 	}
-	for (int i = 0; i < parts; i++)
-		add_piece(t, names[i], &part,
-			  (float *)wanted.data + i * tensor_count(&part), false);
-	return hold(t, key, &wanted);
-}
-
-/* Preparing: pieces cut into chunks that threads take one after the other. */
-
-#define CHUNK                                                                            \
-	((int64_t)1 << 18) /* elements: 1 MiB, some milliseconds of work at most         \
-			    */
-#define TOUCH 1024         /* elements: one read per page of 4 KiB */
-
-struct chunk {
-	const struct piece *piece;
-	int64_t begin, end;
-};
-
-struct job {
-	struct tensors *set;
-	const struct tensors_work *work;
-	struct chunk *chunk;
-	int count;
-	atomic_int next;
-	atomic_llong done; /* elements */
-	int64_t total;
-	atomic_bool stop;
-};
-
-static void cut_into_chunks(struct job *j, const struct piece *p)
-{
-	int64_t n = tensor_count(&p->shape);
-	j->total += n;
-	size_t more = (size_t)((n + CHUNK - 1) / CHUNK);
-	j->chunk = mem_grow(j->chunk, (size_t)j->count + more, sizeof(*j->chunk));
-	for (int64_t at = 0; at < n; at += CHUNK)
-		j->chunk[j->count++] =
-			(struct chunk){ p, at, at + CHUNK < n ? at + CHUNK : n };
-}
-
-static void touch(const struct chunk *c)
-{
-	const volatile float *p = c->piece->out;
-	for (int64_t i = c->begin; i < c->end; i += TOUCH)
-		(void)p[i];
-	(void)p[c->end - 1];
-}
-
-static void report(struct job *j)
-{
-	const struct tensors_work *w = j->work;
-	const long long size = sizeof(float);
-	if (w && w->progress &&
-	    !w->progress(w->ctx, atomic_load(&j->done) * size, j->total * size))
-		atomic_store(&j->stop, true);
-}
-
-static void prepare_chunks(void *arg, int thread, int threads)
-{
-	(void)threads;
-	struct job *j = arg;
-	const struct tensors *t = j->set;
-	while (!atomic_load(&j->stop)) {
-		int i = atomic_fetch_add(&j->next, 1);
-		if (i >= j->count)
-			break;
-		const struct chunk *c = &j->chunk[i];
-		if (c->piece->in_place)
-			touch(c);
-		else
-			t->source->fill(t->self, c->piece->name, &c->piece->shape,
-					c->begin, c->end, c->piece->out + c->begin);
-		atomic_fetch_add(&j->done, c->end - c->begin);
-		if (thread == 0)
-			report(j);
+	for (int i = 0; i < parts; i++) {
+		part.data = tensor_f32(&wanted) + i * tensor_count(&part);
+		add_piece(t, names[i], &part, false);
 	}
-}
-
-enum err tensors_prepare(struct tensors *t, const struct tensors_work *work)
-{
-	if (t->error)
-		return tensors_error(t);
-	struct job j = { .set = t, .work = work };
-	for (int i = t->prepared; i < t->piece_count; i++)
-		cut_into_chunks(&j, &t->piece[i]);
-	report(&j);
-	if (work && work->parallel)
-		work->parallel(work->ctx, prepare_chunks, &j);
-	else
-		prepare_chunks(&j, 0, 1);
-	if (!atomic_load(&j.stop))
-		report(&j); /* the last chunk may have been another thread's */
-	free(j.chunk);
-	if (atomic_load(&j.stop))
-		return err_set(ERR_CANCELLED, "%s: loading was cancelled", t->label);
-	t->prepared = t->piece_count;
-	return tensors_error(t);
+	return hold(t, key, &wanted);
 }

@@ -29,6 +29,9 @@ struct tensors_source {
 	 * by several threads at once for different ranges. */
 	void (*fill)(void *self, const char *name, const struct tensor *shape,
 		     int64_t begin, int64_t end, float *out);
+	/* The file that has (or should have) a tensor, as messages name it; NULL: all are
+	 * in one, and the set's label says which. The function may be NULL, too. */
+	const char *(*file_of)(void *self, const char *name);
 	/* Whether everything read so far was right. NULL: always. */
 	enum err (*check)(void *self);
 	void (*free)(void *self);
@@ -41,6 +44,9 @@ void tensors_free(struct tensors *); /* and every tensor it gave */
 
 const char *tensors_label(const struct tensors *);
 const char *tensors_format(const struct tensors *); /* the source's name */
+/* What the shapes that are asked for were read from, copied: a tensor that has another,
+ * or is not there, is an error that names both files. Before the first get. */
+void tensors_set_config_label(struct tensors *, const char *label);
 
 /* Whether the source has this tensor, and its shape and dtype; a generator has none of
  * its own. */
@@ -91,7 +97,9 @@ struct tensors_work {
 };
 enum err tensors_prepare(struct tensors *, const struct tensors_work *) MUST_CHECK;
 
-int64_t tensors_params(const struct tensors *); /* elements asked for so far */
-int64_t tensors_bytes(const struct tensors *);  /* their bytes as held in memory */
+/* Elements asked for so far, once each: also where a tensor is held in two types. */
+int64_t tensors_params(const struct tensors *);
+/* The bytes of all that was given, reserved or in a mapped file. */
+int64_t tensors_bytes(const struct tensors *);
 
 #endif
