@@ -208,6 +208,97 @@ static void opens_only_what_is_asked_for(void **state)
 	tensors_free(t);
 }
 
+/* Asks for a tensor [2], as it is stored or as F32, and expects an error that names the
+ * file, the fact, who needed it and the index that says so. */
+static void useless_shard(const char *file, enum err code, const char *fact)
+{
+	for (int stored = 0; stored < 2; stored++) {
+		struct tensors *t;
+		char whole[256];
+		check_ok(tensors_open_file(in_dir(INDEX), &t));
+		check_ok(tensors_error(t)); /* opening asks for no shard */
+		struct tensor b = stored ? tensors_get_stored(t, "b", DIMS(2))
+					 : tensors_get(t, "b", DIMS(2));
+		assert_null(b.data);
+		snprintf(whole, sizeof(whole), "%s: %s", in_dir(file), fact);
+		check_err(tensors_error(t), code, whole);
+		check_err(tensors_prepare(t, NULL), code, "tensor b");
+		assert_non_null(strstr(err_message(), in_dir(INDEX)));
+		tensors_free(t);
+	}
+}
+
+static void names_the_shard_and_who_needed_it(void **state)
+{
+	(void)state;
+	put_index(ONE, TWO);
+	put_tensor(ONE, "a", 1);
+	useless_shard(TWO, ERR_NOTFOUND, "No such file or directory; tensor b should be");
+	assert_non_null(strstr(err_message(), "missing; download the model again"));
+	put_tensor(TWO, "b", 1);
+	struct stat st;
+	assert_int_equal(stat(in_dir(TWO), &st), 0);
+	/* A download that broke off, at every length. */
+	for (off_t n = st.st_size - 1; n >= 0; n--) {
+		assert_int_equal(truncate(in_dir(TWO), n), 0);
+		useless_shard(TWO, ERR_FORMAT, "");
+		assert_null(strstr(err_message(), "download")); /* it is there */
+	}
+	put_tensor(TWO, "b", 1);
+	assert_int_equal(truncate(in_dir(TWO), st.st_size - 1), 0);
+	useless_shard(TWO, ERR_FORMAT,
+		      "tensor b: its data end past the end of the file;");
+	put_tensor(TWO, "x", 1); /* of another model */
+	useless_shard(TWO, ERR_FORMAT, "there is no tensor b, though");
+	assert_int_equal(unlink(in_dir(TWO)), 0);
+	assert_int_equal(mkdir(in_dir(TWO), 0755), 0);
+	useless_shard(TWO, ERR_FORMAT, "not a regular file; tensor b should be in it");
+	/* A name of a tensor cannot command a terminal. */
+	struct tensors *t;
+	struct tensor stored;
+	put(INDEX, "{\"weight_map\":{\"\\u001b[31m\":\"gone\"}}");
+	check_ok(tensors_open_file(in_dir(INDEX), &t));
+	assert_false(tensors_find(t, "\033[31m", &stored));
+	check_err(tensors_error(t), ERR_NOTFOUND, "tensor \\x1b[31m should be in it");
+	tensors_free(t);
+}
+
+static void half_weights_of_shards_stay_in_their_files(void **state)
+{
+	(void)state;
+	static const char one[] = "{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],"
+				  "\"data_offsets\":[0,4]}}";
+	const uint16_t half[2] = { 0x3FC0, 0xC000 };
+	uint64_t n = sizeof(one) - 1;
+	struct str s = STR_INIT;
+	str_add_n(&s, (const char *)&n, sizeof(n));
+	str_add(&s, one);
+	str_add_n(&s, n % 2 ? " " : "", n % 2); /* the data at an even place */
+	n += n % 2;
+	memcpy(s.s, &n, sizeof(n));
+	str_add_n(&s, (const char *)half, sizeof(half));
+	write_str(in_dir(ONE), &s);
+	str_release(&s);
+	put_index(ONE, TWO);
+	put_tensor(TWO, "b", 1);
+	struct tensors *t;
+	struct tensor in_file;
+	check_ok(tensors_open_file(in_dir(INDEX), &t));
+	struct tensor a = tensors_get_stored(t, "a", DIMS(2));
+	struct tensor b = tensors_get_stored(t, "b", DIMS(2));
+	struct tensor wide = tensors_get(t, "a", DIMS(2));
+	check_ok(tensors_prepare(t, NULL));
+	assert_int_equal(a.dtype, DT_BF16);
+	assert_true(tensors_find(t, "a", &in_file));
+	assert_ptr_equal(a.data, in_file.data);
+	assert_memory_equal(a.data, half, sizeof(half));
+	assert_true(tensor_f32(&wide)[0] == 1.5f && tensor_f32(&wide)[1] == -2);
+	assert_int_equal(b.dtype, DT_F32);
+	assert_int_equal(tensors_bytes(t), 4 + 8 + 8);
+	assert_int_equal(tensors_params(t), 4);
+	tensors_free(t);
+}
+
 static void names_the_file_that_breaks_its_promise(void **state)
 {
 	(void)state;
@@ -236,7 +327,8 @@ static void names_the_file_that_breaks_its_promise(void **state)
 	put_tensor(TWO, "b", 1);
 	check_ok(tensors_open_file(in_dir(INDEX), &t));
 	tensors_get(t, "b", DIMS(3));
-	check_err(tensors_error(t), ERR_FORMAT, "tensor b is [2], the model needs [3]");
+	check_err(tensors_error(t), ERR_FORMAT,
+		  TWO ": tensor b is [2], the model needs [3]");
 	tensors_free(t);
 	/* A file that shrinks, whichever it is. */
 	check_ok(tensors_open_file(in_dir(INDEX), &t));
@@ -340,6 +432,8 @@ int main(void)
 		CASE(refuses_bad_indices),
 		CASE(refuses_every_truncation),
 		CASE(opens_only_what_is_asked_for),
+		CASE(names_the_shard_and_who_needed_it),
+		CASE(half_weights_of_shards_stay_in_their_files),
 		CASE(names_the_file_that_breaks_its_promise),
 		CASE(shards_of_torch),
 		CASE(one_hash_covers_all),

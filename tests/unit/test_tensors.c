@@ -141,6 +141,100 @@ static void file_weights_at_any_alignment(void **state)
 	pool_free(c.pool);
 }
 
+/* Where it lies, whoever else asks; only an odd address makes it F32. */
+static void file_weights_as_they_are_stored(void **state)
+{
+	(void)state;
+	struct crew c = { .stop_at = INT64_MAX };
+	check_ok(pool_create(2, &c.pool));
+	struct tensors_work work = { &c, crew_parallel, crew_progress };
+	for (int blanks = 0; blanks < 8; blanks++) {
+		bool even = blanks % 2 == 0;
+		struct tensor in_file;
+		struct tensors *t;
+		write_weights(blanks);
+		check_ok(tensors_open_file(path, &t));
+		tensors_generate_as(t, DT_F16); /* nothing is generated here */
+		struct tensor h = tensors_get_stored(t, "h", DIMS(4));
+		struct tensor wide = tensors_get(t, "h", DIMS(4));
+		struct tensor b = tensors_get_stored(t, "b", DIMS(2));
+		struct tensor q = tensors_get_stored(t, "q", DIMS(2, 3));
+		struct tensor d = tensors_get_stored(t, "d", 0, NULL);
+		c.last = 0;
+		check_ok(tensors_prepare(t, &work));
+		assert_int_equal(h.dtype, even ? DT_F16 : DT_F32);
+		assert_int_equal(b.dtype, even ? DT_BF16 : DT_F32);
+		assert_int_equal(q.dtype, DT_F32);
+		assert_int_equal(d.dtype, DT_F32); /* F64 is no type of a weight */
+		assert_true(tensors_find(t, "h", &in_file));
+		assert_int_equal(h.data == in_file.data, even);
+		assert_true(tensors_find(t, "b", &in_file));
+		assert_int_equal(b.data == in_file.data, even);
+		assert_ptr_equal(tensors_get(t, "q", DIMS(2, 3)).data, q.data);
+		values_are(&wide, (float[]){ 1, -2, 0x1p-24f, INFINITY });
+		values_are(&d, (float[]){ (float)(1.0 / 3.0) });
+		if (!even) {
+			assert_ptr_equal(h.data, wide.data);
+			values_are(&b, (float[]){ 1.5f, 0x1p-133f });
+		}
+		/* h is held twice, but is one tensor. */
+		assert_int_equal(tensors_params(t), 4 + 2 + 6 + 1);
+		assert_int_equal(tensors_bytes(t),
+				 even ? 8 + 16 + 4 + 24 + 4 : 16 + 8 + 24 + 4);
+		assert_int_equal(c.total, tensors_bytes(t));
+		assert_int_equal(c.last, c.total);
+		assert_ptr_equal(tensors_get_stored(t, "h", DIMS(4)).data, h.data);
+		assert_ptr_equal(tensors_get(t, "h", DIMS(4)).data, wide.data);
+		assert_int_equal(tensors_params(t), 13);
+		tensors_free(t);
+	}
+	pool_free(c.pool);
+}
+
+/* A source like that of torch.save's views: half numbers that do not lie in a row. */
+static bool scattered_find(void *self, const char *name, struct tensor *stored)
+{
+	*stored = tensor_of(DT_BF16, NULL, DIMS(2, 2));
+	return !strcmp(name, self);
+}
+
+static void scattered_fill(void *self, const char *name, const struct tensor *shape,
+			   int64_t begin, int64_t end, float *out)
+{
+	(void)self, (void)name, (void)shape;
+	for (int64_t i = begin; i < end; i++)
+		*out++ = (float)i;
+}
+
+static const char *scattered_file(void *self, const char *name)
+{
+	return strcmp(name, self) ? NULL : "part-2";
+}
+
+static void what_lies_in_no_row_becomes_f32(void **state)
+{
+	(void)state;
+	static const struct tensors_source scattered = { .name = "scattered",
+							 .find = scattered_find,
+							 .fill = scattered_fill,
+							 .file_of = scattered_file };
+	static char name[] = "w";
+	struct tensors *t = tensors_create(&scattered, name, "all");
+	struct tensor w = tensors_get_stored(t, "w", DIMS(2, 2));
+	check_ok(tensors_prepare(t, NULL));
+	assert_int_equal(w.dtype, DT_F32);
+	values_are(&w, (float[]){ 0, 1, 2, 3 });
+	assert_int_equal(tensors_bytes(t), 16);
+	/* A message begins with the file that has the tensor, where a set has several. */
+	tensors_get_stored(t, "w", DIMS(4));
+	check_err(tensors_error(t), ERR_FORMAT, "part-2: tensor w is [2, 2], the model");
+	tensors_free(t);
+	t = tensors_create(&scattered, name, "all");
+	tensors_get_stored(t, "x", DIMS(4));
+	check_err(tensors_error(t), ERR_FORMAT, "all: there is no tensor x");
+	tensors_free(t);
+}
+
 static void a_later_get_is_filled_by_a_later_prepare(void **state)
 {
 	(void)state;
@@ -207,6 +301,37 @@ static void the_first_failed_get_sticks(void **state)
 	tensors_free(t);
 }
 
+static void what_contradicts_the_config_names_both(void **state)
+{
+	(void)state;
+	char text[256];
+	write_weights(0);
+	for (int stored = 0; stored < 2; stored++) {
+		struct tensors *t;
+		struct tensor (*ask)(struct tensors *, const char *, int,
+				     const int64_t *) =
+			stored ? tensors_get_stored : tensors_get;
+		check_ok(tensors_open_file(path, &t));
+		tensors_set_config_label(t, "first.json");
+		tensors_set_config_label(t, "clip/config.json");
+		assert_null(ask(t, "q", DIMS(3, 2)).data);
+		snprintf(text, sizeof(text),
+			 "%s: tensor q is [2, 3], but clip/config.json makes it [3, 2]",
+			 path);
+		check_err(tensors_error(t), ERR_FORMAT, text);
+		tensors_free(t);
+		check_ok(tensors_open_file(path, &t));
+		tensors_set_config_label(t, "clip/config.json");
+		assert_null(ask(t, "nowhere", DIMS(3)).data);
+		snprintf(text, sizeof(text),
+			 "%s: there is no tensor nowhere, which the model of "
+			 "clip/config.json needs as [3]",
+			 path);
+		check_err(tensors_error(t), ERR_FORMAT, text);
+		tensors_free(t);
+	}
+}
+
 static void a_shrunken_file_is_reported(void **state)
 {
 	(void)state;
@@ -268,6 +393,45 @@ static void random_weights_do_not_depend_on_threads(void **state)
 	tensors_free(one);
 	tensors_free(three);
 	tensors_free(other);
+}
+
+/* The generator's F32 values, rounded: across chunks, by any number of threads. */
+static void random_weights_in_half_precision(void **state)
+{
+	(void)state;
+	static const enum dtype types[] = { DT_BF16, DT_F16, DT_F32 };
+	static uint16_t wanted[BIG];
+	struct crew c = { .stop_at = INT64_MAX };
+	check_ok(pool_create(2, &c.pool));
+	struct tensors_work work = { &c, crew_parallel, crew_progress };
+	for (size_t i = 0; i < 3; i++) {
+		const char *names[] = { "fc.weight", "v.weight" };
+		struct tensors *t = tensors_create_random(5, "preset");
+		tensors_generate_as(t, types[i]);
+		struct tensor half = tensors_get_stored(t, "fc.weight", DIMS(1000, 3000));
+		struct tensor wide = tensors_get(t, "fc.weight", DIMS(1000, 3000));
+		struct tensor both =
+			tensors_get_stacked(t, names, 2, DIMS(2 * 1000, 3000));
+		c.last = 0;
+		check_ok(tensors_prepare(t, &work));
+		assert_int_equal(half.dtype, types[i]);
+		assert_int_equal((uintptr_t)half.data % 64, 0);
+		assert_int_equal(wide.dtype, DT_F32);
+		assert_int_equal(both.dtype, DT_F32);
+		assert_memory_equal(both.data, wide.data, 4 * BIG);
+		int64_t bytes = types[i] == DT_F32 ? 4 * 3 * BIG : (2 + 4 + 8) * BIG;
+		assert_int_equal(tensors_bytes(t), bytes);
+		assert_int_equal(c.total, bytes);
+		assert_int_equal(c.last, bytes);
+		assert_int_equal(tensors_params(t), 3 * BIG);
+		assert_int_equal(half.data == wide.data, types[i] == DT_F32);
+		if (types[i] != DT_F32) {
+			dtype_from_f32(types[i], tensor_f32(&wide), wanted, BIG);
+			assert_memory_equal(half.data, wanted, 2 * BIG);
+		}
+		tensors_free(t);
+	}
+	pool_free(c.pool);
 }
 
 /* These bits are stored in users' sessions: a change makes old runs incomparable. */
@@ -337,21 +501,29 @@ static void random_weights_have_their_spread(void **state)
 	}
 }
 
-static void cancelled_loading_can_be_resumed(void **state)
+static bool last_row_is_blank(const struct tensor *w)
 {
-	(void)state;
-	struct crew c = { .stop_at = 4 << 18 }; /* after the first chunk */
+	char none[3000 * 4] = { 0 };
+	return !memcmp(tensor_row_any(w, 999), none, 3000 * dtype_size(w->dtype));
+}
+
+static void cancel_and_resume(enum dtype dtype)
+{
+	struct crew c = { .stop_at = (int64_t)dtype_size(dtype)
+				     << 18 }; /* after the first chunk */
 	check_ok(pool_create(1, &c.pool));
 	struct tensors *t = tensors_create_random(5, "preset");
-	struct tensor w = tensors_get(t, "fc.weight", DIMS(1000, 3000));
+	tensors_generate_as(t, dtype);
+	struct tensor w = tensors_get_stored(t, "fc.weight", DIMS(1000, 3000));
 	struct tensors_work work = { &c, crew_parallel, crew_progress };
 	check_err(tensors_prepare(t, &work), ERR_CANCELLED, "preset: loading");
-	assert_true(tensor_f32(&w)[BIG - 1] == 0); /* it did stop */
+	assert_int_equal(c.calls, 2); /* before and after that chunk */
+	assert_true(last_row_is_blank(&w));
 	check_ok(tensors_error(t));
 	c.stop_at = INT64_MAX;
 	c.last = 0;
 	check_ok(tensors_prepare(t, &work));
-	assert_true(tensor_f32(&w)[BIG - 1] != 0);
+	assert_false(last_row_is_blank(&w));
 	/* Before anything was done, too. */
 	tensors_get(t, "more", DIMS(10));
 	c.stop_at = 0;
@@ -361,16 +533,27 @@ static void cancelled_loading_can_be_resumed(void **state)
 	pool_free(c.pool);
 }
 
+static void cancelled_loading_can_be_resumed(void **state)
+{
+	(void)state;
+	cancel_and_resume(DT_F32);
+	cancel_and_resume(DT_BF16);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(file_weights_at_any_alignment),
+		CASE(file_weights_as_they_are_stored),
+		CASE(what_lies_in_no_row_becomes_f32),
 		CASE(a_later_get_is_filled_by_a_later_prepare),
 		CASE(the_first_failed_get_sticks),
+		CASE(what_contradicts_the_config_names_both),
 		CASE(a_shrunken_file_is_reported),
 		CASE(random_weights_do_not_depend_on_threads),
+		CASE(random_weights_in_half_precision),
 		CASE(random_weights_never_change),
 		CASE(random_weights_have_their_spread),
 		CASE(cancelled_loading_can_be_resumed),
