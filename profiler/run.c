@@ -124,6 +124,10 @@ static void forget(struct run *r, const struct run_field *f)
 		*(double *)at = (double)NAN;
 	else if (f->kind == FIELD_TEXT)
 		*(const char **)at = NULL;
+	else if (f->kind == FIELD_NUMS) {
+		*(double **)at = NULL;
+		*run_field_n(r, f) = 0;
+	}
 }
 
 struct run *run_create(void)
@@ -231,6 +235,16 @@ const char *run_state_name(enum run_state state)
 	return NULL;
 }
 
+/* The patches that a keep ratio leaves of those of an item: in whole units where several
+ * go together. */
+static int64_t patches_kept(const struct run *r, double keep)
+{
+	int64_t tokens = (int64_t)r->input.tokens;
+	double each = r->visual.patches_per_token; /* may be NaN */
+	int64_t unit = each > 1 && each <= (double)tokens ? (int64_t)each : 1;
+	return unit * knob_kept(tokens / unit, keep);
+}
+
 /*
  * Knobs as they tell settings apart: a share that keeps the same number of tokens is the
  * same setting. By way of its text, so that a trip through JSON changes nothing.
@@ -246,7 +260,7 @@ static void cell_knobs(const struct run *r, const struct knobs *k, struct str *o
 	if (!counted)
 		return;
 	double keep = strtod(knobs_get(k, KNOB_KEEP, text), NULL);
-	str_addf(out, " kept=%lld", (long long)knob_kept((int64_t)tokens, keep));
+	str_addf(out, " kept=%lld", (long long)patches_kept(r, keep));
 }
 
 static bool cell_of(const struct run *r, const struct knobs *k, char cell[RUN_CELL_SIZE])

@@ -114,7 +114,8 @@ struct run_low_rank {
 /* Visual tokens: what a vision tower hands to a language model, or would. Of item 0. */
 struct run_visual {
 	double rows, columns;     /* of the grid of tokens, before any is dropped */
-	double patches_per_token; /* that go or stay together: 4 of a 2 x 2 merger, else 1 */
+	double patches_per_token; /* that go or stay together: 4 of a 2 x 2 merger, else 1
+				   */
 	double tokens;            /* handed on, dropped ones not counted */
 	double ns_per_token;      /* median of a pass / those of the whole batch */
 };
@@ -132,8 +133,8 @@ struct run_generated {
 	double prompt_tokens; /* visual ones included */
 	double *ids;          /* [n_ids]: greedy */
 	int n_ids;
-	const char *text;     /* of these ids; NULL: there is no tokenizer */
-	double ns_per_token;  /* median of a step with the keys and values kept */
+	const char *text;    /* of these ids; NULL: there is no tokenizer */
+	double ns_per_token; /* median of a step with the keys and values kept */
 };
 
 /*
@@ -160,8 +161,9 @@ struct run_site {
 struct run_tokens {
 	double *per_layer; /* [n_layers]: tokens of an item that enter each block */
 	int n_layers;
-	double *kept; /* [n_kept]: patches of item 0 in the order that they enter the model,
-			 ascending; NULL where none was dropped or it is not known which */
+	double *kept; /* [n_kept]: patches of item 0 in the order that they enter the
+			 model, ascending; NULL where none was dropped or it is not known
+			 which */
 	int n_kept;   /* patches of item 0 that stay to the end; 0: not known */
 	struct run_site *sites; /* [n_sites], in the order they ran */
 	int n_sites;
@@ -234,7 +236,8 @@ const char *run_state_name(enum run_state);
 /*
  * The identity of a setting: sha256 over model, input, canonical knobs and device. Where
  * the tokens are known, keep counts as the number that stays: 0.7 and 0.701 of 196 are
- * one setting. False (and "") while the model's or the input's hash is not known.
+ * one setting, and so are ratios that keep the same units of patches that stay together.
+ * False (and "") while the model's or the input's hash is not known.
  */
 #define RUN_CELL_SIZE 65
 bool run_cell(const struct run *, char cell[RUN_CELL_SIZE]);
@@ -268,14 +271,23 @@ static inline const void *run_field_const(const struct run *r, const struct run_
 {
 	return (const char *)r + f->at;
 }
+/* How many numbers a list (FIELD_NUMS) has. */
+static inline int *run_field_n(struct run *r, const struct run_field *f)
+{
+	return (int *)(void *)((char *)r + f->n_at);
+}
+static inline int run_field_n_const(const struct run *r, const struct run_field *f)
+{
+	return *(const int *)(const void *)((const char *)r + f->n_at);
+}
 
-/* Numbers and texts of a group become not known again. */
+/* Numbers, texts and lists of a group become not known again. */
 void run_forget_group(struct run *, const char *group);
 
 /* Limits of what the decoder takes. */
 #define RUN_MAX_LAYERS 65536
 #define RUN_MAX_SITES 1024
-#define RUN_MAX_VALUES 1000000 /* samples, kept tokens, those of all sites */
+#define RUN_MAX_VALUES 1000000 /* samples, kept tokens, those of all sites, ids */
 #define RUN_MAX_WARNINGS 256
 #define RUN_MAX_TEXT 16384 /* bytes of any string */
 

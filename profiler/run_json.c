@@ -13,6 +13,23 @@
 
 #define MAX_INTEGER 9007199254740992.0 /* beyond, doubles skip integers */
 
+/* Groups that are null where their first field is not known: there are no figures either.
+ */
+static const char *const optional_groups[] = { "fidelity", "accuracy", "zero_shot",
+					       "low_rank", "visual",   "language",
+					       "generated" };
+#define N_OPTIONAL (sizeof(optional_groups) / sizeof(optional_groups[0]))
+
+static bool group_is_known(const struct run *r, const char *group)
+{
+	const struct run_field *f = run_fields;
+	while (strcmp(f->group, group) != 0)
+		f++;
+	const void *first = run_field_const(r, f);
+	return f->kind == FIELD_TEXT ? *(const char *const *)first != NULL
+				     : !isnan(*(const double *)first);
+}
+
 /* ---- encoding ---- */
 
 /* The object of a group: "env.blas" is `blas` in `env`. Made where missing. */
@@ -46,9 +63,8 @@ static void put_field(json_t *o, const struct run *r, const struct run_field *f)
 		break;
 	case FIELD_NUMS: {
 		const double *v = *(double *const *)at;
-		int n = *(const int *)((const char *)r + f->n_at);
 		if (v)
-			json_put_nums(o, f->key, v, (size_t)n);
+			json_put_nums(o, f->key, v, (size_t)run_field_n_const(r, f));
 		else
 			json_put(o, f->key, json_null());
 		break;
@@ -121,14 +137,9 @@ json_t *run_to_json(const struct run *r)
 	json_put(o, "knobs", knobs_object(r));
 	for (; f->group && strcmp(f->group, "env"); f++)
 		put_field(group_object(o, f->group), r, f);
-	if (!r->fidelity.reference)
-		json_put(o, "fidelity", json_null());
-	if (isnan(r->accuracy.images))
-		json_put(o, "accuracy", json_null());
-	if (!r->zero_shot.label)
-		json_put(o, "zero_shot", json_null());
-	if (isnan(r->low_rank.matrices))
-		json_put(o, "low_rank", json_null());
+	for (size_t i = 0; i < N_OPTIONAL; i++)
+		if (!group_is_known(r, optional_groups[i]))
+			json_put(o, optional_groups[i], json_null());
 	json_put(json_object_get(o, "tokens"), "sites", run_sites_to_json(r));
 	put_layers(o, r);
 	for (; f->group; f++)
@@ -211,8 +222,7 @@ static void take_field(struct run *r, const struct json_in *in, const struct run
 		*(bool *)at = json_in_bool(in, f->key);
 		break;
 	case FIELD_NUMS:
-		*(double **)at =
-			run_json_numbers(r, in, f->key, (int *)((char *)r + f->n_at));
+		*(double **)at = run_json_numbers(r, in, f->key, run_field_n(r, f));
 		break;
 	}
 }
@@ -239,6 +249,15 @@ static void check_kept(const struct run *r, const struct json_in *in)
 	}
 }
 
+static void check_ids(const struct run *r, const struct json_in *in)
+{
+	for (int i = 0; i < r->generated.n_ids; i++) {
+		double id = r->generated.ids[i];
+		if (!(id >= 0 && id <= INT32_MAX && id == floor(id)))
+			run_json_refuse(in, "ids", "is not a list of token ids");
+	}
+}
+
 static void take_fields(struct run *r, const struct json_in *in)
 {
 	for (const struct run_field *f = run_fields; f->group && *in->err == OK; f++) {
@@ -246,18 +265,13 @@ static void take_fields(struct run *r, const struct json_in *in)
 		take_field(r, &group, f);
 	}
 	check_kept(r, in);
+	check_ids(r, in);
 	const struct json_in tokens = json_in_object(in, "tokens");
 	if (*in->err == OK)
 		run_sites_from_json(r, &tokens, "sites");
-	/* Where a group's first field is not known, there are no figures either. */
-	if (!r->fidelity.reference)
-		run_forget_group(r, "fidelity");
-	if (isnan(r->accuracy.images))
-		run_forget_group(r, "accuracy");
-	if (!r->zero_shot.label)
-		run_forget_group(r, "zero_shot");
-	if (isnan(r->low_rank.matrices))
-		run_forget_group(r, "low_rank");
+	for (size_t i = 0; i < N_OPTIONAL; i++)
+		if (!group_is_known(r, optional_groups[i]))
+			run_forget_group(r, optional_groups[i]);
 }
 
 static void take_state(struct run *r, const struct json_in *in)

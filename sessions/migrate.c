@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "sessions/sql.h"
 
-/* steps[v] makes version v + 1 of version v. Columns are only added, at the end, so that
- * a program of the older version that has the file open goes on writing. */
+/* steps[v] makes version v + 1 of version v. Tables are only added, and columns at the
+ * end, so that a program of the older version that has the file open goes on writing. */
 static const char *const steps[STORE_VERSION] = {
 	[1] = "ALTER TABLE run ADD COLUMN worst TEXT;"
 	      "ALTER TABLE run ADD COLUMN top1 REAL;"
@@ -19,6 +19,13 @@ static const char *const steps[STORE_VERSION] = {
 	      "ALTER TABLE run ADD COLUMN base_label TEXT;"
 	      "ALTER TABLE tokens ADD COLUMN sites TEXT;"
 	      "PRAGMA user_version = 2",
+	[2] = "CREATE TABLE fact("
+	      "  run_id INTEGER NOT NULL REFERENCES run(id),"
+	      "  name_id INTEGER NOT NULL REFERENCES str(id),"
+	      "  text TEXT NOT NULL,"
+	      "  PRIMARY KEY(run_id, name_id)"
+	      ") STRICT, WITHOUT ROWID;"
+	      "PRAGMA user_version = 3",
 };
 
 /* "sessions.db.version-1-2025-07-01-142233", a number behind it while that is taken; the

@@ -1,4 +1,4 @@
--- The schema, version 2. NULL means not measured. Times are nanoseconds, times of day since
+-- The schema, version 3. NULL means not measured. Times are nanoseconds, times of day since
 -- 1970 in UTC. No views, triggers or JSON functions: a connection trusts no schema.
 -- A change here is a new user_version and a migration (README.md).
 
@@ -114,6 +114,13 @@ CREATE TABLE metric(                     -- "wall.mean_ns", "rusage.user_ns": nu
   name_id INTEGER NOT NULL REFERENCES str(id),
   value REAL NOT NULL,
   PRIMARY KEY(run_id, layer_idx, name_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fact(                       -- since version 3: texts of a run, and lists as JSON
+  run_id INTEGER NOT NULL REFERENCES run(id), -- arrays, that have no column: "generated.text"
+  name_id INTEGER NOT NULL REFERENCES str(id),
+  text TEXT NOT NULL,
+  PRIMARY KEY(run_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE warning(

@@ -34,7 +34,7 @@ struct store {
 		*shared_get[SHARED_COUNT];
 };
 
-#define STORE_VERSION 2
+#define STORE_VERSION 3
 
 extern const char *const sql_text[SQL_COUNT];
 extern const char *const sql_text_1[SQL_COUNT]; /* reading a file of version 1 */
@@ -89,5 +89,19 @@ enum err shared_put(struct store *, enum sql_shared, const struct run *,
 		    int64_t *id) MUST_CHECK;
 enum err shared_get(struct store *, enum sql_shared, int64_t id, struct run *) MUST_CHECK;
 bool shared_has(const struct run_field *); /* is it in one of those rows */
+
+/* Where a field of run_fields is kept. */
+enum field_home {
+	HOME_SHARED, /* a column of a row that many runs share */
+	HOME_COLUMN, /* a column, or a table, of its own: store_put.c and store_get.c know
+		      */
+	HOME_METRIC, /* by its name: a number */
+	HOME_FACT    /* by its name: a text, or a list as JSON */
+};
+enum field_home field_home(const struct run_field *);
+
+/* "wall.p50_ns": its name in the tables metric and fact. Returns buf. */
+#define FIELD_NAME_SIZE 64
+const char *field_name(const struct run_field *, char buf[FIELD_NAME_SIZE]);
 
 #endif

@@ -193,15 +193,14 @@ static enum err get_layers(struct store *s, int64_t n, struct run *r)
 	return e || i == n ? e : sql_damaged(s, "a run's layers");
 }
 
-static void take_metric(struct run *r, const char *name, double value)
+/* The field of this name where it is kept so; NULL: there is none, in this version. */
+static const struct run_field *find_field(const char *name, enum field_home home)
 {
-	char field[64];
-	for (const struct run_field *f = run_fields; name && f->group; f++) {
-		snprintf(field, sizeof(field), "%s.%s", f->group, f->key);
-		if ((f->kind == FIELD_NUM || f->kind == FIELD_COUNT) &&
-		    !strcmp(field, name))
-			*(double *)run_field(r, f) = value;
-	}
+	char buf[FIELD_NAME_SIZE];
+	for (const struct run_field *f = run_fields; name && f->group; f++)
+		if (!strcmp(field_name(f, buf), name))
+			return field_home(f) == home ? f : NULL;
+	return NULL;
 }
 
 static enum err get_metrics(struct store *s, struct run *r)
@@ -209,10 +208,40 @@ static enum err get_metrics(struct store *s, struct run *r)
 	struct query q = query_open(s, SQL_METRIC_GET);
 	query_int(&q, r->id);
 	while (query_next(&q)) {
-		const char *name = query_get_text(&q);
-		take_metric(r, name, query_get_num(&q));
+		const struct run_field *f = find_field(query_get_text(&q), HOME_METRIC);
+		double value = query_get_num(&q);
+		if (f)
+			*(double *)run_field(r, f) = value;
 	}
 	return query_close(&q);
+}
+
+/* False when the text is none that store_put can have written. */
+static bool take_fact(struct run *r, const struct run_field *f, const char *text)
+{
+	if (f->kind != FIELD_NUMS) {
+		*(const char **)run_field(r, f) = run_str(r, text);
+		return true;
+	}
+	double *v = take_numbers(r, text, run_field_n(r, f));
+	*(double **)run_field(r, f) = v;
+	return v != NULL;
+}
+
+static enum err get_facts(struct store *s, struct run *r)
+{
+	bool taken = true;
+	if (s->version < 3)
+		return OK;
+	struct query q = query_open(s, SQL_FACT_GET);
+	query_int(&q, r->id);
+	while (taken && query_next(&q)) {
+		const struct run_field *f = find_field(query_get_text(&q), HOME_FACT);
+		const char *text = query_get_text(&q);
+		taken = !f || take_fact(r, f, text);
+	}
+	enum err e = query_close(&q);
+	return e || taken ? e : sql_damaged(s, "a run's facts");
 }
 
 static enum err get_warnings(struct store *s, struct run *r)
@@ -239,6 +268,8 @@ static enum err get_all(struct store *s, struct run *r)
 		e = get_layers(s, ids.n_layers, r);
 	if (!e)
 		e = get_metrics(s, r);
+	if (!e)
+		e = get_facts(s, r);
 	return e ? e : get_warnings(s, r);
 }
 

@@ -222,10 +222,9 @@ static enum err put_layer(struct store *s, int64_t run_id, int idx, const struct
 static enum err put_metric(struct store *s, int64_t run_id, const struct run_field *f,
 			   double value)
 {
-	char name[64];
+	char name[FIELD_NAME_SIZE];
 	int64_t name_id;
-	snprintf(name, sizeof(name), "%s.%s", f->group, f->key);
-	enum err e = intern(s, name, &name_id);
+	enum err e = intern(s, field_name(f, name), &name_id);
 	if (e)
 		return e;
 	struct query q = query_open(s, SQL_METRIC_ADD);
@@ -240,11 +239,57 @@ static enum err put_metrics(struct store *s, int64_t run_id, const struct run *r
 {
 	enum err e = OK;
 	for (const struct run_field *f = run_fields; f->group && !e; f++) {
-		if (shared_has(f) || (f->kind != FIELD_NUM && f->kind != FIELD_COUNT))
+		if (field_home(f) != HOME_METRIC)
 			continue;
 		double v = *(const double *)run_field_const(r, f);
 		if (isfinite(v))
 			e = put_metric(s, run_id, f, v);
+	}
+	return e;
+}
+
+static enum err put_fact(struct store *s, int64_t run_id, const struct run_field *f,
+			 const char *text)
+{
+	char name[FIELD_NAME_SIZE];
+	int64_t name_id;
+	enum err e = intern(s, field_name(f, name), &name_id);
+	if (e)
+		return e;
+	struct query q = query_open(s, SQL_FACT_ADD);
+	query_int(&q, run_id);
+	query_int(&q, name_id);
+	query_text(&q, text);
+	return query_run(&q);
+}
+
+static enum err put_list_fact(struct store *s, int64_t run_id, const struct run *r,
+			      const struct run_field *f)
+{
+	enum err e = OK;
+	const double *v = *(double *const *)run_field_const(r, f);
+	char *text = numbers_text(s, v, run_field_n_const(r, f), &e);
+	if (text)
+		e = put_fact(s, run_id, f, text);
+	sqlite3_free(text);
+	return e;
+}
+
+/* The texts and lists that have no column. */
+static enum err put_facts(struct store *s, int64_t run_id, const struct run *r)
+{
+	enum err e = OK;
+	for (const struct run_field *f = run_fields; f->group && !e; f++) {
+		if (field_home(f) != HOME_FACT)
+			continue;
+		if (f->kind == FIELD_NUMS) {
+			e = put_list_fact(s, run_id, r, f);
+			continue;
+		}
+		assert(f->kind == FIELD_TEXT);
+		const char *text = *(const char *const *)run_field_const(r, f);
+		if (text)
+			e = put_fact(s, run_id, f, text);
 	}
 	return e;
 }
@@ -282,6 +327,8 @@ static enum err put_all(struct store *s, int64_t session_id, const struct run *r
 		e = put_layer(s, *id, i, &r->layers[i]);
 	if (!e)
 		e = put_metrics(s, *id, r);
+	if (!e)
+		e = put_facts(s, *id, r);
 	for (int i = 0; i < r->n_warnings && !e; i++)
 		e = put_warning(s, *id, i, r->warnings[i]);
 	return e ? e : count_in_session(s, session_id, r->trail);

@@ -168,9 +168,10 @@ struct backend {
 	void (*rmsnorm)(void *self, struct tensor y, struct tensor x,
 			const struct norm *);
 	/*
-	 * Rotary positions (Su et al. 2021), in place: x [.., heads * W] (any ld), turn [R,
-	 * W] with a row for each row of x, cosines and then sines [c | s] of W / 2 angles.
-	 * In each head (a, b) = (first half, second half) becomes (a c - b s, b c + a s).
+	 * Rotary positions (Su et al. 2021), in place: x [.., heads * W] (any ld), turn
+	 * [R, W] with a row for each row of x, cosines and then sines [c | s] of W / 2
+	 * angles. In each head (a, b) = (first half, second half) becomes (a c - b s, b c
+	 * + a s).
 	 */
 	void (*rotary)(void *self, struct tensor x, struct tensor turn, int heads);
 	/* y [B, Tq, D]; q [B, Tq, D], k, v [B, Tk, D kv_heads / heads], heads side by
@@ -244,8 +245,8 @@ struct backend {
 	void (*place)(void *self, struct tensor y, struct tensor x, struct tensor rows);
 	/*
 	 * Where runs of equal ids lie: ids I32 [U] ascending, 0 <= id < G; start, length
-	 * I32 [G]: start[g], length[g] are those of the rows with id g, times `unit`; an id
-	 * that is not there has length 0.
+	 * I32 [G]: start[g], length[g] are those of the rows with id g, times `unit`; an
+	 * id that is not there has length 0.
 	 */
 	void (*runs)(void *self, struct tensor start, struct tensor length,
 		     struct tensor ids, int unit);

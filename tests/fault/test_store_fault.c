@@ -10,8 +10,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "../unit/old_version.h"
 #include "../unit/run_sample.h"
-#include "../unit/version_1.h"
 #include "fault_vfs.h"
 #include "sessions/store.h"
 
@@ -331,22 +331,22 @@ static void no_memory_while_opening(void **state)
 	assert_int_equal(check_whole(), 1);
 }
 
-/* ---- from version 1 to this one ---- */
+/* ---- from version 1 to this one, by all steps ---- */
 
-static void restore_version_1(const char *bytes, size_t n)
+static void restore_old(const char *bytes, size_t n)
 {
 	char copy[512];
-	version_1_copy(dir, copy);
+	old_copy(1, dir, copy);
 	if (copy[0])
 		unlink(copy);
 	restore(bytes, n);
 }
 
 /* Instead of the database of set_up; the bytes are the caller's. */
-static size_t make_version_1(char **bytes)
+static size_t make_old(char **bytes)
 {
 	unlink(db);
-	version_1_make(db, 1);
+	old_make(1, db, 1);
 	return remember(bytes);
 }
 
@@ -357,7 +357,7 @@ static void check_migration(bool copy_expected)
 	struct store *s;
 	struct run *r;
 	assert_int_equal(check_whole(), 1);
-	version_1_copy(dir, copy);
+	old_copy(1, dir, copy);
 	if (copy_expected)
 		assert_string_not_equal(copy, "");
 	if (!copy[0])
@@ -375,7 +375,7 @@ static int fail_migration(enum fault kind, bool stays, enum err wanted)
 {
 	int failed = 0;
 	char *bytes, copy[512];
-	size_t n = make_version_1(&bytes);
+	size_t n = make_old(&bytes);
 	for (int at = 1;; at++) {
 		struct store *s;
 		fault_arm(kind, at, stays);
@@ -394,10 +394,10 @@ static int fail_migration(enum fault kind, bool stays, enum err wanted)
 			check_ok(e);
 		}
 		store_close(s);
-		version_1_copy(dir, copy);
+		old_copy(1, dir, copy);
 		assert_int_equal(copy[0] == 0, reached);
 		check_migration(!reached);
-		restore_version_1(bytes, n);
+		restore_old(bytes, n);
 		if (!reached)
 			break;
 		failed++;
@@ -442,7 +442,7 @@ static void a_killed_migration_loses_nothing(void **state)
 	(void)state;
 	int killed = 0;
 	char *bytes, command[128];
-	size_t n = make_version_1(&bytes);
+	size_t n = make_old(&bytes);
 	while (migration_killed_at(killed + 1)) {
 		killed++;
 		assert_int_equal(check_whole(), 1);
@@ -461,7 +461,7 @@ static void no_memory_while_migrating(void **state)
 	enum err e;
 	int failed = 0;
 	char *bytes;
-	size_t n = make_version_1(&bytes);
+	size_t n = make_old(&bytes);
 	for (int left = 1;; left += 1 + left / 20, failed++) {
 		struct store *s;
 		memory.left = left;
@@ -472,7 +472,7 @@ static void no_memory_while_migrating(void **state)
 			break;
 		assert_int_equal(e, ERR_NOMEM);
 		check_migration(false);
-		restore_version_1(bytes, n);
+		restore_old(bytes, n);
 	}
 	check_migration(true);
 	free(bytes);

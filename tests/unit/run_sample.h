@@ -33,7 +33,7 @@ static inline void sample_fields(struct run *r)
 			break;
 		case FIELD_NUMS:
 			*(double **)at = run_doubles(r, kept, 3);
-			*(int *)((char *)r + f->n_at) = 3;
+			*run_field_n(r, f) = 3;
 			break;
 		}
 	}
@@ -108,6 +108,7 @@ static inline struct run *sample_run(int blocks)
 {
 	struct run *r = run_create();
 	sample_fields(r);
+	r->visual.patches_per_token = 1; /* each goes alone */
 	sample_layers(r, blocks);
 	sample_sites(r);
 	sample_set_wall(r, 30);

@@ -1,21 +1,34 @@
-/* A database of version 1: brought to this version with a copy beside it, or read as it
- * is. */
+/* A database of an older version: brought to this one with a copy beside it, or read as
+ * it is. */
 #include "check.h"
 
 #include <math.h>
 
+#include "old_version.h"
 #include "sessions/sql.h"
-#include "version_1.h"
 
 static char dir[64], db[128];
+static int version; /* of the database */
 
-static int set_up(void **state)
+static int set_up(int v)
 {
-	(void)state;
+	version = v;
 	temp_dir(dir);
 	snprintf(db, sizeof(db), "%s/sessions.db", dir);
-	version_1_make(db, 3);
+	old_make(version, db, 3);
 	return 0;
+}
+
+static int set_up_1(void **state)
+{
+	(void)state;
+	return set_up(1);
+}
+
+static int set_up_2(void **state)
+{
+	(void)state;
+	return set_up(2);
 }
 
 static int tear_down(void **state)
@@ -40,16 +53,16 @@ static int64_t version_of(struct store *s)
 	return v;
 }
 
-/* The first run is what version 1 stored of it; all are there. */
+/* The first run is what the old version stored of it; all are there. */
 static void check_runs(struct store *s, int n)
 {
 	struct run_row rows[8];
-	struct run *back, *r = sample_run_1(4);
+	struct run *back, *r = old_sample(version, 4);
 	int found;
 	check_ok(session_run_page(s, 0, true, 0, 0, 8, rows, &found));
 	assert_int_equal(found, n);
 	for (int i = 0; i < found; i++)
-		assert_true(rows[i].id > 3 || isnan(rows[i].top1));
+		assert_true(rows[i].id > 3 || version > 1 || isnan(rows[i].top1));
 	check_ok(store_get(s, 1, &back));
 	r->session = "a";
 	char *a = sample_line(r), *b = sample_line(back);
@@ -60,7 +73,7 @@ static void check_runs(struct store *s, int n)
 	run_free(r);
 }
 
-static void version_1_becomes_this_version(void **state)
+static void it_becomes_this_version(void **state)
 {
 	(void)state;
 	char copy[512];
@@ -78,6 +91,8 @@ static void version_1_becomes_this_version(void **state)
 	assert_int_equal(back->tokens.n_sites, 2);
 	assert_string_equal(back->fidelity.worst, "fidelity.worst");
 	assert_true(back->accuracy.top1 == 0.875);
+	assert_string_equal(back->generated.text, "generated.text");
+	assert_int_equal(back->generated.n_ids, 3);
 	struct run_row rows[8];
 	int n;
 	check_ok(session_run_page(s, 0, true, 0, 0, 8, rows, &n));
@@ -87,27 +102,28 @@ static void version_1_becomes_this_version(void **state)
 	run_free(r);
 	store_close(s);
 
-	version_1_copy(dir, copy);
+	old_copy(version, dir, copy);
 	assert_string_not_equal(copy, "");
 	s = open_at(copy, true);
-	assert_int_equal(version_of(s), 1);
+	assert_int_equal(version_of(s), version);
 	check_runs(s, 3);
 	store_close(s);
 
 	s = open_at(db, false); /* once */
 	check_runs(s, 4);
 	store_close(s);
-	version_1_copy(dir, copy);
+	old_copy(version, dir, copy);
 }
 
 /* Columns in order, of every table. */
 static char *columns_of(struct store *s)
 {
-	return version_1_text(
+	return old_text(
 		s->db,
-		"SELECT group_concat(t.name || '.' || c.name || ' ' || c.type || c.pk) "
+		"SELECT group_concat(told) FROM (SELECT t.name || '.' || c.name || ' ' "
+		"|| c.type || c.pk || c.\"notnull\" AS told "
 		"FROM sqlite_schema t, pragma_table_info(t.name) c "
-		"WHERE t.type = 'table' AND ?1 = ''",
+		"WHERE t.type = 'table' AND ?1 = '' ORDER BY t.name, c.cid)",
 		"");
 }
 
@@ -126,22 +142,22 @@ static void migrated_and_made_are_one_schema(void **state)
 	store_close(b);
 }
 
-static void version_1_is_read_without_writing(void **state)
+static void it_is_read_without_writing(void **state)
 {
 	(void)state;
 	char copy[512];
 	struct store *s = open_at(db, true);
-	assert_int_equal(version_of(s), 1);
+	assert_int_equal(version_of(s), version);
 	check_runs(s, 3);
 	struct session_row row;
 	int n;
 	check_ok(session_page(s, 0, 0, 1, &row, &n));
 	assert_int_equal(row.runs, 3);
 	store_close(s);
-	version_1_copy(dir, copy);
+	old_copy(version, dir, copy);
 	assert_string_equal(copy, "");
 	s = open_at(db, true);
-	assert_int_equal(version_of(s), 1);
+	assert_int_equal(version_of(s), version);
 	store_close(s);
 }
 
@@ -152,12 +168,12 @@ static void a_busy_file_is_tried_again(void **state)
 	sqlite3 *other;
 	struct store *s;
 	assert_int_equal(sqlite3_open(db, &other), SQLITE_OK);
-	version_1_exec(other, "BEGIN IMMEDIATE");
+	old_exec(other, "BEGIN IMMEDIATE");
 	check_err(store_open(&(struct store_options){ .path = db }, &s), ERR_BUSY,
 		  "another process");
-	version_1_copy(dir, copy);
+	old_copy(version, dir, copy);
 	assert_string_equal(copy, "");
-	version_1_exec(other, "COMMIT");
+	old_exec(other, "COMMIT");
 	sqlite3_close(other);
 	s = open_at(db, false);
 	assert_int_equal(version_of(s), STORE_VERSION);
@@ -165,16 +181,16 @@ static void a_busy_file_is_tried_again(void **state)
 	store_close(s);
 }
 
-/* A program of version 1 that has it open meanwhile goes on. */
+/* A program of the old version that has it open meanwhile goes on. */
 static void an_old_writer_goes_on(void **state)
 {
 	(void)state;
 	sqlite3 *old;
 	assert_int_equal(sqlite3_open(db, &old), SQLITE_OK);
-	version_1_exec(old, "SELECT * FROM run");
+	old_exec(old, "SELECT * FROM run");
 	struct store *s = open_at(db, false);
-	version_1_exec(old, "INSERT INTO tokens(run_id, per_layer, kept) "
-			    "VALUES(99, '[1]', '[1]')");
+	old_exec(old, "INSERT INTO tokens(run_id, per_layer, kept) "
+		      "VALUES(99, '[1]', '[1]')");
 	check_runs(s, 3);
 	store_close(s);
 	sqlite3_close(old);
@@ -194,7 +210,7 @@ static void a_damaged_file_is_left_as_it_is(void **state)
 	fclose(f);
 	check_err(store_open(&(struct store_options){ .path = db }, &s), ERR_FORMAT,
 		  "damaged");
-	version_1_copy(dir, copy);
+	old_copy(version, dir, copy);
 	assert_string_equal(copy, "");
 }
 
@@ -203,7 +219,7 @@ static void a_newer_program_is_faster(void **state)
 {
 	(void)state;
 	char copy[512];
-	struct store s = { .path = db, .version = 1 };
+	struct store s = { .path = db, .version = version };
 	assert_int_equal(sqlite3_open(db, &s.db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(s.db, "PRAGMA user_version = 99", NULL, NULL, NULL),
 			 SQLITE_OK);
@@ -211,21 +227,25 @@ static void a_newer_program_is_faster(void **state)
 	assert_int_equal(version_of(&s), 99);
 	sqlite3_finalize(s.stmt[SQL_BEGIN]);
 	assert_int_equal(sqlite3_close(s.db), SQLITE_OK);
-	version_1_copy(dir, copy);
+	old_copy(version, dir, copy);
 	assert_string_equal(copy, "");
 	struct store *again = open_at(db, false);
 	assert_true(store_is_readonly(again));
 	store_close(again);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define CASE(f)                                                                          \
+	{ #f ", version 1", f, set_up_1, tear_down, NULL },                              \
+	{                                                                                \
+#f ", version 2", f, set_up_2, tear_down, NULL                           \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(version_1_becomes_this_version),
+		CASE(it_becomes_this_version),
 		CASE(migrated_and_made_are_one_schema),
-		CASE(version_1_is_read_without_writing),
+		CASE(it_is_read_without_writing),
 		CASE(a_busy_file_is_tried_again),
 		CASE(a_newer_program_is_faster),
 		CASE(an_old_writer_goes_on),

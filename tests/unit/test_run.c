@@ -56,7 +56,8 @@ static void empty_run_has_every_key(void **state)
 		"error",          "model",  "input",      "device",     "knobs",
 		"wall",           "whole",  "throughput", "memory",     "rusage",
 		"flops",          "bytes",  "fidelity",   "accuracy",   "zero_shot",
-		"low_rank",       "tokens", "layers",     "env",        "warnings",
+		"low_rank",       "visual", "language",   "generated",  "tokens",
+		"layers",         "env",    "warnings",
 	};
 	size_t n = sizeof(keys) / sizeof(keys[0]);
 	for (size_t i = 0; i < n; i++)
@@ -67,6 +68,9 @@ static void empty_run_has_every_key(void **state)
 	assert_true(json_is_null(json_object_get(o, "fidelity")));
 	assert_true(json_is_null(json_object_get(o, "accuracy")));
 	assert_true(json_is_null(json_object_get(o, "low_rank")));
+	assert_true(json_is_null(json_object_get(o, "visual")));
+	assert_true(json_is_null(json_object_get(o, "language")));
+	assert_true(json_is_null(json_object_get(o, "generated")));
 	json_t *tokens = json_object_get(o, "tokens");
 	assert_true(json_is_null(json_object_get(tokens, "sites")));
 	json_t *wall = json_object_get(o, "wall");
@@ -161,16 +165,55 @@ static void groups_may_be_missing(void **state)
 	(void)state;
 	struct run *r = sample_run(1), *back;
 	r->accuracy.images = r->low_rank.matrices = (double)NAN;
-	r->fidelity.reference = r->zero_shot.label = NULL;
+	r->visual.rows = r->generated.prompt_tokens = (double)NAN;
+	r->fidelity.reference = r->zero_shot.label = r->language.name = NULL;
 	char *line = sample_line(r);
 	assert_non_null(strstr(line,
 			       "\"fidelity\":null,\"accuracy\":null,"
-			       "\"zero_shot\":null,\"low_rank\":null,\"tokens\":{"));
+			       "\"zero_shot\":null,\"low_rank\":null,\"visual\":null,"
+			       "\"language\":null,\"generated\":null,\"tokens\":{"));
 	check_ok(decode(line, strlen(line), &back));
 	assert_true(isnan(back->accuracy.top1) && isnan(back->low_rank.rel_error));
 	assert_null(back->fidelity.worst);
 	assert_null(back->zero_shot.base_label);
 	assert_true(isnan(back->fidelity.cosine_min));
+	run_free(back);
+	free(line);
+	run_free(r);
+}
+
+/* Figures of a group that is not there are not believed, lists neither. */
+static void figures_need_their_group(void **state)
+{
+	(void)state;
+	static const char line[] =
+		"{\"result_version\":1,\"state\":\"done\","
+		"\"language\":{\"params\":7},\"visual\":{\"tokens\":3},"
+		"\"generated\":{\"ids\":[1,2],\"text\":\"a\"}}";
+	struct run *back;
+	check_ok(decode(line, strlen(line), &back));
+	assert_true(isnan(back->language.params) && isnan(back->visual.tokens));
+	assert_null(back->generated.ids);
+	assert_int_equal(back->generated.n_ids, 0);
+	assert_null(back->generated.text);
+	check_round_trip(back);
+	run_free(back);
+}
+
+/* What a language model says may be anything: bytes cut in mid character, too. */
+static void generated_text_survives(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1), *back;
+	r->generated.text = "\xf0\x9f\x98 \x1b[2J \xf0\x9f\x98\x80";
+	r->generated.n_ids = 0;
+	char *line = sample_line(r);
+	assert_non_null(strstr(line, "\"ids\":[],\"text\":\"\\\\xf0"));
+	check_ok(decode(line, strlen(line), &back));
+	assert_non_null(back->generated.ids);
+	assert_int_equal(back->generated.n_ids, 0);
+	assert_non_null(strstr(back->generated.text, "\xf0\x9f\x98\x80"));
+	check_round_trip(r);
 	run_free(back);
 	free(line);
 	run_free(r);
@@ -236,6 +279,14 @@ static void bad_values_are_named(void **state)
 	check_refused("\"kept\":[1,3]", "\"kept\":[1,3,0,0,0]", "more than came in");
 	check_refused("\"kept\":[1,3]", "\"kept\":[1,\"3\"]", "\"kept\"");
 	check_refused("\"groups\":[0,1,null,1]", "\"groups\":[0,1,null,4]", "\"groups\"");
+	check_refused("\"ids\":[0,5,190]", "\"ids\":[0,-5,190]", "token ids");
+	check_refused("\"ids\":[0,5,190]", "\"ids\":[0,5.5]", "token ids");
+	check_refused("\"ids\":[0,5,190]", "\"ids\":[0,null]", "token ids");
+	check_refused("\"ids\":[0,5,190]", "\"ids\":[3e9]", "token ids");
+	check_refused("\"ids\":[0,5,190]", "\"ids\":\"0,5\"", "\"ids\"");
+	check_refused("\"text\":\"generated.text\"", "\"text\":[7]", "\"text\"");
+	check_refused("\"name\":\"language.name\"", "\"name\":7", "\"name\"");
+	check_refused("\"visual\":{", "\"visual\":[],\"a\":{", "\"visual\"");
 	check_refused("\"worst\":\"fidelity.worst\"", "\"worst\":7", "\"worst\"");
 	check_refused("\"accuracy\":{", "\"accuracy\":[],\"a\":{", "\"accuracy\"");
 	check_refused("\"wall\":{", "\"wall\":3,\"walled\":{", "\"wall\"");
@@ -267,6 +318,12 @@ static void absurd_counts_are_refused(void **state)
 	}
 	str_add(&s, "]}}");
 	check_err(decode(str_get(&s), s.len, &back), ERR_FORMAT, "too many tokens");
+	str_clear(&s);
+	str_add(&s, "{\"result_version\":1,\"state\":\"done\",\"generated\":{\"ids\":[");
+	for (int i = 0; i <= RUN_MAX_VALUES; i++)
+		str_add(&s, i ? ",0" : "0");
+	str_add(&s, "]}}");
+	check_err(decode(str_get(&s), s.len, &back), ERR_FORMAT, "\"ids\" has too many");
 	str_clear(&s);
 	str_add(&s, "{\"result_version\":1,\"state\":\"done\",\"error\":\"");
 	for (int i = 0; i <= RUN_MAX_TEXT; i++)
@@ -374,6 +431,44 @@ static void equal_counts_are_one_cell(void **state)
 	run_free(r);
 }
 
+/* Patches that go in units of four: ratios that keep the same units are one setting. */
+static void units_stay_together(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1);
+	char a[RUN_CELL_SIZE], b[RUN_CELL_SIZE];
+	r->input.tokens = 256;
+	check_ok(
+		knobs_set(&r->knobs, KNOB_KEEP, "0.7")); /* 44 of 64 units, 179 patches */
+	assert_true(run_cell(r, a));
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.699"));
+	assert_true(run_cell(r, b)); /* 178 */
+	assert_string_not_equal(a, b);
+	r->visual.patches_per_token = 4;
+	assert_true(run_cell(r, a));
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.7"));
+	assert_true(run_cell(r, b));
+	assert_string_equal(a, b);
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.704")); /* 45 */
+	assert_true(run_cell(r, b));
+	assert_string_not_equal(a, b);
+
+	/* It counts patches: as many of them, one by one, are the same setting. */
+	check_ok(knobs_set(&r->knobs, KNOB_KEEP, "0.6875"));
+	assert_true(run_cell(r, a));
+	r->visual.patches_per_token = (double)NAN;
+	assert_true(run_cell(r, b));
+	assert_string_equal(a, b);
+
+	r->visual.patches_per_token = 1e300; /* nonsense of a stranger */
+	assert_true(run_cell(r, b));
+	assert_string_equal(a, b);
+	r->visual.patches_per_token = 4;
+	r->input.tokens = 3;
+	assert_true(run_cell(r, a));
+	run_free(r);
+}
+
 static void everything_kept_is_counted(void **state)
 {
 	(void)state;
@@ -444,12 +539,15 @@ int main(void)
 		cmocka_unit_test(kept_count_without_the_list),
 		cmocka_unit_test(sites_read_well),
 		cmocka_unit_test(groups_may_be_missing),
+		cmocka_unit_test(figures_need_their_group),
+		cmocka_unit_test(generated_text_survives),
 		cmocka_unit_test(bad_values_are_named),
 		cmocka_unit_test(absurd_counts_are_refused),
 		cmocka_unit_test(damage_is_survived),
 		cmocka_unit_test(cells_tell_settings_apart),
 		cmocka_unit_test(cells_survive_the_trip),
 		cmocka_unit_test(equal_counts_are_one_cell),
+		cmocka_unit_test(units_stay_together),
 		cmocka_unit_test(everything_kept_is_counted),
 		cmocka_unit_test(leaves_have_no_children),
 		cmocka_unit_test(metrics_as_text),

@@ -103,6 +103,9 @@ static void what_goes_in_comes_out(void **state)
 	odd->tokens.n_kept = 137;
 	odd->tokens.per_layer[1] = 1 / 3.0;
 	odd->wall.samples_ns[3] = (double)NAN;
+	odd->generated.n_ids = 0; /* asked, and it said nothing */
+	odd->generated.text = "a \xe6\x97 cut, \"quotes\", \x1b[2J and \xf0\x9f\x98\x80";
+	odd->language.name = NULL;
 	odd->model.source = "/models/\xff\x1b[2J, \"it's\"";
 	odd->fidelity.reference = NULL;
 	odd->fidelity.cosine = odd->fidelity.images = odd->fidelity.cosine_p5 =
@@ -378,6 +381,7 @@ static void lists_run_on_indices(void **state)
 		SQL_LAYER_GET,
 		SQL_SAMPLE_GET,
 		SQL_METRIC_GET,
+		SQL_FACT_GET,
 		SQL_WARNING_GET,
 		SQL_SESSION_PREFIX,
 		SQL_RUN_POINTS,
@@ -542,7 +546,11 @@ static void a_newer_version_is_read_only(void **state)
 	int64_t id = put(s, open_session(s, "a"), 1000, false, "0.7"), session;
 	char uid[UID_SIZE], *before, *after;
 	store_close(s);
-	exec_raw(db, "PRAGMA user_version = 3; ALTER TABLE run ADD COLUMN mood TEXT");
+	char sql[96];
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA user_version = %d; ALTER TABLE run ADD COLUMN mood TEXT",
+		 STORE_VERSION + 1);
+	exec_raw(db, sql);
 	size_t n = read_all(db, &before);
 	s = open_store();
 	assert_true(store_is_readonly(s));
@@ -648,6 +656,45 @@ static void damaged_sites_are_named(void **state)
 	exec_raw(db, "UPDATE tokens SET sites = NULL");
 	check_ok(store_get(s, id, &r));
 	assert_null(r->tokens.sites);
+	run_free(r);
+	store_close(s);
+}
+
+/* Texts and lists without a column: names that this version does not know are left alone.
+ */
+static void facts_are_read_by_their_names(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "", "7", "{}", "null" };
+	struct store *s = open_store();
+	struct run *r;
+	char sql[256];
+	int64_t id = put(s, open_session(s, "a"), 1000, false, "0.7");
+	exec_raw(db, "INSERT INTO str(s) VALUES('generated.mood'), ('run.error');"
+		     "INSERT INTO fact SELECT 1, id, 'sad' FROM str "
+		     "WHERE s IN ('generated.mood', 'run.error', 'wall.p50_ns', "
+		     "'fidelity.worst')");
+	exec_raw(db, "UPDATE fact SET text = '[1,2.5,null]' WHERE name_id = "
+		     "(SELECT id FROM str WHERE s = 'generated.ids')");
+	check_ok(store_get(s, id, &r));
+	assert_string_equal(r->generated.text, "generated.text");
+	assert_string_equal(r->fidelity.worst, "fidelity.worst");
+	assert_string_equal(r->language.name, "language.name");
+	assert_int_equal(r->generated.n_ids, 3);
+	assert_true(r->generated.ids[1] == 2.5 && isnan(r->generated.ids[2]));
+	run_free(r);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(sql, sizeof(sql),
+			 "UPDATE fact SET text = '%s' WHERE name_id = "
+			 "(SELECT id FROM str WHERE s = 'generated.ids')",
+			 bad[i]);
+		exec_raw(db, sql);
+		check_err(store_get(s, id, &r), ERR_FORMAT, "facts");
+	}
+	exec_raw(db, "DELETE FROM fact");
+	check_ok(store_get(s, id, &r));
+	assert_null(r->generated.text);
+	assert_null(r->generated.ids);
 	run_free(r);
 	store_close(s);
 }
@@ -758,6 +805,7 @@ int main(void)
 		CASE(a_truncated_file_is_refused),
 		CASE(a_damaged_file_is_survived),
 		CASE(damaged_sites_are_named),
+		CASE(facts_are_read_by_their_names),
 		CASE(two_writers),
 		CASE(a_file_or_folder_that_may_not_be_written),
 	};

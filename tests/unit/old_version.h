@@ -1,6 +1,8 @@
-/* A database of version 1, made of that version's own schema (fixtures/schema_v1.sql). */
-#ifndef TESTS_VERSION_1_H
-#define TESTS_VERSION_1_H
+/* A database of an older version, made of that version's own schema
+ * (fixtures/schema_vN.sql).
+ */
+#ifndef TESTS_OLD_VERSION_H
+#define TESTS_OLD_VERSION_H
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,10 +13,15 @@
 #include "run_sample.h"
 #include "sessions/store.h"
 
-/* What a program of version 1 knew of a run. */
-static inline struct run *sample_run_1(int blocks)
+/* What a program of that version knew of a run. */
+static inline struct run *old_sample(int version, int blocks)
 {
 	struct run *r = sample_run(blocks);
+	run_forget_group(r, "visual");
+	run_forget_group(r, "language");
+	run_forget_group(r, "generated");
+	if (version > 1)
+		return r;
 	r->tokens.sites = NULL;
 	r->tokens.n_sites = 0;
 	run_forget_group(r, "accuracy");
@@ -24,7 +31,7 @@ static inline struct run *sample_run_1(int blocks)
 	return r;
 }
 
-static inline void version_1_exec(sqlite3 *db, const char *sql)
+static inline void old_exec(sqlite3 *db, const char *sql)
 {
 	char *why = NULL;
 	if (sqlite3_exec(db, sql, NULL, NULL, &why))
@@ -32,7 +39,7 @@ static inline void version_1_exec(sqlite3 *db, const char *sql)
 }
 
 /* One text, in memory of the caller. */
-static inline char *version_1_text(sqlite3 *db, const char *sql, const char *arg)
+static inline char *old_text(sqlite3 *db, const char *sql, const char *arg)
 {
 	sqlite3_stmt *stmt;
 	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
@@ -44,38 +51,40 @@ static inline char *version_1_text(sqlite3 *db, const char *sql, const char *arg
 	return text;
 }
 
-static inline char *version_1_schema(void)
+static inline char *old_schema(int version)
 {
+	char name[32];
 	char *text = mem_alloc(1 << 16);
-	FILE *f = fopen(fixture("schema_v1.sql"), "r");
+	snprintf(name, sizeof(name), "schema_v%d.sql", version);
+	FILE *f = fopen(fixture(name), "r");
 	assert_non_null(f);
 	assert_true(fread(text, 1, (1 << 16) - 1, f) > 1000);
 	fclose(f);
 	return text;
 }
 
-/* All rows of `from`, in the columns that version 1 has. */
-static inline void version_1_fill(const char *from, const char *to)
+/* All rows of `from`, in the columns that the version has. */
+static inline void old_fill(int version, const char *from, const char *to)
 {
 	sqlite3 *db;
-	char sql[2048], *schema = version_1_schema(), *tables, *rest;
+	char sql[2048], *schema = old_schema(version), *tables, *rest;
 	assert_int_equal(sqlite3_open(to, &db), SQLITE_OK);
-	version_1_exec(db, schema);
+	old_exec(db, schema);
 	snprintf(sql, sizeof(sql), "ATTACH '%s' AS source", from);
-	version_1_exec(db, sql);
-	tables = version_1_text(db,
-				"SELECT group_concat(name) FROM main.sqlite_schema WHERE "
-				"type = 'table' AND name NOT LIKE 'sqlite%' AND ?1 = ''",
-				"");
+	old_exec(db, sql);
+	tables = old_text(db,
+			  "SELECT group_concat(name) FROM main.sqlite_schema WHERE "
+			  "type = 'table' AND name NOT LIKE 'sqlite%' AND ?1 = ''",
+			  "");
 	for (char *t = strtok_r(tables, ",", &rest); t; t = strtok_r(NULL, ",", &rest)) {
-		char *columns = version_1_text(db,
-					       "SELECT group_concat(name) FROM "
-					       "pragma_table_info(?1, 'main')",
-					       t);
+		char *columns = old_text(db,
+					 "SELECT group_concat(name) FROM "
+					 "pragma_table_info(?1, 'main')",
+					 t);
 		snprintf(sql, sizeof(sql),
 			 "INSERT INTO main.%s(%s) SELECT %s FROM source.%s", t, columns,
 			 columns, t);
-		version_1_exec(db, sql);
+		old_exec(db, sql);
 		free(columns);
 	}
 	free(tables);
@@ -83,8 +92,8 @@ static inline void version_1_fill(const char *from, const char *to)
 	sqlite3_close(db);
 }
 
-/* A database of version 1 at `path` with one session "a" and `n` runs of 4 blocks. */
-static inline void version_1_make(const char *path, int n)
+/* A database of the version at `path` with one session "a" and `n` runs of 4 blocks. */
+static inline void old_make(int version, const char *path, int n)
 {
 	char newer[160], uid[UID_SIZE];
 	struct store *s;
@@ -93,23 +102,25 @@ static inline void version_1_make(const char *path, int n)
 	check_ok(store_open(&(struct store_options){ .path = newer }, &s));
 	check_ok(store_session(s, "a", &session, uid));
 	for (int i = 0; i < n; i++) {
-		struct run *r = sample_run_1(4);
+		struct run *r = old_sample(version, 4);
 		r->uid[0] = i ? 0 : r->uid[0];
 		check_ok(store_put(s, session, r));
 		run_free(r);
 	}
 	store_close(s);
-	version_1_fill(newer, path);
+	old_fill(version, newer, path);
 	unlink(newer);
 }
 
 /* The copy that a migration left beside a database; "": none. More than one fails. */
-static inline void version_1_copy(const char *dir, char path[512])
+static inline void old_copy(int version, const char *dir, char path[512])
 {
+	char part[32];
+	snprintf(part, sizeof(part), ".version-%d-", version);
 	DIR *d = opendir(dir);
 	path[0] = 0;
 	for (struct dirent *e; (e = readdir(d));) {
-		if (!strstr(e->d_name, ".version-1-") || strstr(e->d_name, "-journal"))
+		if (!strstr(e->d_name, part) || strstr(e->d_name, "-journal"))
 			continue;
 		assert_int_equal(path[0], 0);
 		snprintf(path, 512, "%s/%s", dir, e->d_name);
