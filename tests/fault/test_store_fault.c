@@ -312,6 +312,37 @@ static void no_memory_while_storing(void **state)
 	assert_int_equal(check_whole(), 2);
 }
 
+/* The whole run, or an error that says why; never a part of it. */
+static void no_memory_while_reading(void **state)
+{
+	(void)state;
+	enum err e;
+	int failed = 0;
+	struct run *r = sample_run(4);
+	r->session = "a";
+	char *wanted = sample_line(r);
+	run_free(r);
+	for (int left = 1;; left++, failed++) {
+		struct store *s;
+		check_ok(store_open(&(struct store_options){ .path = db }, &s));
+		memory.left = left;
+		e = store_get(s, 1, &r);
+		memory.left = -1;
+		store_close(s);
+		if (!e) {
+			char *line = sample_line(r);
+			assert_string_equal(line, wanted);
+			free(line);
+			run_free(r);
+			break;
+		}
+		if (e != ERR_NOMEM)
+			fail_msg("%d: %s: %s", left, err_name(e), err_message());
+	}
+	free(wanted);
+	assert_true(failed > 10);
+}
+
 static void no_memory_while_opening(void **state)
 {
 	(void)state;
@@ -489,6 +520,7 @@ int main(void)
 		CASE(a_kill_in_mid_transaction_leaves_the_earlier_runs),
 		CASE(a_full_file_system),
 		CASE(no_memory_while_storing),
+		CASE(no_memory_while_reading),
 		CASE(no_memory_while_opening),
 		CASE(a_migration_without_room_loses_nothing),
 		CASE(a_migration_on_a_broken_disk_loses_nothing),
