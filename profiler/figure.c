@@ -2,7 +2,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/str.h"
 
 const struct figure figure_table[FIGURE_COUNT] = {
 #define FIGURE(id, lab, src, scl, dec, rat, hlp)                                         \
@@ -40,6 +43,14 @@ static double sequence(const struct run *r)
 	return (double)NAN;
 }
 
+typedef bool (*pick_fn)(const struct layer *);
+
+static bool is_any(const struct layer *l)
+{
+	(void)l;
+	return true;
+}
+
 static bool is_attention(const struct layer *l)
 {
 	return str_equal(l->kind, "attention");
@@ -51,41 +62,112 @@ static bool is_projection(const struct layer *l)
 	return l->path && strstr(l->path, "head.projection");
 }
 
-/* The share of the leaves that `of` picks in the sum over all leaves. */
-static double share(const struct run *r, enum metric_id metric,
-		    bool (*of)(const struct layer *))
+/* Whether it is of the tree's top-level group of that name. */
+static bool is_below(const struct layer *l, const char *top)
+{
+	size_t n = strlen(top);
+	return l->path && !strncmp(l->path, top, n) && (!l->path[n] || l->path[n] == '.');
+}
+
+static bool is_visual(const struct layer *l) { return is_below(l, "visual"); }
+static bool is_embedding(const struct layer *l) { return is_below(l, "embeddings"); }
+static bool is_decoder(const struct layer *l) { return is_below(l, "decoder"); }
+static bool is_head(const struct layer *l) { return is_below(l, "head"); }
+
+/* "qkv" of "visual.blocks.3.attn.qkv": which part of an attention it is; NULL: of none.
+ */
+static const char *attention_part(const struct layer *l)
+{
+	const char *path = l->path ? l->path : "";
+	if (!strncmp(path, "attn.", 5))
+		return path + 5;
+	const char *at = strstr(path, ".attn.");
+	return at ? at + 6 : NULL;
+}
+
+/* Its factors ("out.a") are of a part, too. */
+static bool is_part(const struct layer *l, const char *const *names)
+{
+	const char *part = attention_part(l);
+	size_t n = part ? strcspn(part, ".") : 0;
+	for (; part && *names; names++)
+		if (strlen(*names) == n && !strncmp(part, *names, n))
+			return true;
+	return false;
+}
+
+static bool is_attention_part(const struct layer *l) { return attention_part(l) != NULL; }
+
+static bool is_sdpa(const struct layer *l)
+{
+	return is_part(l, (const char *const[]){ "sdpa", NULL });
+}
+
+/* However the projections were fused. */
+static bool is_qkv(const struct layer *l)
+{
+	static const char *const names[] = { "qkv", "q", "k", "v", "qk", "kv", NULL };
+	return is_part(l, names);
+}
+
+static bool is_rotary(const struct layer *l)
+{
+	return is_part(l, (const char *const[]){ "rotary", NULL });
+}
+
+static bool is_out(const struct layer *l)
+{
+	return is_part(l, (const char *const[]){ "out", NULL });
+}
+
+/* Which layers are no other's parent; the caller frees. */
+static bool *leaves_of(const struct run *r)
+{
+	bool *leaf = mem_alloc((size_t)r->n_layers + 1);
+	memset(leaf, true, (size_t)r->n_layers);
+	for (int i = 0; i < r->n_layers; i++)
+		if (r->layers[i].parent >= 0)
+			leaf[r->layers[i].parent] = false;
+	return leaf;
+}
+
+/* The leaves that `of` picks: their share of those that `in` picks. NaN: there are none.
+ */
+static double share(const struct run *r, enum metric_id metric, pick_fn of, pick_fn in)
 {
 	double part = (double)NAN, all = 0;
+	bool *leaf = leaves_of(r);
 	for (int i = 0; i < r->n_layers; i++) {
-		double v = r->layers[i].v[metric];
-		if (isnan(v) || !run_layer_is_leaf(r, i))
+		const struct layer *l = &r->layers[i];
+		double v = l->v[metric];
+		if (isnan(v) || !leaf[i] || !in(l))
 			continue;
 		all += v;
-		if (of(&r->layers[i]))
+		if (of(l))
 			part = v + (isnan(part) ? 0 : part);
 	}
+	free(leaf);
 	return part / all;
 }
 
-static double attention_time(const struct run *r)
-{
-	return share(r, METRIC_wall_ns, is_attention);
-}
-
-static double attention_work(const struct run *r)
-{
-	return share(r, METRIC_flops, is_attention);
-}
-
-static double projection_time(const struct run *r)
-{
-	return share(r, METRIC_wall_ns, is_projection);
-}
-
-static double projection_work(const struct run *r)
-{
-	return share(r, METRIC_flops, is_projection);
-}
+static const struct {
+	const char *source;
+	enum metric_id metric;
+	pick_fn of, in;
+} shares[] = {
+	{ "attention_time", METRIC_wall_ns, is_attention, is_any },
+	{ "attention_work", METRIC_flops, is_attention, is_any },
+	{ "projection_time", METRIC_wall_ns, is_projection, is_any },
+	{ "projection_work", METRIC_flops, is_projection, is_any },
+	{ "visual_time", METRIC_wall_ns, is_visual, is_any },
+	{ "embedding_time", METRIC_wall_ns, is_embedding, is_any },
+	{ "decoder_time", METRIC_wall_ns, is_decoder, is_any },
+	{ "head_time", METRIC_wall_ns, is_head, is_any },
+	{ "attn_sdpa", METRIC_wall_ns, is_sdpa, is_attention_part },
+	{ "attn_qkv", METRIC_wall_ns, is_qkv, is_attention_part },
+	{ "attn_rotary", METRIC_wall_ns, is_rotary, is_attention_part },
+	{ "attn_out", METRIC_wall_ns, is_out, is_attention_part },
+};
 
 static const struct {
 	const char *source;
@@ -94,10 +176,6 @@ static const struct {
 	{ "kept", run_kept },
 	{ "gmac", gmac },
 	{ "sequence", sequence },
-	{ "attention_time", attention_time },
-	{ "attention_work", attention_work },
-	{ "projection_time", projection_time },
-	{ "projection_work", projection_work },
 };
 
 /* A field of the result object by its path, "wall.p50_ns"; NaN: there is none. */
@@ -123,6 +201,10 @@ double figure_of(const struct run *r, enum figure_id id)
 	for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++)
 		if (!strcmp(derived[i].source, f->source))
 			return derived[i].of(r) * f->scale;
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+		if (!strcmp(shares[i].source, f->source))
+			return share(r, shares[i].metric, shares[i].of, shares[i].in) *
+			       f->scale;
 	return field_of(r, f->source) * f->scale;
 }
 

@@ -345,6 +345,104 @@ static void figures(void **state)
 	run_free(r);
 }
 
+/* Groups and leaves of a tree, the time of each leaf. */
+static struct run *made_tree(int n, const char *const *paths, const double *ms)
+{
+	struct run *r = made_run(256, 1);
+	struct layer *l = run_add_layers(r, n);
+	for (int i = 0; i < n; i++) {
+		l[i].path = l[i].name = paths[i];
+		l[i].kind = "linear";
+		l[i].v[METRIC_wall_ns] = ms[i] * 1e6;
+		for (int p = 0; p < i; p++) {
+			size_t k = strlen(paths[p]);
+			if (!strncmp(paths[i], paths[p], k) && paths[i][k] == '.')
+				l[i].parent = p;
+		}
+	}
+	return r;
+}
+
+static void check_figure(const struct run *r, enum figure_id id, double want)
+{
+	double got = figure_of(r, id);
+	if (!(fabs(got - want) < 1e-9) && !(isnan(got) && isnan(want)))
+		fail_msg("%s: %g, want %g", figure_table[id].name, got, want);
+}
+
+static const char *const vlm_paths[] = {
+	"visual", /* groups hold the sum of theirs: not counted twice */
+	"visual.embeddings.patch",
+	"visual.blocks.3",
+	"visual.blocks.3.attn.qkv",
+	"visual.blocks.3.attn.rotary",
+	"visual.blocks.3.attn.sdpa",
+	"visual.blocks.3.attn.out",
+	"visual.merger.fc1",
+	"embeddings.lookup",
+	"decoder",
+	"decoder.layers.0.attn.q",
+	"decoder.layers.0.attn.k",
+	"decoder.layers.0.attn.v",
+	"decoder.layers.0.attn.sdpa",
+	"decoder.layers.0.attn.out",
+	"decoder.layers.0.attn.out.a", /* a factor: its parent is no leaf */
+	"decoder.layers.0.mlp.attn",
+	"visually.unlike",
+	"head.logits",
+};
+static const double vlm_ms[] = { 50, 5, 38, 10, 2, 20, 6,  7, 1, 30,
+				 3,  1, 1,  4,  9, 2,  15, 0, 8 };
+
+static void shares_of_a_language_model(void **state)
+{
+	(void)state;
+	int n = (int)(sizeof(vlm_ms) / sizeof(vlm_ms[0]));
+	struct run *r = made_tree(n, vlm_paths, vlm_ms);
+	double all = 5 + 38 + 7 + 1 + 26 + 8, attention = 38 + 11;
+	check_figure(r, FIGURE_visual_time, 50 / all);
+	check_figure(r, FIGURE_embedding_time, 1 / all);
+	check_figure(r, FIGURE_decoder_time, 26 / all);
+	check_figure(r, FIGURE_head_time, 8 / all);
+	check_figure(r, FIGURE_attn_sdpa, 24 / attention);
+	check_figure(r, FIGURE_attn_qkv, 15 / attention);
+	check_figure(r, FIGURE_attn_rotary, 2 / attention);
+	check_figure(r, FIGURE_attn_out, 8 / attention);
+	run_free(r);
+}
+
+/* A tower alone has no part that is called visual. */
+static void shares_of_a_tower(void **state)
+{
+	(void)state;
+	static const char *const paths[] = { "embeddings.patch", "blocks.0.attn.qkv",
+					     "blocks.0.attn.sdpa", "merger.fc1" };
+	static const double ms[] = { 1, 2, 6, 1 };
+	struct run *r = made_tree(4, paths, ms);
+	check_figure(r, FIGURE_visual_time, (double)NAN);
+	check_figure(r, FIGURE_decoder_time, (double)NAN);
+	check_figure(r, FIGURE_head_time, (double)NAN);
+	check_figure(r, FIGURE_embedding_time, 0.1);
+	check_figure(r, FIGURE_attn_sdpa, 0.75);
+	check_figure(r, FIGURE_attn_qkv, 0.25);
+	check_figure(r, FIGURE_attn_rotary, (double)NAN);
+	check_figure(r, FIGURE_visual_tokens, (double)NAN);
+	r->visual.tokens = 64;
+	r->visual.ns_per_token = 1.93e6;
+	r->language.flops = 0.24e12;
+	r->language.kv_bytes = 55 * 1048576.0;
+	r->language.estimated_ns = 640e6;
+	check_figure(r, FIGURE_visual_tokens, 64);
+	check_figure(r, FIGURE_us_per_token, 1930);
+	check_figure(r, FIGURE_language_gflop, 240);
+	check_figure(r, FIGURE_kv_mib, 55);
+	check_figure(r, FIGURE_language_ms, 640);
+	run_free(r);
+	r = made_run(1, 1); /* nothing is known of its layers */
+	check_figure(r, FIGURE_attn_sdpa, (double)NAN);
+	run_free(r);
+}
+
 static void slopes(void **state)
 {
 	(void)state;
@@ -388,13 +486,22 @@ static void slopes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(built_in),       cmocka_unit_test(every_text_is_a_study),
-		cmocka_unit_test(figures_of_vtp), cmocka_unit_test(figures_of_others),
-		cmocka_unit_test(knobs_of_rows),  cmocka_unit_test(a_file),
-		cmocka_unit_test(a_grid_of_one),  cmocka_unit_test(bad_files),
-		cmocka_unit_test(bad_rows),       cmocka_unit_test(hostile),
-		cmocka_unit_test(damaged),        cmocka_unit_test(from_disk),
-		cmocka_unit_test(figures),        cmocka_unit_test(slopes),
+		cmocka_unit_test(built_in),
+		cmocka_unit_test(every_text_is_a_study),
+		cmocka_unit_test(figures_of_vtp),
+		cmocka_unit_test(figures_of_others),
+		cmocka_unit_test(knobs_of_rows),
+		cmocka_unit_test(a_file),
+		cmocka_unit_test(a_grid_of_one),
+		cmocka_unit_test(bad_files),
+		cmocka_unit_test(bad_rows),
+		cmocka_unit_test(hostile),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(from_disk),
+		cmocka_unit_test(figures),
+		cmocka_unit_test(shares_of_a_language_model),
+		cmocka_unit_test(shares_of_a_tower),
+		cmocka_unit_test(slopes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
