@@ -1,6 +1,5 @@
 #include "image/exif.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 struct tiff {
@@ -42,13 +41,15 @@ int exif_orientation(const uint8_t *tiff, size_t n)
 	return 1;
 }
 
+bool exif_transposes(int orientation) { return orientation >= 5 && orientation <= 8; }
+
 /*
  * Where the stored pixel of an upright (x, y) lies. The eight orientations are a
  * transposition (5..8) followed by mirroring either axis.
  */
 static size_t stored_at(const struct image *in, int orientation, int x, int y)
 {
-	bool transposed = orientation >= 5;
+	bool transposed = exif_transposes(orientation);
 	int sx = transposed ? y : x, sy = transposed ? x : y;
 	if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
 		sx = in->width - 1 - sx;
@@ -61,7 +62,7 @@ enum err exif_apply(struct image *im, int orientation)
 {
 	if (orientation <= 1 || orientation > 8)
 		return OK;
-	bool transposed = orientation >= 5;
+	bool transposed = exif_transposes(orientation);
 	struct image turned;
 	enum err e = image_alloc("EXIF orientation", transposed ? im->height : im->width,
 				 transposed ? im->width : im->height, &turned);

@@ -23,6 +23,12 @@ struct image_format {
 	 * *orientation (1 before) may become 2..8 when the file has one.
 	 */
 	enum err (*read)(struct image_source *, struct image *out, int *orientation);
+	/*
+	 * The stored size, checked by image_check_size(), of which nothing is turned yet.
+	 * *orientation as above; NULL: it is not wanted, and not searched for.
+	 */
+	enum err (*size)(struct image_source *, int *width, int *height,
+			 int *orientation);
 };
 
 extern const struct image_format *const image_formats[]; /* ends with NULL */
@@ -32,6 +38,8 @@ extern const struct image_format *const image_formats[]; /* ends with NULL */
  * image_source_end() then tells apart.
  */
 bool image_source_read(struct image_source *, void *buf, size_t n);
+/* ERR_FORMAT as of image_alloc(), for who allocates nothing. */
+enum err image_check_size(const char *name, int64_t width, int64_t height) MUST_CHECK;
 /* "NAME: truncated FORMAT" or "NAME: cannot read: REASON". */
 enum err image_source_end(const struct image_source *, const char *format);
 

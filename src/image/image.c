@@ -19,9 +19,8 @@ void image_release(struct image *im)
 	*im = (struct image){ 0 };
 }
 
-enum err image_alloc(const char *name, int64_t width, int64_t height, struct image *out)
+enum err image_check_size(const char *name, int64_t width, int64_t height)
 {
-	*out = (struct image){ 0 };
 	if (width < 1 || height < 1)
 		return err_set(ERR_FORMAT, "%s: a picture of %lld x %lld pixels", name,
 			       (long long)width, (long long)height);
@@ -30,6 +29,15 @@ enum err image_alloc(const char *name, int64_t width, int64_t height, struct ima
 			       "%s: %lld x %lld pixels are more than the limit of %lld",
 			       name, (long long)width, (long long)height,
 			       (long long)IMAGE_MAX_PIXELS);
+	return OK;
+}
+
+enum err image_alloc(const char *name, int64_t width, int64_t height, struct image *out)
+{
+	*out = (struct image){ 0 };
+	enum err e = image_check_size(name, width, height);
+	if (e)
+		return e;
 	size_t bytes = (size_t)width * (size_t)height * 3;
 	uint8_t *rgb = malloc(bytes);
 	if (!rgb)
@@ -128,20 +136,14 @@ static const struct image_format *known_format(const uint8_t *head, size_t n)
 	return *f;
 }
 
-static enum err source_decode(struct image_source *src, bool exif, struct image *out)
+static enum err source_format(struct image_source *src, const struct image_format **out)
 {
 	uint8_t head[HEAD_BYTES];
 	size_t n = fread(head, 1, sizeof(head), src->file);
 	if (ferror(src->file) || fseeko(src->file, 0, SEEK_SET))
 		return err_set(ERR_IO, "%s: cannot read: %s", src->name, strerror(errno));
-	const struct image_format *f = known_format(head, n);
-	if (!f)
-		return unknown_format(src, head, n);
-	int orientation = 1;
-	enum err e = f->read(src, out, &orientation);
-	if (e == OK && exif)
-		e = exif_apply(out, orientation);
-	return e;
+	*out = known_format(head, n);
+	return *out ? OK : unknown_format(src, head, n);
 }
 
 bool image_sniff(const char *path)
@@ -157,19 +159,64 @@ bool image_sniff(const char *path)
 	return n > 0 && known_format(head, (size_t)n);
 }
 
-enum err image_load(const char *path, bool exif, struct image *out)
+/* What is made of an open file: its pixels, or its size alone. */
+struct wanted {
+	bool exif;
+	struct image *image; /* NULL: the size */
+	int *width, *height;
+};
+
+static enum err decode(struct image_source *src, const struct image_format *f,
+		       const struct wanted *w)
 {
-	*out = (struct image){ 0 };
+	int orientation = 1;
+	enum err e = f->read(src, w->image, &orientation);
+	if (e == OK && w->exif)
+		e = exif_apply(w->image, orientation);
+	if (e)
+		image_release(w->image);
+	return e;
+}
+
+static enum err measure(struct image_source *src, const struct image_format *f,
+			const struct wanted *w)
+{
+	int orientation = 1, width, height;
+	enum err e = f->size(src, &width, &height, w->exif ? &orientation : NULL);
+	if (e)
+		return e;
+	bool swapped = exif_transposes(orientation);
+	*w->width = swapped ? height : width;
+	*w->height = swapped ? width : height;
+	return OK;
+}
+
+static enum err open_and_read(const char *path, const struct wanted *w)
+{
 	struct str name = STR_INIT;
 	str_add_escaped(&name, path, strlen(path), 0);
 	struct image_source src = { .name = str_get(&name) };
+	const struct image_format *f;
 	enum err e = source_open(&src, path);
 	if (e == OK)
-		e = source_decode(&src, exif, out);
-	if (e)
-		image_release(out);
+		e = source_format(&src, &f);
+	if (e == OK)
+		e = w->image ? decode(&src, f, w) : measure(&src, f, w);
 	if (src.file)
 		fclose(src.file);
 	str_release(&name);
 	return e;
+}
+
+enum err image_load(const char *path, bool exif, struct image *out)
+{
+	*out = (struct image){ 0 };
+	return open_and_read(path, &(struct wanted){ .exif = exif, .image = out });
+}
+
+enum err image_size(const char *path, bool exif, int *width, int *height)
+{
+	*width = *height = 0;
+	return open_and_read(
+		path, &(struct wanted){ .exif = exif, .width = width, .height = height });
 }

@@ -34,6 +34,13 @@ struct image {
  */
 enum err image_load(const char *path, bool exif, struct image *out) MUST_CHECK;
 
+/*
+ * The size of the picture that image_load() would make of a whole file, by its header
+ * alone: so with `exif` the sides may be swapped. The same errors, but for those of the
+ * pixels: a damaged or truncated rest is not seen. After an error both are 0.
+ */
+enum err image_size(const char *path, bool exif, int *width, int *height) MUST_CHECK;
+
 /* True when the path is a regular file whose first bytes are those of a format that
  * image_load() reads; says nothing of the rest. */
 bool image_sniff(const char *path);

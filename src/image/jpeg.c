@@ -29,8 +29,8 @@ struct jpeg_reader {
 	struct jpeg_progress_mgr progress;
 	jmp_buf failed;
 	struct image_source *src;
-	struct image *out;
-	int *orientation;
+	struct image *out; /* NULL: the header alone is wanted */
+	int *orientation;  /* NULL: not wanted */
 	enum err err;
 	uint8_t bytes[INPUT_BYTES];
 };
@@ -157,7 +157,7 @@ static void read_rows(struct jpeg_reader *r)
 	}
 }
 
-static void read_all(struct jpeg_reader *r)
+static void read_header(struct jpeg_reader *r)
 {
 	struct jpeg_decompress_struct *j = &r->j;
 	jpeg_create_decompress(j);
@@ -166,10 +166,19 @@ static void read_all(struct jpeg_reader *r)
 	jpeg_save_markers(j, EXIF_MARKER, 0xffff);
 	jpeg_read_header(j, TRUE);
 	choose_colours(r);
+	enum err e = image_check_size(r->src->name, j->image_width, j->image_height);
+	if (e)
+		give_up(r, e);
+	if (r->orientation)
+		read_orientation(r);
+}
+
+static void read_pixels(struct jpeg_reader *r)
+{
+	struct jpeg_decompress_struct *j = &r->j;
 	enum err e = image_alloc(r->src->name, j->image_width, j->image_height, r->out);
 	if (e)
 		give_up(r, e);
-	read_orientation(r);
 	jpeg_start_decompress(j);
 	read_rows(r);
 	jpeg_finish_decompress(j);
@@ -177,16 +186,17 @@ static void read_all(struct jpeg_reader *r)
 
 static void read_guarded(struct jpeg_reader *r)
 {
-	if (!setjmp(r->failed))
-		read_all(r);
+	if (setjmp(r->failed))
+		return;
+	read_header(r);
+	if (r->out)
+		read_pixels(r);
 }
 
-static enum err read_jpeg(struct image_source *src, struct image *out, int *orientation)
+static struct jpeg_reader *reader_create(struct image_source *src)
 {
 	struct jpeg_reader *r = mem_alloc(sizeof(*r));
 	r->src = src;
-	r->out = out;
-	r->orientation = orientation;
 	r->j.client_data = r;
 	r->j.err = jpeg_std_error(&r->errors);
 	r->errors.error_exit = on_error;
@@ -197,10 +207,38 @@ static enum err read_jpeg(struct image_source *src, struct image *out, int *orie
 	r->input.resync_to_restart = jpeg_resync_to_restart;
 	r->input.term_source = on_start;
 	r->progress.progress_monitor = on_progress;
-	read_guarded(r);
+	return r;
+}
+
+static void reader_free(struct jpeg_reader *r)
+{
 	jpeg_destroy_decompress(&r->j);
-	enum err e = r->err;
 	free(r);
+}
+
+static enum err read_jpeg(struct image_source *src, struct image *out, int *orientation)
+{
+	struct jpeg_reader *r = reader_create(src);
+	r->out = out;
+	r->orientation = orientation;
+	read_guarded(r);
+	enum err e = r->err;
+	reader_free(r);
+	return e;
+}
+
+static enum err size_jpeg(struct image_source *src, int *width, int *height,
+			  int *orientation)
+{
+	struct jpeg_reader *r = reader_create(src);
+	r->orientation = orientation;
+	read_guarded(r);
+	enum err e = r->err;
+	if (e == OK) {
+		*width = (int)r->j.image_width;
+		*height = (int)r->j.image_height;
+	}
+	reader_free(r);
 	return e;
 }
 
@@ -208,4 +246,5 @@ const struct image_format image_format_jpeg = {
 	.name = "JPEG",
 	.knows = knows,
 	.read = read_jpeg,
+	.size = size_jpeg,
 };

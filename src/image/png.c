@@ -14,13 +14,17 @@
  */
 struct png_reader {
 	struct image_source *src;
-	struct image *out;
-	int *orientation;
+	struct image *out; /* NULL: the header alone is wanted */
+	int *orientation;  /* NULL: not wanted */
+	int width, height;
 	png_structp png;
 	png_infop info;
 	enum err err;     /* set: the message stands already */
 	char warning[80]; /* libpng says the reason of "Invalid IHDR data" in a warning */
 };
+
+/* Of an eXIf chunk, where no more is needed than its first directory. */
+enum { EXIF_BYTES = 4096 };
 
 static bool knows(const uint8_t *head, size_t n)
 {
@@ -99,21 +103,59 @@ static void read_rows(struct png_reader *r, int passes)
 		clip_grey16(r->out->rgb + (size_t)y * stride, (size_t)r->out->width);
 }
 
-static void read_orientation(struct png_reader *r)
+/* False where no eXIf chunk was met so far. */
+static bool read_orientation(struct png_reader *r)
 {
 	png_uint_32 n = 0;
 	png_bytep tiff = NULL;
-	if (png_get_eXIf_1(r->png, r->info, &n, &tiff))
-		*r->orientation = exif_orientation(tiff, n);
+	if (!png_get_eXIf_1(r->png, r->info, &n, &tiff))
+		return false;
+	*r->orientation = exif_orientation(tiff, n);
+	return true;
 }
 
-static void read_all(struct png_reader *r)
+/*
+ * An eXIf chunk may stand after the pixels, which libpng would have to decompress to get
+ * there: from chunk to chunk instead, from the start. Damage on the way is not searched
+ * for; a file that ends early has no orientation.
+ */
+static void find_orientation(struct png_reader *r)
+{
+	enum { SIGNATURE = 8, CRC = 4 };
+	FILE *f = r->src->file;
+	uint8_t head[8], tiff[EXIF_BYTES];
+	int64_t at = SIGNATURE;
+	while (!fseeko(f, (off_t)at, SEEK_SET) &&
+	       image_source_read(r->src, head, sizeof(head))) {
+		uint32_t n = png_get_uint_32(head);
+		if (!memcmp(head + 4, "IEND", 4))
+			return;
+		if (!memcmp(head + 4, "eXIf", 4)) {
+			size_t m = fread(tiff, 1, n < sizeof(tiff) ? n : sizeof(tiff), f);
+			*r->orientation = exif_orientation(tiff, m);
+			return;
+		}
+		at += (int64_t)sizeof(head) + n + CRC;
+	}
+}
+
+static void read_header(struct png_reader *r)
 {
 	png_set_read_fn(r->png, r, on_read);
 	png_set_user_limits(r->png, IMAGE_MAX_PIXELS, IMAGE_MAX_PIXELS);
 	png_read_info(r->png, r->info);
-	enum err e = image_alloc(r->src->name, png_get_image_width(r->png, r->info),
-				 png_get_image_height(r->png, r->info), r->out);
+	png_uint_32 width = png_get_image_width(r->png, r->info);
+	png_uint_32 height = png_get_image_height(r->png, r->info);
+	enum err e = image_check_size(r->src->name, width, height);
+	if (e)
+		give_up(r, e);
+	r->width = (int)width;
+	r->height = (int)height;
+}
+
+static void read_pixels(struct png_reader *r)
+{
+	enum err e = image_alloc(r->src->name, r->width, r->height, r->out);
 	if (e)
 		give_up(r, e);
 	set_transforms(r);
@@ -126,26 +168,49 @@ static void read_all(struct png_reader *r)
 
 static void read_guarded(struct png_reader *r)
 {
-	if (!setjmp(png_jmpbuf(r->png)))
-		read_all(r);
+	if (setjmp(png_jmpbuf(r->png)))
+		return;
+	read_header(r);
+	if (r->out)
+		read_pixels(r);
+	else if (r->orientation && !read_orientation(r))
+		find_orientation(r);
+}
+
+static enum err reader_run(struct png_reader *r)
+{
+	r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+	if (r->png)
+		r->info = png_create_info_struct(r->png);
+	if (r->info)
+		read_guarded(r);
+	else
+		r->err = err_set(ERR_NOMEM, "%s: no memory to read a PNG", r->src->name);
+	png_destroy_read_struct(&r->png, &r->info, NULL);
+	return r->err;
 }
 
 static enum err read_png(struct image_source *src, struct image *out, int *orientation)
 {
 	struct png_reader r = { .src = src, .out = out, .orientation = orientation };
-	r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
-	if (r.png)
-		r.info = png_create_info_struct(r.png);
-	if (r.info)
-		read_guarded(&r);
-	else
-		r.err = err_set(ERR_NOMEM, "%s: no memory to read a PNG", src->name);
-	png_destroy_read_struct(&r.png, &r.info, NULL);
-	return r.err;
+	return reader_run(&r);
+}
+
+static enum err size_png(struct image_source *src, int *width, int *height,
+			 int *orientation)
+{
+	struct png_reader r = { .src = src, .orientation = orientation };
+	enum err e = reader_run(&r);
+	if (e)
+		return e;
+	*width = r.width;
+	*height = r.height;
+	return OK;
 }
 
 const struct image_format image_format_png = {
 	.name = "PNG",
 	.knows = knows,
 	.read = read_png,
+	.size = size_png,
 };

@@ -70,6 +70,11 @@ static enum err read_header(struct pnm *p)
 
 static int sample_bytes(const struct pnm *p) { return p->maxval > 255 ? 2 : 1; }
 
+static size_t row_bytes(const struct pnm *p)
+{
+	return (size_t)(p->width * p->channels) * (size_t)sample_bytes(p);
+}
+
 /*
  * Pillow rescales by Python's round(): a double, half to even. Two-byte grey becomes a
  * 16-bit picture first, whose samples it then clips instead of scaling them.
@@ -99,15 +104,24 @@ static void convert_row(const struct pnm *p, const uint8_t *scale, const uint8_t
 
 static enum err read_rows(struct pnm *p, struct image *out, uint8_t *work)
 {
-	size_t row_bytes = (size_t)(p->width * p->channels) * (size_t)sample_bytes(p);
+	size_t n = row_bytes(p);
 	uint8_t *scale = work, *row = work + 65536;
 	fill_scale(p, scale);
 	for (long y = 0; y < p->height; y++) {
-		if (!image_source_read(p->src, row, row_bytes))
+		if (!image_source_read(p->src, row, n))
 			return image_source_end(p->src, "PNM");
 		convert_row(p, scale, row, out->rgb + (size_t)y * (size_t)p->width * 3);
 	}
 	return OK;
+}
+
+/* What the header says is possible, and the file long enough for it. */
+static enum err check_header(const struct pnm *p)
+{
+	enum err e = image_check_size(p->src->name, p->width, p->height);
+	if (e == OK && p->height > p->src->size / (int64_t)row_bytes(p))
+		e = image_source_end(p->src, "PNM");
+	return e;
 }
 
 static enum err read_pixels(struct pnm *p, struct image *out)
@@ -115,10 +129,7 @@ static enum err read_pixels(struct pnm *p, struct image *out)
 	enum err e = image_alloc(p->src->name, p->width, p->height, out);
 	if (e)
 		return e;
-	size_t row_bytes = (size_t)(p->width * p->channels) * (size_t)sample_bytes(p);
-	if (p->height > p->src->size / (int64_t)row_bytes)
-		return image_source_end(p->src, "PNM");
-	uint8_t *work = malloc(65536 + row_bytes);
+	uint8_t *work = malloc(65536 + row_bytes(p));
 	if (!work)
 		return err_set(ERR_NOMEM, "%s: no memory for a row", p->src->name);
 	e = read_rows(p, out, work);
@@ -131,11 +142,29 @@ static enum err read_pnm(struct image_source *src, struct image *out, int *orien
 	(void)orientation; /* the format has none */
 	struct pnm p = { .src = src };
 	enum err e = read_header(&p);
+	if (e == OK)
+		e = check_header(&p);
 	return e ? e : read_pixels(&p, out);
+}
+
+static enum err size_pnm(struct image_source *src, int *width, int *height,
+			 int *orientation)
+{
+	(void)orientation;
+	struct pnm p = { .src = src };
+	enum err e = read_header(&p);
+	if (e == OK)
+		e = check_header(&p);
+	if (e)
+		return e;
+	*width = (int)p.width;
+	*height = (int)p.height;
+	return OK;
 }
 
 const struct image_format image_format_pnm = {
 	.name = "PPM/PGM",
 	.knows = knows,
 	.read = read_pnm,
+	.size = size_pnm,
 };
