@@ -29,8 +29,8 @@ struct tensors_source {
 	 * by several threads at once for different ranges. */
 	void (*fill)(void *self, const char *name, const struct tensor *shape,
 		     int64_t begin, int64_t end, float *out);
-	/* The file that has (or should have) a tensor, as messages name it; NULL: all are
-	 * in one, and the set's label says which. The function may be NULL, too. */
+	/* The file in which `find` found a tensor, as messages name it; NULL: in none.
+	 * NULL function: there is one file, and the set's label names it. */
 	const char *(*file_of)(void *self, const char *name);
 	/* Whether everything read so far was right. NULL: always. */
 	enum err (*check)(void *self);
