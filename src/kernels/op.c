@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/op_span.h"
+
 const struct backend *backend_by_name(const char *name)
 {
 	for (int i = 0; backends[i]; i++)
@@ -45,8 +47,7 @@ void span_close(struct pass *p)
 		p->tracer->close(p->tracer, NULL);
 }
 
-/* Opens an op's span; false when the pass has failed or was cancelled. */
-static bool op_begin(struct pass *p, const char *name)
+bool op_begin(struct pass *p, const char *name)
 {
 	if (p->err)
 		return false;
@@ -59,22 +60,19 @@ static bool op_begin(struct pass *p, const char *name)
 	return true;
 }
 
-static void op_end(struct pass *p, const struct op_count *c)
+void op_end(struct pass *p, const struct op_count *c)
 {
 	if (p->tracer)
 		p->tracer->close(p->tracer, c);
 }
 
-/* Tokens of an item of a [B, T, D], or of the mean item of a ragged [1, R, D]. */
-static int64_t tokens_of(const struct pass *p, const struct tensor *t)
+int64_t tokens_of(const struct pass *p, const struct tensor *t)
 {
 	if (t->ndim != 3)
 		return 0;
 	int64_t items = p->items ? p->items : t->dim[0];
 	return (tensor_rows(t) + items / 2) / items;
 }
-
-static double bytes_of(const struct tensor *t) { return (double)tensor_bytes(t); }
 
 static double act_flops(enum act act) { return act == ACT_NONE ? 0 : 5; }
 
@@ -212,14 +210,6 @@ struct tensor op_patches(struct pass *p, const char *name, struct tensor image, 
 	return y;
 }
 
-struct tensor selection_shape(const struct selection *s, enum dtype dtype, int64_t width)
-{
-	int64_t rows = s->rows.dim[0];
-	if (segments_ragged(&s->out))
-		return tensor_of(dtype, NULL, DIMS(1, rows, width));
-	return tensor_of(dtype, NULL, DIMS(s->items, rows / s->items, width));
-}
-
 struct tensor op_embed(struct pass *p, const char *name, struct tensor x,
 		       const struct selection *s, struct tensor cls, struct tensor pos)
 {
@@ -241,184 +231,6 @@ struct tensor op_embed(struct pass *p, const char *name, struct tensor x,
 			  .bytes_written = bytes_of(&y),
 			  .tokens_in = tokens_of(p, &x),
 			  .tokens_out = tokens_of(p, &y),
-		  });
-	return y;
-}
-
-static void end_score(struct pass *p, const struct tensor *x, const struct tensor *score,
-		      struct op_count c)
-{
-	c.kind = "score";
-	c.bytes_written = bytes_of(score);
-	c.tokens_in = c.tokens_out = tokens_of(p, x);
-	op_end(p, &c);
-}
-
-void op_token_norms(struct pass *p, const char *name, struct tensor score,
-		    struct tensor x, int heads)
-{
-	if (!op_begin(p, name))
-		return;
-	p->backend->token_norms(p->self, score, x, heads);
-	end_score(p, &x, &score,
-		  (struct op_count){ .flops = 2 * (double)tensor_count(&x),
-				     .bytes_read = bytes_of(&x) });
-}
-
-void op_random_scores(struct pass *p, const char *name, struct tensor score,
-		      struct tensor x, uint64_t key)
-{
-	if (!op_begin(p, name))
-		return;
-	p->backend->random_scores(p->self, score, key);
-	end_score(p, &x, &score, (struct op_count){ 0 });
-}
-
-void op_cls_scores(struct pass *p, const char *name, struct tensor score, struct tensor q,
-		   struct tensor k, int heads, float scale)
-{
-	if (!op_begin(p, name))
-		return;
-	p->backend->cls_scores(p->self, score, q, k, heads, scale);
-	double mac = (double)tensor_count(&k);
-	end_score(p, &k, &score,
-		  (struct op_count){
-			  .flops = 2 * mac + 5 * heads * (double)tensor_rows(&k),
-			  .flops_fvcore = mac,
-			  .flops_torch = 2 * mac,
-			  .bytes_read = bytes_of(&k),
-		  });
-}
-
-/* How many rows a selection without data has. */
-static int64_t expect_rows(const struct pass *p, const struct selection *s,
-			   const struct select_opts *o, int64_t most)
-{
-	int64_t extra = s->items * (o->cls + o->made);
-	if (o->by == SELECT_COUNT)
-		return s->items * (o->count + o->front + o->back) + extra;
-	if (!p->expected || p->n_selected >= p->n_expected)
-		return most;
-	double share = p->expected[p->n_selected];
-	int64_t rows = (int64_t)((double)(most - extra) * share + 0.5) + extra;
-	return rows < s->items ? s->items : rows > most ? most : rows;
-}
-
-void op_select(struct pass *p, const char *name, struct selection *s, struct tensor score,
-	       const struct select_opts *o)
-{
-	int64_t room = s->rows.dim[0], candidates = tensor_count(&score);
-	s->front = o->front;
-	s->back = o->back;
-	s->rows.dim[0] = expect_rows(p, s, o, candidates + s->items * (o->cls + o->made));
-	assert(s->rows.dim[0] <= room);
-	if (o->by == SELECT_COUNT)
-		s->out = (struct segments){ 0 };
-	if (!op_begin(p, name))
-		return;
-	int64_t rows = p->backend->select(p->self, s, score, o);
-	if (!p->backend->dry)
-		s->rows.dim[0] = rows;
-	p->n_selected += o->by != SELECT_COUNT;
-	op_end(p, &(struct op_count){
-			  .kind = "select",
-			  .flops = (double)candidates,
-			  .bytes_read = bytes_of(&score),
-			  .bytes_written = bytes_of(&s->rows),
-			  .tokens_in = candidates / s->items,
-			  .tokens_out = (s->rows.dim[0] + s->items / 2) / s->items,
-		  });
-}
-
-struct tensor op_gather(struct pass *p, const char *name, struct tensor y,
-			struct tensor x, const struct selection *s)
-{
-	struct tensor to = selection_shape(s, x.dtype, tensor_cols(&x));
-	to.data = y.data;
-	if (!op_begin(p, name))
-		return to;
-	assert(tensor_bytes(&to) <= tensor_bytes(&y));
-	p->backend->gather(p->self, to, x, s->rows);
-	op_end(p, &(struct op_count){
-			  .kind = "gather",
-			  .bytes_read = bytes_of(&to),
-			  .bytes_written = bytes_of(&to),
-			  .tokens_in = tokens_of(p, &x),
-			  .tokens_out = tokens_of(p, &to),
-		  });
-	return to;
-}
-
-/* Rows of the source that are no candidates, of all items. */
-static int64_t fixed_rows(const struct selection *s)
-{
-	int64_t n = s->items * s->front;
-	for (int64_t b = 0; b < s->items; b++)
-		n += s->in.back.data ? segments_back(&s->in, s->back, b) : s->back;
-	return n;
-}
-
-void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
-	     const struct selection *s, enum made made, struct tensor score)
-{
-	if (!op_begin(p, name))
-		return;
-	p->backend->make(p->self, y, x, s, made, score);
-	/* All candidates, or what did not stay; the made rows of y are none of it. */
-	int64_t from =
-		tensor_rows(&x) -
-		(made == MADE_MEAN_ALL ? fixed_rows(s) : tensor_rows(&y) - s->items);
-	double read = (double)(from > 0 ? from : 0) * (double)tensor_cols(&x);
-	op_end(p, &(struct op_count){
-			  .kind = "make",
-			  .flops = 2 * read,
-			  .bytes_read = sizeof(float) * read,
-			  .bytes_written = (double)s->items * (double)tensor_cols(&y) *
-					   sizeof(float),
-			  .tokens_in = tokens_of(p, &x),
-			  .tokens_out = 1,
-		  });
-}
-
-void op_match(struct pass *p, const char *name, struct tensor into, struct tensor k,
-	      int heads, int64_t r, bool cls)
-{
-	size_t mark = pass_mark(p);
-	int64_t t = k.dim[1], width = k.dim[2] / heads, even = (t + 1) / 2;
-	struct tensor work = pass_tensor(p, DT_F32, DIMS(tensor_rows(&k) * (width + 2)));
-	if (op_begin(p, name)) {
-		p->backend->match(p->self, into, k, heads, r, cls, work);
-		double mac = (double)k.dim[0] * (double)even * (double)(t - even) *
-			     (double)width;
-		op_end(p, &(struct op_count){
-				  .kind = "match",
-				  .flops = 2 * mac + (double)tensor_count(&k) +
-					   3 * (double)(tensor_rows(&k) * width),
-				  .flops_fvcore = mac,
-				  .flops_torch = 2 * mac,
-				  .bytes_read = bytes_of(&k),
-				  .bytes_written = bytes_of(&into),
-				  .tokens_in = t,
-				  .tokens_out = t - r,
-			  });
-	}
-	pass_release(p, mark);
-}
-
-struct tensor op_merge(struct pass *p, const char *name, struct tensor y,
-		       struct tensor y_size, struct tensor x, struct tensor size,
-		       struct tensor into)
-{
-	if (!op_begin(p, name))
-		return y;
-	p->backend->merge(p->self, y, y_size, x, size, into);
-	op_end(p, &(struct op_count){
-			  .kind = "merge",
-			  .flops = 2 * (double)tensor_count(&x),
-			  .bytes_read = bytes_of(&x),
-			  .bytes_written = bytes_of(&y),
-			  .tokens_in = x.dim[1],
-			  .tokens_out = y.dim[1],
 		  });
 	return y;
 }
