@@ -114,6 +114,7 @@ struct selection {
 	struct segments out;
 	int64_t items;
 	int front, back;
+	bool by_value; /* how many rows there are depends on scores */
 };
 
 /* What a made token is. */

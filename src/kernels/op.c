@@ -83,8 +83,8 @@ static struct op_count count_linear(struct pass *p, const struct tensor *y,
 {
 	int64_t m = tensor_rows(x), k = tensor_cols(x), n = tensor_cols(y);
 	double mac = (double)m * (double)n * (double)k, out = (double)m * (double)n;
-	double per_output =
-		(l->bias.ndim ? 1 : 0) + (e.accumulate ? 1 : 0) + act_flops(e.act);
+	bool updates = e.accumulate || e.multiply;
+	double per_output = (l->bias.ndim ? 1 : 0) + (updates ? 1 : 0) + act_flops(e.act);
 	double bias_bytes = l->bias.ndim ? bytes_of(&l->bias) : 0;
 	return (struct op_count){
 		.kind = "linear",
@@ -93,7 +93,7 @@ static struct op_count count_linear(struct pass *p, const struct tensor *y,
 		.flops_fvcore = mac,
 		.flops_torch = 2 * mac,
 		.bytes_read = bytes_of(x) + bytes_of(&l->weight) + bias_bytes +
-			      (e.accumulate ? bytes_of(y) : 0),
+			      (updates ? bytes_of(y) : 0),
 		.bytes_written = bytes_of(y),
 		.tokens_in = tokens_of(p, x),
 		.tokens_out = tokens_of(p, y),
@@ -132,6 +132,13 @@ void op_linear_add(struct pass *p, const char *name, struct tensor y, struct ten
 		run_linear(p, y, x, l, (struct epilogue){ .accumulate = true });
 }
 
+void op_linear_mul(struct pass *p, const char *name, struct tensor y, struct tensor x,
+		   const struct linear *l)
+{
+	if (op_begin(p, name))
+		run_linear(p, y, x, l, (struct epilogue){ .multiply = true });
+}
+
 struct tensor op_layernorm(struct pass *p, const char *name, struct tensor x,
 			   const struct norm *norm)
 {
@@ -153,19 +160,56 @@ struct tensor op_layernorm(struct pass *p, const char *name, struct tensor x,
 	return y;
 }
 
-/* Pairs of a query and a key, over all items. Of ragged rows without data: of items that
- * are all alike. */
-static double count_scores(const struct pass *p, const struct tensor *q,
-			   const struct tensor *k, const struct attn_opts *opts)
+struct tensor op_rmsnorm(struct pass *p, const char *name, struct tensor x,
+			 const struct norm *norm)
 {
+	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
+	if (!op_begin(p, name))
+		return y;
+	p->backend->rmsnorm(p->self, y, x, norm);
+	op_end(p, &(struct op_count){
+			  .kind = "rmsnorm",
+			  .flops = 4 * (double)tensor_count(&x),
+			  .bytes_read = bytes_of(&x) + bytes_of(&norm->weight),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+	return y;
+}
+
+void op_rotary(struct pass *p, const char *name, struct tensor x, struct tensor turn,
+	       int heads)
+{
+	if (!op_begin(p, name))
+		return;
+	assert(tensor_rows(&x) == tensor_rows(&turn) &&
+	       tensor_cols(&x) == heads * tensor_cols(&turn));
+	p->backend->rotary(p->self, x, turn, heads);
+	op_end(p, &(struct op_count){
+			  .kind = "rotary",
+			  .flops = 3 * (double)tensor_count(&x),
+			  .bytes_read = bytes_of(&x) + bytes_of(&turn),
+			  .bytes_written = bytes_of(&x),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &x),
+		  });
+}
+
+/* Pairs of a query and a key, over all segments. Of ragged rows without data: of segments
+ * that are all alike. */
+static double count_scores(const struct tensor *q, const struct tensor *k,
+			   const struct attn_opts *opts)
+{
+	int64_t segments = opts->key_rows.length.dim[0];
 	const int32_t *queries = opts->query_rows.length.data,
 		      *keys = opts->key_rows.length.data;
 	double each = (double)q->dim[1], sum = 0;
 	if (!segments_ragged(&opts->key_rows))
 		return (double)q->dim[0] * each * (double)k->dim[1];
 	if (!keys)
-		return (double)tensor_rows(q) * (double)tensor_rows(k) / (double)p->items;
-	for (int64_t b = 0; b < opts->key_rows.length.dim[0]; b++)
+		return (double)tensor_rows(q) * (double)tensor_rows(k) / (double)segments;
+	for (int64_t b = 0; b < segments; b++)
 		sum += (queries ? (double)queries[b] : each) * (double)keys[b];
 	return sum;
 }
@@ -176,8 +220,9 @@ struct tensor op_attention(struct pass *p, const char *name, struct tensor q,
 	struct tensor y = pass_tensor(p, DT_F32, q.ndim, q.dim);
 	if (!op_begin(p, name))
 		return y;
+	assert(!opts->kv_heads || opts->heads % opts->kv_heads == 0);
 	p->backend->attention(p->self, y, q, k, v, opts);
-	double scores = count_scores(p, &q, &k, opts);
+	double scores = count_scores(&q, &k, opts);
 	double mac = 2 * scores * (double)q.dim[2];
 	op_end(p,
 	       &(struct op_count){
@@ -258,10 +303,12 @@ struct tensor op_lookup(struct pass *p, const char *name, struct tensor table,
 	if (!op_begin(p, name))
 		return y;
 	p->backend->lookup(p->self, y, table, ids, pos);
+	double elements = (double)tensor_count(&y);
 	op_end(p, &(struct op_count){
 			  .kind = "lookup",
-			  .flops = (double)tensor_count(&y),
-			  .bytes_read = 2 * bytes_of(&y),
+			  .flops = pos.ndim ? elements : 0,
+			  .bytes_read = elements * (double)dtype_size(table.dtype) +
+					(pos.ndim ? bytes_of(&y) : 0),
 			  .bytes_written = bytes_of(&y),
 			  .tokens_in = ids.dim[1],
 			  .tokens_out = ids.dim[1],

@@ -58,6 +58,31 @@ void op_cls_scores(struct pass *p, const char *name, struct tensor score, struct
 		  });
 }
 
+/* Rows of the source that are no candidates, of all items. */
+static int64_t fixed_rows(const struct selection *s)
+{
+	int64_t n = s->items * s->front;
+	for (int64_t b = 0; b < s->items; b++)
+		n += s->in.back.data ? segments_back(&s->in, s->back, b) : s->back;
+	return n;
+}
+
+/* Whether how many rows stay depends on the scores. */
+static bool depends_on_values(const struct select_opts *o)
+{
+	return o->by != SELECT_COUNT && o->by != SELECT_PART;
+}
+
+/* Of a part of every item, whatever their lengths: an upper bound. */
+static int64_t most_of_part(const struct selection *s, const struct select_opts *o,
+			    int64_t most)
+{
+	int64_t extra = s->items * (o->cls + o->made), fixed = fixed_rows(s);
+	int64_t candidates = most - extra - fixed;
+	int64_t rows = fixed + (int64_t)((double)candidates * o->value) + s->items;
+	return extra + (rows < most - extra ? rows : most - extra);
+}
+
 /* How many rows a selection without data has. */
 static int64_t expect_rows(const struct pass *p, const struct selection *s,
 			   const struct select_opts *o, int64_t most)
@@ -65,6 +90,8 @@ static int64_t expect_rows(const struct pass *p, const struct selection *s,
 	int64_t extra = s->items * (o->cls + o->made);
 	if (o->by == SELECT_COUNT)
 		return s->items * (o->count + o->front + o->back) + extra;
+	if (o->by == SELECT_PART)
+		return most_of_part(s, o, most);
 	if (!p->expected || p->n_selected >= p->n_expected)
 		return most;
 	double share = p->expected[p->n_selected];
@@ -78,6 +105,7 @@ void op_select(struct pass *p, const char *name, struct selection *s, struct ten
 	int64_t room = s->rows.dim[0], candidates = tensor_count(&score);
 	s->front = o->front;
 	s->back = o->back;
+	s->by_value = depends_on_values(o);
 	s->rows.dim[0] = expect_rows(p, s, o, candidates + s->items * (o->cls + o->made));
 	assert(s->rows.dim[0] <= room);
 	if (o->by == SELECT_COUNT)
@@ -87,7 +115,7 @@ void op_select(struct pass *p, const char *name, struct selection *s, struct ten
 	int64_t rows = p->backend->select(p->self, s, score, o);
 	if (!p->backend->dry)
 		s->rows.dim[0] = rows;
-	p->n_selected += o->by != SELECT_COUNT;
+	p->n_selected += s->by_value;
 	op_end(p, &(struct op_count){
 			  .kind = "select",
 			  .flops = (double)candidates,
@@ -115,15 +143,6 @@ struct tensor op_gather(struct pass *p, const char *name, struct tensor y,
 			  .tokens_out = tokens_of(p, &to),
 		  });
 	return to;
-}
-
-/* Rows of the source that are no candidates, of all items. */
-static int64_t fixed_rows(const struct selection *s)
-{
-	int64_t n = s->items * s->front;
-	for (int64_t b = 0; b < s->items; b++)
-		n += s->in.back.data ? segments_back(&s->in, s->back, b) : s->back;
-	return n;
 }
 
 void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
@@ -189,4 +208,49 @@ struct tensor op_merge(struct pass *p, const char *name, struct tensor y,
 			  .tokens_out = y.dim[1],
 		  });
 	return y;
+}
+
+void op_place(struct pass *p, const char *name, struct tensor y, struct tensor x,
+	      struct tensor rows)
+{
+	if (!op_begin(p, name))
+		return;
+	assert(tensor_cols(&y) == tensor_cols(&x) &&
+	       tensor_rows(&x) == tensor_count(&rows));
+	p->backend->place(p->self, y, x, rows);
+	op_end(p, &(struct op_count){
+			  .kind = "place",
+			  .bytes_read = bytes_of(&x) + bytes_of(&rows),
+			  .bytes_written = bytes_of(&x),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+}
+
+void op_runs(struct pass *p, const char *name, struct segments *out, struct tensor ids,
+	     int unit)
+{
+	if (!op_begin(p, name))
+		return;
+	p->backend->runs(p->self, out->start, out->length, ids, unit);
+	op_end(p, &(struct op_count){
+			  .kind = "runs",
+			  .bytes_read = bytes_of(&ids),
+			  .bytes_written = bytes_of(&out->start) + bytes_of(&out->length),
+		  });
+}
+
+struct tensor op_order(struct pass *p, const char *name, struct tensor keys)
+{
+	struct tensor rows = pass_tensor(p, DT_I32, DIMS(tensor_count(&keys)));
+	if (!op_begin(p, name))
+		return rows;
+	p->backend->order(p->self, rows, keys);
+	op_end(p, &(struct op_count){
+			  .kind = "order",
+			  .flops = (double)tensor_count(&keys),
+			  .bytes_read = bytes_of(&keys),
+			  .bytes_written = bytes_of(&rows),
+		  });
+	return rows;
 }

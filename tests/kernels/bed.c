@@ -133,6 +133,58 @@ struct tensor bed_abs(struct tensor from)
 	return t;
 }
 
+/* Toward zero; what is too small for a normal F16 is subnormal, what is too large its
+ * infinity. */
+static uint16_t f16_of(float x)
+{
+	uint32_t bits;
+	memcpy(&bits, &x, sizeof(bits));
+	uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+	double magnitude = fabs((double)x);
+	if (isnan(x))
+		return sign | 0x7E00;
+	if (magnitude < 0x1p-14)
+		return sign | (uint16_t)(magnitude * 0x1p24);
+	if (magnitude >= 0x1p16)
+		return sign | 0x7C00;
+	return sign | (uint16_t)(((bits & 0x7FFFFFFF) - (112u << 23)) >> 13);
+}
+
+static uint16_t bf16_of(float x)
+{
+	uint32_t bits;
+	memcpy(&bits, &x, sizeof(bits));
+	return isnan(x) ? 0x7FC0 : (uint16_t)(bits >> 16);
+}
+
+struct tensor bed_narrow(struct tensor from, enum dtype type)
+{
+	struct tensor t = from;
+	int64_t rows = tensor_rows(&t), cols = tensor_cols(&t);
+	size_t count = (size_t)((rows - 1) * t.ld + cols);
+	uint16_t *to = keep(sizeof(uint16_t) * count);
+	memset(to, 0xFF, sizeof(uint16_t) * count); /* NaN of either */
+	for (int64_t i = 0; i < rows; i++)
+		for (int64_t j = 0; j < cols; j++) {
+			float x = tensor_row(&from, i)[j];
+			to[i * t.ld + j] = type == DT_F16 ? f16_of(x) : bf16_of(x);
+		}
+	t.dtype = type;
+	t.data = to;
+	return t;
+}
+
+struct tensor bed_widen(struct tensor from)
+{
+	struct tensor t = blank(from.ld - tensor_cols(&from), from.ndim, from.dim);
+	for (int64_t i = 0; i < tensor_rows(&t); i++)
+		dtype_to_f32(from.dtype,
+			     (const char *)from.data +
+				     (size_t)(i * from.ld) * dtype_size(from.dtype),
+			     tensor_row(&t, i), (size_t)tensor_cols(&t));
+	return t;
+}
+
 void bed_open(int threads, const char *gemm)
 {
 	bed_cpu = backend_by_name("cpu");

@@ -48,8 +48,13 @@ static void compare(const char *kind, const struct shape *s, struct tensor shape
 {
 	char what[160];
 	struct tensor qkv[3];
-	snprintf(what, sizeof(what), "%s attention B %d, %d x %d, %d heads of %d", kind,
-		 (int)s->items, (int)s->queries, (int)s->keys, s->heads, (int)s->width);
+	snprintf(what, sizeof(what), "%s attention B %d, %d x %d, %d heads (%d) of %d",
+		 kind, (int)s->items, (int)s->queries, (int)s->keys, s->heads,
+		 opts.kv_heads, (int)s->width);
+	if (opts.kv_heads)
+		shape_k = tensor_of(
+			DT_F32, NULL,
+			DIMS(shape_k.dim[0], shape_k.dim[1], opts.kv_heads * s->width));
 	opts.heads = s->heads;
 	opts.scale = s->scale;
 	make_inputs(s, shape_q, shape_k, qkv);
@@ -75,6 +80,37 @@ static struct tensor sizes(int64_t items, int64_t keys)
 	return size;
 }
 
+/* Windows, some of them empty. */
+static struct segments windows(int64_t count, int64_t most, int64_t *rows)
+{
+	struct segments s = bed_segments(count, most, rows);
+	for (int64_t i = 0; i < count; i++)
+		if (!bed_pick(0, 3))
+			((int32_t *)s.length.data)[i] = 0;
+	return s;
+}
+
+/* What a language model does: heads share keys, and what came before is seen too. */
+static void compare_grouped(struct shape s, int kv_heads)
+{
+	struct tensor q = rows_of(&s, s.items, s.queries),
+		      k = rows_of(&s, s.items, s.keys);
+	int64_t rows;
+	compare("grouped", &s, q, k, (struct attn_opts){ .kv_heads = kv_heads });
+	if (s.queries <= s.keys)
+		compare("grouped causal", &s, q, k,
+			(struct attn_opts){ .kv_heads = kv_heads, .causal = true });
+	compare("grouped, sized", &s, q, k,
+		(struct attn_opts){ .kv_heads = kv_heads,
+				    .key_size = sizes(s.items, s.keys) });
+	struct segments in = windows(s.items, s.keys, &rows);
+	compare("grouped windows", &s, rows_of(&s, 1, rows), rows_of(&s, 1, rows),
+		(struct attn_opts){ .kv_heads = kv_heads,
+				    .causal = true,
+				    .query_rows = in,
+				    .key_rows = in });
+}
+
 /* One shape every way it can be. The logs of sizes are below 4: as exact as the scores.
  */
 static void compare_all(struct shape s)
@@ -98,6 +134,14 @@ static void compare_all(struct shape s)
 	struct segments in = bed_segments(s.items, s.keys, &rows);
 	compare("ragged keys", &s, q, rows_of(&s, 1, rows),
 		(struct attn_opts){ .key_rows = in });
+	in = windows(s.items, s.keys, &rows);
+	compare("empty items", &s, q, rows_of(&s, 1, rows),
+		(struct attn_opts){ .key_rows = in });
+	in = windows(s.items, s.keys, &rows);
+	compare("windows", &s, rows_of(&s, 1, rows), rows_of(&s, 1, rows),
+		(struct attn_opts){ .query_rows = in, .key_rows = in });
+	if (s.queries < s.keys)
+		compare("causal", &s, q, k, (struct attn_opts){ .causal = true });
 }
 
 static void run_shapes(void)
@@ -122,6 +166,26 @@ static void run_shapes(void)
 	compare_all((struct shape){ 1, 5, 600, 2, 24, 2, -0.2f }); /* > one block */
 	compare_all((struct shape){ 1, 9, 256, 1, 16, 8, 1 });     /* a peaked softmax */
 	compare_all((struct shape){ 1, 9, 257, 1, 16, 1, 0 });
+	compare_all((struct shape){ 17, 20, 20, 1, 8, 1, 0.4f });
+	compare_all((struct shape){ 1, 1, 333, 3, 80, 1, 0.1f });
+}
+
+static void run_grouped(void)
+{
+	compare_grouped((struct shape){ 1, 1, 1, 2, 4, 1, 1 }, 1);
+	compare_grouped((struct shape){ 2, 40, 40, 6, 33, 1, 0.2f }, 2);
+	compare_grouped((struct shape){ 1, 1, 70, 12, 128, 1, 0.1f }, 2);
+	compare_grouped((struct shape){ 3, 1, 300, 28, 20, 1, 0.2f }, 4);
+	compare_grouped((struct shape){ 2, 1, 129, 13, 7, 1, 0.3f }, 1);
+	compare_grouped((struct shape){ 1, 3, 290, 4, 16, 1, 0.25f }, 2);
+	compare_grouped((struct shape){ 2, 30, 31, 3, 64, 2, 0.1f }, 3);
+	compare_grouped((struct shape){ 9, 5, 64, 4, 17, 1, 0.2f }, 1);
+}
+
+static void heads_share_keys(void **state)
+{
+	(void)state;
+	bed_on_threads(run_grouped);
 }
 
 static void attention(void **state)
@@ -183,6 +247,7 @@ int main(void)
 	bed_require_isa();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attention),
+		cmocka_unit_test(heads_share_keys),
 		cmocka_unit_test(attention_passes_nan_on),
 		cmocka_unit_test(a_size_is_as_many_keys),
 	};

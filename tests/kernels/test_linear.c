@@ -41,8 +41,9 @@ static void compare(int64_t m, int64_t n, int64_t k, bool bias, struct epilogue 
 		    int64_t gap)
 {
 	char what[128];
-	snprintf(what, sizeof(what), "%s %dx%dx%d bias %d act %d add %d gap %d", engine,
-		 (int)m, (int)n, (int)k, bias, e.act, e.accumulate, (int)gap);
+	snprintf(what, sizeof(what), "%s %dx%dx%d bias %d act %d add %d mul %d gap %d",
+		 engine, (int)m, (int)n, (int)k, bias, e.act, e.accumulate, e.multiply,
+		 (int)gap);
 	struct linear l = weights(n, k, bias);
 	struct tensor x = bed_random(gap, -1, 1, DIMS(m, k));
 	struct tensor y = bed_random(gap, -1, 1, DIMS(m, n)), want = bed_copy(y);
@@ -63,17 +64,21 @@ static void odd_shapes(void)
 		{ 11, 13, 17 }, { 12, 32, 512 },  { 13, 130, 300 }, { 50, 95, 96 },
 		{ 99, 64, 40 }, { 193, 67, 513 }, { 400, 48, 29 },
 	};
-	static const struct epilogue ends[] = { { ACT_NONE, false },
-						{ ACT_QUICK_GELU, false },
-						{ ACT_GELU, false },
-						{ ACT_NONE, true } };
+	static const struct epilogue ends[] = {
+		{ .act = ACT_NONE }, { .act = ACT_QUICK_GELU }, { .act = ACT_GELU },
+		{ .act = ACT_SILU }, { .accumulate = true },    { .multiply = true },
+	};
+	const size_t kinds = sizeof(ends) / sizeof(*ends);
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
-		for (size_t j = 0; j < 4; j++)
+		for (size_t j = 0; j < kinds; j++)
 			compare(shapes[i][0], shapes[i][1], shapes[i][2],
 				(i + j) % 3 != 0, ends[j], (int64_t)((i + j) % 4));
-	for (int i = 0; i < 20; i++)
+	for (size_t i = 0; i < 24; i++)
 		compare(bed_pick(1, 70), bed_pick(1, 90), bed_pick(1, 300), i & 1,
-			ends[i % 4], bed_pick(0, 9));
+			ends[i % kinds], bed_pick(0, 9));
+	/* More than one piece of those that are multiplied, both ways. */
+	compare(390, 530, 7, true, (struct epilogue){ .multiply = true }, 1);
+	compare(5, 3300, 19, false, (struct epilogue){ .multiply = true }, 0);
 }
 
 /* A NaN or infinity in a row of x reaches that row of y and no other. */

@@ -58,6 +58,115 @@ static void layernorm(void **state)
 	bed_on_threads(run_layernorm);
 }
 
+/*
+ * In place and not, of views. The sum of d squares is off by a few roundings that grow
+ * with sqrt(d), the rest by a few.
+ */
+static void compare_rmsnorm(int64_t rows, int64_t d, int64_t gap)
+{
+	struct norm norm = { .weight = bed_random(0, -2, 2, DIMS(d)), .eps = 1e-6f };
+	struct tensor x = bed_random(gap, -3, 3, DIMS(1, rows, d));
+	struct tensor y = bed_random(0, 0, 0, DIMS(1, rows, d)), want = bed_copy(y);
+	bed_cpu->rmsnorm(bed_self, y, x, &norm);
+	bed_ref->rmsnorm(NULL, want, x, &norm);
+	bed_same("rmsnorm", y, want, (4 + sqrt((double)d) / 4) * EPS, 0);
+	struct tensor in_place = bed_copy(x);
+	bed_cpu->rmsnorm(bed_self, in_place, in_place, &norm);
+	bed_same("rmsnorm in place", in_place, y, 0, 0);
+	bed_clear();
+}
+
+static void run_rmsnorm(void)
+{
+	static const int64_t widths[] = { 1, 2, 15, 16, 17, 33, 100, 257, 1280, 1536 };
+	for (size_t i = 0; i < sizeof(widths) / sizeof(*widths); i++) {
+		compare_rmsnorm(1, widths[i], 0);
+		compare_rmsnorm(43, widths[i], (int64_t)i);
+	}
+	struct norm norm = norm_of(20);
+	norm.bias = (struct tensor){ 0 };
+	struct tensor x = bed_random(0, -1, 1, DIMS(4, 20));
+	struct tensor y = bed_random(0, 1, 2, DIMS(4, 20)), want = bed_copy(y);
+	tensor_row(&x, 1)[7] = NAN;
+	tensor_row(&x, 2)[19] = INFINITY;
+	memset(tensor_row(&x, 3), 0, 20 * sizeof(float));
+	bed_cpu->rmsnorm(bed_self, y, x, &norm);
+	bed_ref->rmsnorm(NULL, want, x, &norm);
+	bed_same("rmsnorm of NaN", y, want, 1e-5, 0);
+}
+
+static void rmsnorm(void **state)
+{
+	(void)state;
+	bed_on_threads(run_rmsnorm);
+}
+
+/* Two products of magnitudes below 3 and their sum: a rounding of each. */
+static void compare_rotary(int64_t b, int64_t t, int heads, int64_t width, int64_t gap)
+{
+	struct tensor x = bed_random(gap, -3, 3, DIMS(b, t, heads * width));
+	struct tensor turn = bed_random(gap, -1, 1, DIMS(b * t, width));
+	struct tensor want = bed_copy(x);
+	bed_cpu->rotary(bed_self, x, turn, heads);
+	bed_ref->rotary(NULL, want, turn, heads);
+	bed_same("rotary", x, want, EPS, 6 * EPS);
+	bed_clear();
+}
+
+static void run_rotary(void)
+{
+	static const int64_t widths[] = { 2, 4, 6, 30, 32, 34, 66, 80, 128 };
+	for (size_t i = 0; i < sizeof(widths) / sizeof(*widths); i++) {
+		compare_rotary(1, 1, 1, widths[i], 0);
+		compare_rotary(2, 33, (int)bed_pick(1, 5), widths[i], (int64_t)i);
+	}
+	compare_rotary(1, 400, 16, 80, 2560); /* as q lies among q, k and v */
+}
+
+static void rotary(void **state)
+{
+	(void)state;
+	bed_on_threads(run_rotary);
+}
+
+/* A quarter turn takes the first half of a head to the second. */
+static void a_quarter_turn(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		float x[] = { 1, 2, 3, 4, /**/ 5, 6, 7, 8 }, turn[] = { 0, 1, 1, 0 };
+		const float want[] = { -3, 2, 1, 4, /**/ -7, 6, 5, 8 };
+		bed_open(0, "ref");
+		(i ? bed_cpu : bed_ref)
+			->rotary(i ? bed_self : NULL, tensor_of(DT_F32, x, DIMS(1, 8)),
+				 tensor_of(DT_F32, turn, DIMS(1, 4)), 2);
+		bed_close();
+		assert_memory_equal(x, want, sizeof(x));
+	}
+}
+
+/* Every F16 and BF16 there is, and from any place in memory. */
+static void halves_are_widened_exactly(void **state)
+{
+	(void)state;
+	const struct vec *vec = vec_for(cpu_isa());
+	static uint16_t half[65536 + 7];
+	static float got[65536], want[65536];
+	for (int i = 0; i < 65536 + 7; i++)
+		half[i] = (uint16_t)(i * 40503);
+	for (enum dtype type = DT_F16; type <= DT_BF16; type++)
+		for (int from = 0; from < 7; from += 3) {
+			vec->widen(got, half + from, type, 65536);
+			dtype_to_f32(type, half + from, want, 65536);
+			for (int i = 0; i < 65536; i++)
+				if (!(isnan(got[i]) && isnan(want[i])))
+					assert_memory_equal(&got[i], &want[i], 4);
+			got[37] = 7;
+			vec->widen(got, half + from, type, 37);
+			assert_true(got[37] == 7);
+		}
+}
+
 static void compare_patches(int64_t b, int64_t height, int64_t width, int patch)
 {
 	struct tensor image = bed_random(0, 0, 1, DIMS(b, 3, height, width));
@@ -90,14 +199,18 @@ static void activations_are_as_exact_as_stated(void **state)
 {
 	(void)state;
 	const struct vec *vec = vec_for(cpu_isa());
-	double worst_quick = 0, worst_gelu = 0, worst_tanh = 0;
+	double worst_quick = 0, worst_gelu = 0, worst_tanh = 0, worst_silu = 0;
 	for (double u = -80; u < 80; u += 0.00137) {
-		float quick = (float)u, full = (float)u, by_tanh = (float)u;
+		float quick = (float)u, full = quick, by_tanh = quick, silu = quick;
 		double x = (double)quick;
 		vec->finish(&quick, 1, 1, 1, NULL, ACT_QUICK_GELU);
 		vec->finish(&full, 1, 1, 1, NULL, ACT_GELU);
 		vec->finish(&by_tanh, 1, 1, 1, NULL, ACT_GELU_TANH);
-		double want = x / (1 + exp(-1.702 * x));
+		vec->finish(&silu, 1, 1, 1, NULL, ACT_SILU);
+		double want = x / (1 + exp(-x));
+		if (fabs(want) > 1e-30)
+			worst_silu = fmax(worst_silu, fabs((double)silu / want - 1));
+		want = x / (1 + exp(-1.702 * x));
 		if (fabs(want) > 1e-30)
 			worst_quick = fmax(worst_quick, fabs((double)quick / want - 1));
 		/* u (1 + tanh z) / 2 without its cancellation. */
@@ -111,16 +224,17 @@ static void activations_are_as_exact_as_stated(void **state)
 			assert_true(fabs((double)full - want) < 1e-14);
 	}
 	/* exp of an argument of 70 is off by half a rounding of the argument. */
-	if (!(worst_quick < 6e-6) || !(worst_gelu < 2e-6) || !(worst_tanh < 2e-5))
-		fail_msg("quick_gelu %.3g, gelu %.3g, gelu_tanh %.3g", worst_quick,
-			 worst_gelu, worst_tanh);
+	if (!(worst_quick < 6e-6) || !(worst_gelu < 2e-6) || !(worst_tanh < 2e-5) ||
+	    !(worst_silu < 6e-6))
+		fail_msg("quick_gelu %.3g, gelu %.3g, gelu_tanh %.3g, silu %.3g",
+			 worst_quick, worst_gelu, worst_tanh, worst_silu);
 }
 
 static void activations_pass_nan_on(void **state)
 {
 	(void)state;
 	const struct vec *vec = vec_for(cpu_isa());
-	for (enum act act = ACT_QUICK_GELU; act <= ACT_GELU_TANH; act++) {
+	for (enum act act = ACT_QUICK_GELU; act <= ACT_SILU; act++) {
 		float u[40];
 		for (int i = 0; i < 40; i++)
 			u[i] = i % 4 == 0   ? NAN
@@ -142,6 +256,10 @@ int main(void)
 	bed_require_isa();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layernorm),
+		cmocka_unit_test(rmsnorm),
+		cmocka_unit_test(rotary),
+		cmocka_unit_test(a_quarter_turn),
+		cmocka_unit_test(halves_are_widened_exactly),
 		cmocka_unit_test(patches),
 		cmocka_unit_test(activations_are_as_exact_as_stated),
 		cmocka_unit_test(activations_pass_nan_on),

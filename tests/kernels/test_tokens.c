@@ -105,19 +105,33 @@ static void normalize(void **state)
 	bed_on_threads(run_normalize);
 }
 
+static void compare_lookup(int64_t t, enum dtype type, bool positions)
+{
+	struct tensor table = bed_random(2, -1, 1, DIMS(90, 2 * t + 1)), pos = { 0 };
+	struct tensor ids = random_ints(0, 89, DIMS(3, t));
+	struct tensor y = bed_random(0, 1, 2, DIMS(3, t, 2 * t + 1)), want = bed_copy(y);
+	if (positions)
+		pos = bed_random(0, -1, 1, DIMS(t + 2, 2 * t + 1));
+	if (type != DT_F32)
+		table = bed_narrow(table, type);
+	bed_cpu->lookup(bed_self, y, table, ids, pos);
+	bed_ref->lookup(NULL, want, table, ids, pos);
+	bed_same("lookup", y, want, 0, 0);
+	/* and what the reference reads is the table */
+	struct tensor wide = bed_widen(table);
+	for (int64_t c = 0; !positions && c < tensor_cols(&y); c++)
+		assert_true(tensor_row(&want, 1)[c] ==
+			    tensor_row(&wide, ((int32_t *)ids.data)[1])[c]);
+	bed_clear();
+}
+
 static void run_lookup(void)
 {
-	for (int64_t t = 1; t < 80; t = t * 4 + 3) {
-		struct tensor table = bed_random(0, -1, 1, DIMS(90, 2 * t + 1));
-		struct tensor pos = bed_random(0, -1, 1, DIMS(t + 2, 2 * t + 1));
-		struct tensor ids = random_ints(0, 89, DIMS(3, t));
-		struct tensor y = bed_random(0, 0, 0, DIMS(3, t, 2 * t + 1));
-		struct tensor want = bed_copy(y);
-		bed_cpu->lookup(bed_self, y, table, ids, pos);
-		bed_ref->lookup(NULL, want, table, ids, pos);
-		bed_same("lookup", y, want, 0, 0);
-		bed_clear();
-	}
+	for (int64_t t = 1; t < 80; t = t * 4 + 3)
+		for (enum dtype type = DT_F32; type <= DT_BF16; type++) {
+			compare_lookup(t, type, true);
+			compare_lookup(t, type, false);
+		}
 }
 
 static void lookup(void **state)
@@ -241,7 +255,7 @@ static int64_t shortest(struct segments in, int64_t items, int64_t rows)
 /* Any rule that fits items of at least `n` tokens. */
 static struct select_opts any_rule(int64_t n)
 {
-	struct select_opts o = { .by = (int)bed_pick(SELECT_COUNT, SELECT_SHARE),
+	struct select_opts o = { .by = (int)bed_pick(SELECT_COUNT, SELECT_PART),
 				 .cls = (int)bed_pick(0, 1),
 				 .made = (int)bed_pick(0, 1),
 				 .padded = bed_pick(0, 1) };
@@ -329,6 +343,9 @@ static void run_select_by_hand(void)
 		{ { .by = SELECT_QUANTILE, .value = 0.5 }, { -1, 0, 2, 4, 6, 7, -2 }, 7 },
 		{ { .by = SELECT_SHARE, .value = 0.5 }, { -1, 0, 2, 4, 7, -2 }, 6 },
 		{ { .by = SELECT_SHARE, .value = 0.9 }, { -1, 0, 1, 2, 4, 6, 7, -2 }, 8 },
+		{ { .by = SELECT_PART, .value = 0.5 }, { -1, 0, 2, 4, 6, 7, -2 }, 7 },
+		{ { .by = SELECT_PART, .value = 0.1 }, { -1, 0, 2, 7, -2 }, 5 },
+		{ { .by = SELECT_PART, .value = 1 }, { -1, 0, 1, 2, 3, 4, 5, 6, 7 }, 9 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct select_opts o = cases[i].opts;

@@ -5,6 +5,9 @@
  * columns, the values as rows; a thread packs a head once for all tiles of it that fall
  * to it. Items may be of different lengths: what is shared out among the threads is
  * tiles, each counted as long as its item has keys.
+ *
+ * An item of one query (a step of decoding) is a walk over its keys and values as they
+ * lie, which are read once for all heads that share them.
  */
 #include <math.h>
 #include <string.h>
@@ -12,11 +15,14 @@
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/tiles.h"
 
+#define WALK_KEYS 64 /* rows of v that stay in the L1 cache while heads take turns */
+
 struct attention {
 	struct cpu *cpu;
 	struct tensor y, q, k, v;
 	const struct attn_opts *opts;
 	int64_t items, heads, width;
+	int64_t group;         /* heads that share keys and values */
 	int64_t longest;       /* keys of an item */
 	int64_t work;          /* keys of all tiles of all items, one head */
 	const float *log_size; /* of every key, in the scratch of thread 0, or NULL */
@@ -74,6 +80,12 @@ static struct item item_of(const struct attention *a, int64_t b)
 	return item;
 }
 
+/* The first column of a head's keys and values. */
+static int64_t shared_column(const struct attention *a, int64_t head)
+{
+	return head / a->group * a->width;
+}
+
 static void pack_head(const struct attention *a, const struct room *room,
 		      const struct item *item, int64_t column)
 {
@@ -127,7 +139,8 @@ static void attend(const struct attention *a, const struct room *room,
 {
 	const struct vec *vec = a->cpu->vec;
 	bool causal = a->opts->causal;
-	int64_t keys = causal ? first + rows : item->keys;
+	int64_t before = item->keys - item->queries; /* keys that every query sees */
+	int64_t keys = causal ? before + first + rows : item->keys;
 	const float *log_size = a->log_size ? a->log_size + item->key : NULL;
 	float inverse[TILE_MAX_ROWS];
 	tiles_copy(vec, room->query, tensor_row(&a->q, item->query + first) + column,
@@ -135,7 +148,7 @@ static void attend(const struct attention *a, const struct room *room,
 	tiles_products(vec, rows, a->width, room->query, room->keys, keys, room->scores);
 	for (int r = 0; r < rows; r++) {
 		float *row = room->scores + r * TILE_LDA;
-		int64_t seen = causal ? first + r + 1 : keys;
+		int64_t seen = causal ? before + first + r + 1 : keys;
 		inverse[r] = soften(vec, row, seen, a->opts->scale, log_size);
 		if (causal)
 			hide(vec, row, seen, keys);
@@ -151,6 +164,46 @@ static void attend(const struct attention *a, const struct room *room,
 	}
 }
 
+/* The one query of an item for a few heads that share keys and values. */
+static void walk_keys(const struct attention *a, const struct room *room,
+		      const struct item *item, int64_t head, int heads)
+{
+	const struct vec *vec = a->cpu->vec;
+	int64_t n = item->keys, width = a->width, shared = shared_column(a, head);
+	const float *log_size = a->log_size ? a->log_size + item->key : NULL;
+	float *y = tensor_row(&a->y, item->query) + head * width;
+	float inverse[TILE_MAX_ROWS];
+	vec->gemv(room->scores, n, tensor_row(&a->q, item->query) + head * width, width,
+		  heads, tensor_row(&a->k, item->key) + shared, a->k.ld, n, width, false);
+	for (int h = 0; h < heads; h++) {
+		float *row = room->scores + h * n, top = -INFINITY;
+		top = log_size ? vec->scale_add_max(row, log_size, n, a->opts->scale, top)
+			       : vec->scale_max(row, n, a->opts->scale, top);
+		inverse[h] = 1 / vec->exp_sum(row, n, top);
+	}
+	for (int64_t j = 0; j < n; j += WALK_KEYS)
+		for (int h = 0; h < heads; h++)
+			vec->weigh(y + h * width,
+				   tensor_row(&a->v, item->key + j) + shared, a->v.ld,
+				   room->scores + h * n + j, least(n - j, WALK_KEYS),
+				   width, j > 0);
+	for (int h = 0; h < heads; h++)
+		vec->scale(y + h * width, y + h * width, inverse[h], width);
+}
+
+/* Heads [begin, end) of an item of one query. */
+static void walk_heads(const struct attention *a, const struct room *room,
+		       const struct item *item, int64_t begin, int64_t end)
+{
+	while (begin < end) {
+		int64_t sharing = (begin / a->group + 1) * a->group;
+		int64_t most = begin + a->cpu->vec->rows;
+		int64_t last = least(least(sharing, most), end);
+		walk_keys(a, room, item, begin, (int)(last - begin));
+		begin = last;
+	}
+}
+
 /* Those of an item's tiles, the heads one after the other, whose place in the work of all
  * (`before` this item) lies in [begin, end). */
 static void run_item(const struct attention *a, const struct room *room,
@@ -159,11 +212,15 @@ static void run_item(const struct attention *a, const struct room *room,
 	int64_t from = begin > before ? ceil_div(begin - before, item->keys) : 0;
 	int64_t to = least(ceil_div(end - before, item->keys), item->tiles * a->heads);
 	int64_t packed = -1;
+	if (item->queries == 1) {
+		walk_heads(a, room, item, from, to);
+		return;
+	}
 	for (int64_t i = from; i < to; i++) {
 		int64_t head = i / item->tiles, tile = i % item->tiles;
-		if (head != packed)
-			pack_head(a, room, item, head * a->width);
-		packed = head;
+		if (shared_column(a, head) != packed)
+			pack_head(a, room, item, shared_column(a, head));
+		packed = shared_column(a, head);
 		int64_t first = item->queries * tile / item->tiles;
 		int64_t last = item->queries * (tile + 1) / item->tiles;
 		attend(a, room, item, first, (int)(last - first), head * a->width);
@@ -185,6 +242,7 @@ static void run_tiles(void *ctx, int thread, int threads)
 	}
 }
 
+/* The longest item and the work of all. Queries without any key get zeros. */
 static void measure(struct attention *a)
 {
 	a->longest = a->work = 0;
@@ -192,6 +250,9 @@ static void measure(struct attention *a)
 		struct item item = item_of(a, b);
 		a->longest = item.keys > a->longest ? item.keys : a->longest;
 		a->work += item.tiles * item.keys;
+		for (int64_t i = 0; i < item.queries && !item.keys; i++)
+			memset(tensor_row(&a->y, item.query + i), 0,
+			       sizeof(float) * (size_t)tensor_cols(&a->y));
 	}
 }
 
@@ -218,6 +279,7 @@ void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k
 							  : q.dim[0],
 		.heads = opts->heads,
 		.width = q.dim[2] / opts->heads,
+		.group = opts->kv_heads ? opts->heads / opts->kv_heads : 1,
 	};
 	measure(&a);
 	int64_t room = layout_of(&a).end,

@@ -107,6 +107,8 @@ const struct backend cpu_backend = {
 	.unprepare = cpu_unprepare,
 	.linear = cpu_linear,
 	.layernorm = cpu_layernorm,
+	.rmsnorm = cpu_rmsnorm,
+	.rotary = cpu_rotary,
 	.attention = cpu_attention,
 	.patches = cpu_patches,
 	.embed = cpu_embed,
@@ -121,4 +123,7 @@ const struct backend cpu_backend = {
 	.normalize = cpu_normalize,
 	.lookup = cpu_lookup,
 	.ends = cpu_ends,
+	.place = cpu_place,
+	.runs = cpu_runs,
+	.order = cpu_order,
 };

@@ -40,6 +40,8 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,
 		   struct tensor v, const struct attn_opts *);
 void cpu_layernorm(void *self, struct tensor y, struct tensor x, const struct norm *);
+void cpu_rmsnorm(void *self, struct tensor y, struct tensor x, const struct norm *);
+void cpu_rotary(void *self, struct tensor x, struct tensor turn, int heads);
 void cpu_patches(void *self, struct tensor y, struct tensor image, int patch);
 void cpu_embed(void *self, struct tensor y, struct tensor x, struct tensor rows,
 	       struct tensor cls, struct tensor pos);
@@ -60,5 +62,9 @@ void cpu_match(void *self, struct tensor into, struct tensor k, int heads, int64
 void cpu_merge(void *self, struct tensor y, struct tensor y_size, struct tensor x,
 	       struct tensor size, struct tensor into);
 void cpu_ends(void *self, struct tensor rows, struct tensor ids, int32_t end);
+void cpu_place(void *self, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_runs(void *self, struct tensor start, struct tensor length, struct tensor ids,
+	      int unit);
+void cpu_order(void *self, struct tensor rows, struct tensor keys);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * Engines of matrix products. An engine multiplies a rectangle of
  *   C [m, n] (+)= A [m, k] W [n, k]^T, then act(C + bias)
- * on the calling thread; who computes which rectangle is linear.c's business, so an
- * engine never has threads of its own. One file per engine, one word in meson.build; the
+ * on the calling thread; who computes which rectangle and where to is linear.c's business
+ * (and so is epilogue.multiply, which an engine never sees), so an engine never has
+ * threads of its own. One file per engine, one word in meson.build; the
  * list there is the order of preference of `auto`.
  */
 #ifndef KERNELS_CPU_GEMM_H
@@ -21,14 +22,14 @@ struct gemm {
 	const float *w; /* [n, k], rows ldw apart, as checkpoints hold it */
 	int64_t ldw;
 	const void *prepared; /* of w, by the engine; NULL when it prepares nothing */
-	float *c;             /* [m, n], rows ldc apart */
-	int64_t ldc;
-	const float *bias; /* [n] or NULL */
+	const float *bias;    /* [n] or NULL */
 	struct epilogue epilogue;
 };
 
 struct gemm_part {
 	int64_t m_begin, m_end, n_begin, n_end;
+	float *c; /* the rectangle alone, rows ldc apart */
+	int64_t ldc;
 };
 
 struct gemm_engine {

@@ -4,6 +4,7 @@
  * an engine multiplies alone.
  */
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/tiles.h"
 
 /*
  * Up to this many rows, dot products beat a library that packs W first: measured on a Zen
@@ -12,10 +13,21 @@
  * needs no such help (native: 0.36 and less, at all of these).
  */
 #define GEMV_ROWS 6
+#define GEMV_GRAIN 16 /* rows of W */
+
+/*
+ * A product that multiplies what is there goes to a buffer first, in pieces of at most so
+ * many rows and columns (multiples of every engine's grain).
+ */
+#define PIECE_ROWS 384
+#define PIECE_COLS 512
 
 struct product {
 	struct cpu *cpu;
 	struct gemm gemm;
+	float *c; /* [m, n], rows ldc apart */
+	int64_t ldc;
+	bool by_gemv, multiply;
 	int across, down; /* threads along n and along m */
 };
 
@@ -29,47 +41,82 @@ struct product {
 static void choose_grid(struct product *p)
 {
 	int threads = p->cpu->threads;
-	double least = 0;
+	double shortest = 0;
 	p->across = threads, p->down = 1;
-	for (int down = 1; down <= threads; down++) {
+	for (int down = 1; down <= threads && !p->by_gemv; down++) {
 		if (threads % down)
 			continue;
 		int across = threads / down;
 		double sides = 2 * (double)p->gemm.m / down + (double)p->gemm.n / across;
-		if (down == 1 || sides < least) {
-			least = sides;
+		if (down == 1 || sides < shortest) {
+			shortest = sides;
 			p->across = across, p->down = down;
 		}
 	}
+}
+
+/* act(A W^T + bias) of one rectangle, or added to what is there. */
+static void run_rectangle(const struct product *p, const struct gemm *g,
+			  struct gemm_part part, void *scratch)
+{
+	if (!p->by_gemv) {
+		p->cpu->engine->run(p->cpu->engine_self, g, part, scratch);
+		return;
+	}
+	int64_t rows = part.m_end - part.m_begin, cols = part.n_end - part.n_begin;
+	g->vec->gemv(part.c, part.ldc, g->a + part.m_begin * g->lda, g->lda, rows,
+		     g->w + part.n_begin * g->ldw, g->ldw, cols, g->k,
+		     g->epilogue.accumulate);
+	g->vec->finish(part.c, part.ldc, rows, cols,
+		       g->bias ? g->bias + part.n_begin : NULL, g->epilogue.act);
+}
+
+static void gate_piece(const struct product *p, const struct gemm_part *piece)
+{
+	const float *bias = p->gemm.bias ? p->gemm.bias + piece->n_begin : NULL;
+	for (int64_t i = piece->m_begin; i < piece->m_end; i++)
+		p->gemm.vec->gate(p->c + i * p->ldc + piece->n_begin,
+				  piece->c + (i - piece->m_begin) * piece->ldc, bias,
+				  piece->n_end - piece->n_begin);
+}
+
+/* The rectangle times A W^T + bias, piece by piece. */
+static void run_gated(const struct product *p, struct gemm_part part, char *scratch)
+{
+	struct gemm plain = p->gemm;
+	plain.epilogue = (struct epilogue){ 0 };
+	plain.bias = NULL;
+	struct gemm_part piece = { .c = (float *)(void *)(scratch +
+							  p->cpu->engine->scratch),
+				   .ldc = PIECE_COLS };
+	for (int64_t m = part.m_begin; m < part.m_end; m += PIECE_ROWS)
+		for (int64_t n = part.n_begin; n < part.n_end; n += PIECE_COLS) {
+			piece.m_begin = m,
+			piece.m_end = least(m + PIECE_ROWS, part.m_end);
+			piece.n_begin = n,
+			piece.n_end = least(n + PIECE_COLS, part.n_end);
+			run_rectangle(p, &plain, piece, scratch);
+			gate_piece(p, &piece);
+		}
 }
 
 static void run_part(void *ctx, int thread, int threads)
 {
 	const struct product *p = ctx;
 	const struct gemm_engine *engine = p->cpu->engine;
-	struct gemm_part part;
+	struct gemm_part part = { .ldc = p->ldc };
 	int across = threads == 1 ? 1 : p->across, down = threads == 1 ? 1 : p->down;
-	pool_share(p->gemm.n, engine->n_grain, thread % across, across, &part.n_begin,
-		   &part.n_end);
+	pool_share(p->gemm.n, p->by_gemv ? GEMV_GRAIN : engine->n_grain, thread % across,
+		   across, &part.n_begin, &part.n_end);
 	pool_share(p->gemm.m, engine->m_grain, thread / across, down, &part.m_begin,
 		   &part.m_end);
-	if (part.m_begin < part.m_end && part.n_begin < part.n_end)
-		engine->run(p->cpu->engine_self, &p->gemm, part,
-			    cpu_scratch(p->cpu, thread));
-}
-
-static void run_gemv(void *ctx, int thread, int threads)
-{
-	const struct product *p = ctx;
-	const struct gemm *g = &p->gemm;
-	int64_t begin, end;
-	pool_share(g->n, 16, thread, threads, &begin, &end);
-	if (begin == end)
+	if (part.m_begin == part.m_end || part.n_begin == part.n_end)
 		return;
-	g->vec->gemv(g->c + begin, g->ldc, g->a, g->lda, g->m, g->w + begin * g->ldw,
-		     g->ldw, end - begin, g->k, g->epilogue.accumulate);
-	g->vec->finish(g->c + begin, g->ldc, g->m, end - begin,
-		       g->bias ? g->bias + begin : NULL, g->epilogue.act);
+	part.c = p->c + part.m_begin * p->ldc + part.n_begin;
+	if (p->multiply)
+		run_gated(p, part, cpu_scratch(p->cpu, thread));
+	else
+		run_rectangle(p, &p->gemm, part, cpu_scratch(p->cpu, thread));
 }
 
 /* A few rows are bound by reading W, which our own loop does at full speed. An engine
@@ -102,17 +149,17 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 			.w = tensor_f32(&l->weight),
 			.ldw = l->weight.ld,
 			.prepared = l->prepared,
-			.c = tensor_f32(&y),
-			.ldc = y.ld,
 			.bias = l->bias.ndim ? tensor_f32(&l->bias) : NULL,
 			.epilogue = e,
 		},
+		.c = tensor_f32(&y),
+		.ldc = y.ld,
+		.by_gemv = takes_gemv(c, tensor_rows(&x), l),
+		.multiply = e.multiply,
 	};
-	int64_t work = p.gemm.m * p.gemm.n * p.gemm.k / 16;
-	if (takes_gemv(c, p.gemm.m, l)) {
-		cpu_run(c, work, run_gemv, &p);
-		return;
-	}
+	if (e.multiply)
+		cpu_reserve(c,
+			    c->engine->scratch + sizeof(float) * PIECE_ROWS * PIECE_COLS);
 	choose_grid(&p);
-	cpu_run(c, work, run_part, &p);
+	cpu_run(c, p.gemm.m * p.gemm.n * p.gemm.k / 16, run_part, &p);
 }

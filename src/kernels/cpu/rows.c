@@ -10,6 +10,7 @@ struct rows {
 	struct tensor y, x, pick, cls, pos; /* pick: I32, which row of x */
 	const struct norm *norm;
 	int64_t patch;
+	int heads;
 };
 
 static void run_rows(void *ctx, int thread, int threads)
@@ -21,12 +22,15 @@ static void run_rows(void *ctx, int thread, int threads)
 		r->of_row(r, i);
 }
 
-static void all_rows(struct cpu *c, struct rows r)
+/* One call for every row of `t`. */
+static void rows_of(struct cpu *c, struct rows r, const struct tensor *t)
 {
 	r.vec = c->vec;
-	r.count = tensor_rows(&r.y);
-	cpu_run(c, tensor_count(&r.y), run_rows, &r);
+	r.count = tensor_rows(t);
+	cpu_run(c, tensor_count(t), run_rows, &r);
 }
+
+static void all_rows(struct cpu *c, struct rows r) { rows_of(c, r, &r.y); }
 
 static void layernorm_row(const struct rows *r, int64_t i)
 {
@@ -39,6 +43,30 @@ void cpu_layernorm(void *self, struct tensor y, struct tensor x, const struct no
 {
 	all_rows(self,
 		 (struct rows){ .of_row = layernorm_row, .y = y, .x = x, .norm = norm });
+}
+
+static void rmsnorm_row(const struct rows *r, int64_t i)
+{
+	r->vec->rmsnorm(tensor_row(&r->y, i), tensor_row(&r->x, i),
+			tensor_f32(&r->norm->weight), tensor_cols(&r->x), r->norm->eps);
+}
+
+void cpu_rmsnorm(void *self, struct tensor y, struct tensor x, const struct norm *norm)
+{
+	all_rows(self,
+		 (struct rows){ .of_row = rmsnorm_row, .y = y, .x = x, .norm = norm });
+}
+
+static void rotary_row(const struct rows *r, int64_t i)
+{
+	r->vec->rotate(tensor_row(&r->y, i), tensor_row(&r->x, i), r->heads,
+		       tensor_cols(&r->x));
+}
+
+void cpu_rotary(void *self, struct tensor x, struct tensor turn, int heads)
+{
+	all_rows(self, (struct rows){
+			       .of_row = rotary_row, .y = x, .x = turn, .heads = heads });
 }
 
 /* One patch: 3 colours of `patch` runs of `patch` pixels. */
@@ -110,6 +138,18 @@ void cpu_gather(void *self, struct tensor y, struct tensor x, struct tensor rows
 		 (struct rows){ .of_row = gather_row, .y = y, .x = x, .pick = rows });
 }
 
+static void place_row(const struct rows *r, int64_t i)
+{
+	memcpy(tensor_row(&r->y, ((const int32_t *)r->pick.data)[i]),
+	       tensor_row(&r->x, i), sizeof(float) * (size_t)tensor_cols(&r->x));
+}
+
+void cpu_place(void *self, struct tensor y, struct tensor x, struct tensor rows)
+{
+	rows_of(self, (struct rows){ .of_row = place_row, .y = y, .x = x, .pick = rows },
+		&x);
+}
+
 static void normalize_row(const struct rows *r, int64_t i)
 {
 	const float *from = tensor_row(&r->x, i);
@@ -124,9 +164,14 @@ void cpu_normalize(void *self, struct tensor y, struct tensor x)
 
 static void lookup_row(const struct rows *r, int64_t i)
 {
-	const int32_t *ids = r->pick.data;
-	r->vec->add(tensor_row(&r->y, i), tensor_row(&r->x, ids[i]),
-		    tensor_row(&r->pos, i % r->y.dim[1]), tensor_cols(&r->y));
+	const struct tensor *table = &r->x;
+	int64_t id = ((const int32_t *)r->pick.data)[i], n = tensor_cols(table);
+	float *to = tensor_row(&r->y, i);
+	const char *from = (const char *)table->data +
+			   (size_t)(id * table->ld) * dtype_size(table->dtype);
+	r->vec->widen(to, from, table->dtype, n);
+	if (r->pos.ndim)
+		r->vec->add(to, to, tensor_row(&r->pos, i % r->y.dim[1]), n);
 }
 
 void cpu_lookup(void *self, struct tensor y, struct tensor table, struct tensor ids,

@@ -81,6 +81,13 @@ static int64_t count_share(const float *s, int64_t n, double share, uint32_t *ke
 	return count;
 }
 
+static int64_t count_part(int64_t n, double part)
+{
+	int64_t count = (int64_t)((double)n * part);
+	count = count < 1 ? 1 : count;
+	return count < n ? count : n;
+}
+
 static int64_t count_kept(const struct select_opts *o, const float *s, int64_t n,
 			  uint32_t *spare)
 {
@@ -91,6 +98,8 @@ static int64_t count_kept(const struct select_opts *o, const float *s, int64_t n
 		return count_quantile(s, n, o->value);
 	case SELECT_SHARE:
 		return count_share(s, n, o->value, spare);
+	case SELECT_PART:
+		return count_part(n, o->value);
 	case SELECT_COUNT:
 		break;
 	}

@@ -46,10 +46,21 @@ struct vec {
 	/* c = act(c + bias) for rows x cols; bias NULL: none. */
 	void (*finish)(float *c, int64_t ldc, int64_t rows, int64_t cols,
 		       const float *bias, enum act act);
+	/* c *= x + bias of one row; bias NULL: none. */
+	void (*gate)(float *c, const float *x, const float *bias, int64_t n);
 
 	/* One row of d; y may be x. Two passes, sums in F32 over the lanes. */
 	void (*layernorm)(float *y, const float *x, const float *weight,
 			  const float *bias, int64_t d, float eps);
+	/* One row of d; y may be x: y = weight x / sqrt(mean of x^2 + eps) */
+	void (*rmsnorm)(float *y, const float *x, const float *weight, int64_t d,
+			float eps);
+	/* Every head of one row in place, (a, b) to (a c - b s, b c + a s): turn [width]
+	 * = [c | s]. */
+	void (*rotate)(float *x, const float *turn, int heads, int64_t width);
+	/* y = x, n elements of F32, F16 or BF16; exact. */
+	void (*widen)(float *y, const void *x, enum dtype, int64_t n);
+
 	/* s *= scale; the highest of them and `top`. */
 	float (*scale_max)(float *s, int64_t n, float scale, float top);
 	/* The same of s = s scale + plus. */
@@ -66,6 +77,9 @@ struct vec {
 	void (*scale)(float *y, const float *x, float by, int64_t n); /* y = x by */
 	void (*add)(float *y, const float *a, const float *b, int64_t n);
 	void (*add_scaled)(float *y, const float *x, float by, int64_t n); /* += x by */
+	/* y[0..d) (+)= sum over i < n of by[i] x[i][0..d) */
+	void (*weigh)(float *y, const float *x, int64_t ldx, const float *by, int64_t n,
+		      int64_t d, bool add);
 	/* y[i] = mean over p < parts of x[p n + i] */
 	void (*mean)(float *y, const float *x, int parts, int64_t n);
 	/* The L2 norm, summed in double: the order of two scores never depends on the

@@ -9,6 +9,9 @@
 #include "kernels/cpu/vec.h"
 
 #include <math.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "base/rng.h"
 #include "kernels/cpu/vec_math.h"
@@ -33,6 +36,36 @@ typedef int32_t mask __attribute__((vector_size(4 * VEC_LANES)));
 
 INLINE reg load(const float *p) { return *(const mem *)p; }
 INLINE void store(float *p, reg v) { *(mem *)p = v; }
+
+/* VEC_LANES of F16 or BF16, of any alignment to 2 bytes. */
+typedef uint16_t half_mem
+	__attribute__((vector_size(2 * VEC_LANES), aligned(2), may_alias));
+typedef uint16_t half __attribute__((may_alias));
+
+INLINE mask load_half(const half *p)
+{
+	return __builtin_convertvector(*(const half_mem *)p, mask);
+}
+
+INLINE reg load_bf16(const half *p) { return (reg)(load_half(p) << 16); }
+
+#ifdef __AVX512F__
+INLINE reg load_f16(const half *p)
+{
+	return (reg)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)p));
+}
+#else
+/* As f16_to_f32() of tensor.h; what is subnormal is the difference of two normal numbers,
+ * so that threads that take denormals for zero get it too. */
+INLINE reg load_f16(const half *p)
+{
+	mask h = load_half(p), magnitude = (h & 0x7FFF) << 13, sign = (h & 0x8000) << 16;
+	mask tiny = magnitude < (1 << 23), special = magnitude >= (31 << 23);
+	mask normal = magnitude + (112 << 23) + (special & (112 << 23));
+	mask subnormal = (mask)((reg)(magnitude + (113 << 23)) - 0x1p-14f);
+	return (reg)(sign | (tiny & subnormal) | (~tiny & normal));
+}
+#endif
 
 INLINE void tile_of(const int rows, int64_t k, const float *a, const float *b, float *c,
 		    int64_t ldc, bool add)
@@ -138,6 +171,10 @@ static void activate(float *c, int64_t n, enum act act)
 #pragma omp simd
 		for (int64_t i = 0; i < n; i++)
 			c[i] = gelu_tanh(c[i]);
+	} else if (act == ACT_SILU) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] = silu(c[i]);
 	}
 }
 
@@ -149,6 +186,19 @@ static void finish(float *c, int64_t ldc, int64_t rows, int64_t cols, const floa
 			add_bias(c + r * ldc, cols, bias);
 		activate(c + r * ldc, cols, act);
 	}
+}
+
+static void gate(float *c, const float *x, const float *bias, int64_t n)
+{
+	if (!bias) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] *= x[i];
+		return;
+	}
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		c[i] *= x[i] + bias[i];
 }
 
 static void layernorm(float *y, const float *x, const float *weight, const float *bias,
@@ -166,6 +216,45 @@ static void layernorm(float *y, const float *x, const float *weight, const float
 #pragma omp simd
 	for (int64_t i = 0; i < d; i++)
 		y[i] = (x[i] - mean) * by * weight[i] + bias[i];
+}
+
+static void rmsnorm(float *y, const float *x, const float *weight, int64_t d, float eps)
+{
+	float squares = 0;
+#pragma omp simd reduction(+ : squares)
+	for (int64_t i = 0; i < d; i++)
+		squares += x[i] * x[i];
+	const float by = 1 / sqrtf(squares / (float)d + eps);
+#pragma omp simd
+	for (int64_t i = 0; i < d; i++)
+		y[i] = x[i] * by * weight[i];
+}
+
+static void widen(float *y, const void *x, enum dtype type, int64_t n)
+{
+	const half *from = x;
+	int64_t i = 0;
+	if (type == DT_BF16)
+		for (; i + VEC_LANES <= n; i += VEC_LANES)
+			store(y + i, load_bf16(from + i));
+	else if (type == DT_F16)
+		for (; i + VEC_LANES <= n; i += VEC_LANES)
+			store(y + i, load_f16(from + i));
+	if (i < n)
+		dtype_to_f32(type, (const char *)x + (size_t)i * dtype_size(type), y + i,
+			     (size_t)(n - i));
+}
+
+static void rotate(float *x, const float *turn, int heads, int64_t width)
+{
+	const int64_t middle = width / 2;
+	for (int h = 0; h < heads; h++, x += width)
+#pragma omp simd
+		for (int64_t i = 0; i < middle; i++) {
+			float a = x[i], b = x[middle + i];
+			x[i] = a * turn[i] - b * turn[middle + i];
+			x[middle + i] = b * turn[i] + a * turn[middle + i];
+		}
 }
 
 /* Where a > b, a, else b: NaN in a is passed over. */
@@ -273,6 +362,40 @@ static void add_scaled(float *y, const float *x, float by, int64_t n)
 		y[i] += x[i] * by;
 }
 
+/* Registers of columns at a time, which stay while the rows go by. */
+INLINE void weigh_columns(float *y, const float *x, int64_t ldx, const float *by,
+			  int64_t n, bool add, const int regs)
+{
+	reg sum[4];
+	UNROLL
+	for (int c = 0; c < regs; c++)
+		sum[c] = add ? load(y + c * VEC_LANES) : (reg){ 0 };
+	for (int64_t i = 0; i < n; i++) {
+		UNROLL
+		for (int c = 0; c < regs; c++)
+			sum[c] += by[i] * load(x + i * ldx + c * VEC_LANES);
+	}
+	UNROLL
+	for (int c = 0; c < regs; c++)
+		store(y + c * VEC_LANES, sum[c]);
+}
+
+static void weigh(float *y, const float *x, int64_t ldx, const float *by, int64_t n,
+		  int64_t d, bool add)
+{
+	int64_t c = 0;
+	for (; c + 4 * VEC_LANES <= d; c += 4 * VEC_LANES)
+		weigh_columns(y + c, x + c, ldx, by, n, add, 4);
+	for (; c + VEC_LANES <= d; c += VEC_LANES)
+		weigh_columns(y + c, x + c, ldx, by, n, add, 1);
+	for (; c < d; c++) {
+		float sum = add ? y[c] : 0;
+		for (int64_t i = 0; i < n; i++)
+			sum += by[i] * x[i * ldx + c];
+		y[c] = sum;
+	}
+}
+
 /* A register of columns at a time, so that y is written once. */
 static void mean(float *y, const float *x, int parts, int64_t n)
 {
@@ -324,7 +447,11 @@ const struct vec VEC_TABLE = {
 	.pack = pack,
 	.gemv = gemv,
 	.finish = finish,
+	.gate = gate,
 	.layernorm = layernorm,
+	.rmsnorm = rmsnorm,
+	.rotate = rotate,
+	.widen = widen,
 	.scale_max = scale_max,
 	.scale_add_max = scale_add_max,
 	.exp_sum = exp_sum,
@@ -333,6 +460,7 @@ const struct vec VEC_TABLE = {
 	.scale = scale,
 	.add = add,
 	.add_scaled = add_scaled,
+	.weigh = weigh,
 	.mean = mean,
 	.norm = norm,
 	.divide = divide,

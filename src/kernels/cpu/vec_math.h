@@ -55,6 +55,8 @@ static inline float exp_approx(float x)
 	return x > EXP_HIGHEST ? INFINITY : e;
 }
 
+static inline float silu(float u) { return u / (1 + exp_approx(-u)); }
+
 static inline float quick_gelu(float u) { return u / (1 + exp_approx(-1.702f * u)); }
 
 /* u (1 + tanh z) / 2 = u / (1 + e^-2z) with z = sqrt(2 / pi) (u + 0.044715 u^3) */

@@ -28,6 +28,11 @@ static void dry_layernorm(void *self, struct tensor y, struct tensor x,
 	(void)self, (void)y, (void)x, (void)n;
 }
 
+static void dry_rotary(void *self, struct tensor x, struct tensor turn, int heads)
+{
+	(void)self, (void)x, (void)turn, (void)heads;
+}
+
 static void dry_attention(void *self, struct tensor y, struct tensor q, struct tensor k,
 			  struct tensor v, const struct attn_opts *opts)
 {
@@ -107,6 +112,12 @@ static void dry_ends(void *self, struct tensor rows, struct tensor ids, int32_t 
 	(void)self, (void)rows, (void)ids, (void)end;
 }
 
+static void dry_runs(void *self, struct tensor start, struct tensor length,
+		     struct tensor ids, int unit)
+{
+	(void)self, (void)start, (void)length, (void)ids, (void)unit;
+}
+
 const struct backend dry_backend = {
 	.name = "dry",
 	.dry = true,
@@ -115,6 +126,8 @@ const struct backend dry_backend = {
 	.engine = dry_engine,
 	.linear = dry_linear,
 	.layernorm = dry_layernorm,
+	.rmsnorm = dry_layernorm,
+	.rotary = dry_rotary,
 	.attention = dry_attention,
 	.patches = dry_patches,
 	.embed = dry_embed,
@@ -129,4 +142,7 @@ const struct backend dry_backend = {
 	.normalize = dry_two,
 	.lookup = dry_four,
 	.ends = dry_ends,
+	.place = dry_three,
+	.runs = dry_runs,
+	.order = dry_two,
 };

@@ -35,10 +35,20 @@ static double activate(enum act act, double u)
 	case ACT_GELU_TANH:
 		return 0.5 * u *
 		       (1 + tanh(0.79788456080286535588 * (u + 0.044715 * u * u * u)));
+	case ACT_SILU:
+		return u / (1 + exp(-u));
 	case ACT_NONE:
 		break;
 	}
 	return u;
+}
+
+/* A row of F32, F16 or BF16. */
+static void widen_row(float *to, const struct tensor *t, int64_t row)
+{
+	size_t size = dtype_size(t->dtype);
+	dtype_to_f32(t->dtype, (const char *)t->data + (size_t)(row * t->ld) * size, to,
+		     (size_t)tensor_cols(t));
 }
 
 static void ref_linear(void *self, struct tensor y, struct tensor x,
@@ -54,8 +64,10 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 			for (int64_t k = 0; k < in; k++)
 				sum += (double)xi[k] * (double)w[k];
 			float *to = tensor_row(&y, i) + j;
-			double old = e.accumulate ? (double)*to : 0;
-			*to = (float)(old + activate(e.act, sum));
+			double now = activate(e.act, sum);
+			*to = (float)(e.accumulate ? (double)*to + now
+				      : e.multiply ? (double)*to * now
+						   : now);
 		}
 	}
 }
@@ -82,6 +94,41 @@ static void ref_layernorm(void *self, struct tensor y, struct tensor x,
 	}
 }
 
+static void ref_rmsnorm(void *self, struct tensor y, struct tensor x,
+			const struct norm *n)
+{
+	(void)self;
+	int64_t rows = tensor_rows(&x), d = tensor_cols(&x);
+	for (int64_t i = 0; i < rows; i++) {
+		const float *from = tensor_row(&x, i);
+		double sum = 0;
+		for (int64_t j = 0; j < d; j++)
+			sum += (double)from[j] * (double)from[j];
+		double scale = 1 / sqrt(sum / (double)d + (double)n->eps);
+		for (int64_t j = 0; j < d; j++)
+			tensor_row(&y, i)[j] = (float)((double)from[j] * scale *
+						       (double)tensor_f32(&n->weight)[j]);
+	}
+}
+
+static void ref_rotary(void *self, struct tensor x, struct tensor turn, int heads)
+{
+	(void)self;
+	int64_t width = tensor_cols(&turn), half = width / 2;
+	for (int64_t i = 0; i < tensor_rows(&x); i++) {
+		const float *cosine = tensor_row(&turn, i), *sine = cosine + half;
+		for (int64_t h = 0; h < heads; h++) {
+			float *head = tensor_row(&x, i) + h * width;
+			for (int64_t j = 0; j < half; j++) {
+				double a = (double)head[j], b = (double)head[half + j];
+				double c = (double)cosine[j], s = (double)sine[j];
+				head[j] = (float)(a * c - b * s);
+				head[half + j] = (float)(b * c + a * s);
+			}
+		}
+	}
+}
+
 /* p[0..n) = softmax of p over n scores. */
 static void softmax(double *p, int64_t n)
 {
@@ -103,7 +150,7 @@ static double dot(const float *a, const float *b, int64_t n)
 }
 
 /* One query of one head: y = softmax(q k^T scale + log size) v over n rows of k and v
- * from row0 on, columns from col; `p` has room for n scores. */
+ * from row0 on, columns from col; of none y = 0. `p` has room for n scores. */
 static void attend(float *y, const float *q, struct tensor k, struct tensor v,
 		   const float *size, int64_t row0, int64_t col, int64_t n, int64_t width,
 		   double scale, double *p)
@@ -127,6 +174,7 @@ static void ref_attention(void *self, struct tensor y, struct tensor q, struct t
 	int64_t width = q.dim[2] / opts->heads, items = q.dim[0];
 	if (segments_ragged(&opts->key_rows))
 		items = opts->key_rows.length.dim[0];
+	int group = opts->kv_heads ? opts->heads / opts->kv_heads : 1;
 	double *p = mem_alloc(sizeof(double) * (size_t)tensor_rows(&k));
 	const float *size = opts->key_size.ndim ? opts->key_size.data : NULL;
 	for (int64_t b = 0; b < items; b++) {
@@ -137,7 +185,8 @@ static void ref_attention(void *self, struct tensor y, struct tensor q, struct t
 			for (int64_t i = 0; i < nq; i++)
 				attend(tensor_row(&y, q0 + i) + h * width,
 				       tensor_row(&q, q0 + i) + h * width, k, v, size, k0,
-				       h * width, opts->causal ? i + 1 : nk, width,
+				       h / group * width,
+				       opts->causal ? nk - nq + i + 1 : nk, width,
 				       (double)opts->scale, p);
 	}
 	free(p);
@@ -268,6 +317,11 @@ static int64_t count_kept(const float *s, const int64_t *order, int64_t n,
 	int64_t count = 0;
 	if (o->by == SELECT_COUNT)
 		return o->count;
+	if (o->by == SELECT_PART) {
+		count = (int64_t)((double)n * limit);
+		count = count < 1 ? 1 : count;
+		return count < n ? count : n;
+	}
 	if (o->by == SELECT_SHARE) {
 		for (int64_t i = 0; i < n; i++)
 			total += isnan(s[i]) ? 0 : (double)s[i];
@@ -499,10 +553,11 @@ static void ref_lookup(void *self, struct tensor y, struct tensor table,
 {
 	(void)self;
 	for (int64_t i = 0; i < tensor_rows(&y); i++) {
-		const float *a = tensor_row(&table, ((const int32_t *)ids.data)[i]);
-		const float *p = tensor_row(&pos, i % y.dim[1]);
-		for (int64_t c = 0; c < tensor_cols(&y); c++)
-			tensor_row(&y, i)[c] = a[c] + p[c];
+		int64_t id = ((const int32_t *)ids.data)[i], n = tensor_cols(&y);
+		float *to = tensor_row(&y, i);
+		widen_row(to, &table, id);
+		for (int64_t c = 0; pos.ndim && c < n; c++)
+			to[c] += tensor_row(&pos, i % y.dim[1])[c];
 	}
 }
 
@@ -520,6 +575,42 @@ static void ref_ends(void *self, struct tensor rows, struct tensor ids, int32_t 
 	}
 }
 
+static void ref_place(void *self, struct tensor y, struct tensor x, struct tensor rows)
+{
+	(void)self;
+	for (int64_t i = 0; i < tensor_rows(&x); i++)
+		memcpy(tensor_row(&y, ((const int32_t *)rows.data)[i]), tensor_row(&x, i),
+		       sizeof(float) * (size_t)tensor_cols(&x));
+}
+
+static void ref_runs(void *self, struct tensor start, struct tensor length,
+		     struct tensor ids, int unit)
+{
+	(void)self;
+	const int32_t *id = ids.data;
+	for (int64_t g = 0; g < tensor_count(&start); g++) {
+		int32_t before = 0, equal = 0;
+		for (int64_t i = 0; i < tensor_count(&ids); i++) {
+			before += id[i] < g;
+			equal += id[i] == g;
+		}
+		((int32_t *)start.data)[g] = before * unit;
+		((int32_t *)length.data)[g] = equal * unit;
+	}
+}
+
+static void ref_order(void *self, struct tensor rows, struct tensor keys)
+{
+	(void)self;
+	const int32_t *key = keys.data;
+	for (int64_t i = 0; i < tensor_count(&keys); i++) {
+		int64_t rank = 0; /* how many go before i */
+		for (int64_t j = 0; j < tensor_count(&keys); j++)
+			rank += key[j] < key[i];
+		((int32_t *)rows.data)[rank] = (int32_t)i;
+	}
+}
+
 const struct backend ref_backend = {
 	.name = "ref",
 	.open = ref_open,
@@ -527,6 +618,8 @@ const struct backend ref_backend = {
 	.engine = ref_engine,
 	.linear = ref_linear,
 	.layernorm = ref_layernorm,
+	.rmsnorm = ref_rmsnorm,
+	.rotary = ref_rotary,
 	.attention = ref_attention,
 	.patches = ref_patches,
 	.embed = ref_embed,
@@ -541,4 +634,7 @@ const struct backend ref_backend = {
 	.normalize = ref_normalize,
 	.lookup = ref_lookup,
 	.ends = ref_ends,
+	.place = ref_place,
+	.runs = ref_runs,
+	.order = ref_order,
 };

@@ -69,34 +69,39 @@ static void copy_block(const struct gemm *g, const struct block *b, float *to)
 }
 
 /* The last panel may be narrower than a tile writes: through a buffer. */
-static void narrow_tile(const struct gemm *g, int rows, int64_t k, const float *a,
-			const float *w, float *c, int64_t cols, bool add)
+static void narrow_tile(const struct vec *vec, int rows, int64_t k, const float *a,
+			const float *w, float *c, int64_t ldc, int64_t cols, bool add)
 {
 	float whole[TILE_MAX_ROWS * TILE_MAX_PANEL];
-	g->vec->tile(rows, k, a, w, whole, g->vec->panel, false);
+	vec->tile(rows, k, a, w, whole, vec->panel, false);
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t j = 0; j < cols; j++)
-			c[r * g->ldc + j] = whole[r * g->vec->panel + j] +
-					    (add ? c[r * g->ldc + j] : 0);
+			c[r * ldc + j] =
+				whole[r * vec->panel + j] + (add ? c[r * ldc + j] : 0);
 }
 
-static void multiply_panel(const struct gemm *g, const struct block *b, const float *a,
-			   int64_t n, int64_t cols)
+/* The panel of W that begins at column n of the result. */
+static void multiply_panel(const struct gemm *g, const struct gemm_part *part,
+			   const struct block *b, const float *a, int64_t n)
 {
 	const struct vec *vec = g->vec;
+	int64_t left = part->n_end - n, cols = left < vec->panel ? left : vec->panel;
 	const float *w = (const float *)g->prepared + n * g->k + b->k * vec->panel;
 	bool add = b->k > 0 || g->epilogue.accumulate;
 	for (int64_t t = 0; t < b->tiles; t++) {
 		int rows = (int)(tile_begin(b, t + 1) - tile_begin(b, t));
-		float *c = g->c + (b->row + tile_begin(b, t)) * g->ldc + n;
+		float *c = part->c +
+			   (b->row + tile_begin(b, t) - part->m_begin) * part->ldc + n -
+			   part->n_begin;
 		const float *rows_of_a = a + t * vec->rows * TILE_LDA;
 		if (cols == vec->panel)
-			vec->tile(rows, b->k_count, rows_of_a, w, c, g->ldc, add);
+			vec->tile(rows, b->k_count, rows_of_a, w, c, part->ldc, add);
 		else
-			narrow_tile(g, rows, b->k_count, rows_of_a, w, c, cols, add);
+			narrow_tile(vec, rows, b->k_count, rows_of_a, w, c, part->ldc,
+				    cols, add);
 		if (b->k + b->k_count == g->k)
-			vec->finish(c, g->ldc, rows, cols, g->bias ? g->bias + n : NULL,
-				    g->epilogue.act);
+			vec->finish(c, part->ldc, rows, cols,
+				    g->bias ? g->bias + n : NULL, g->epilogue.act);
 	}
 }
 
@@ -104,7 +109,7 @@ static void native_run(void *self, const struct gemm *g, struct gemm_part part,
 		       void *scratch)
 {
 	(void)self;
-	int64_t panel = g->vec->panel, most = BLOCK_TILES * g->vec->rows;
+	int64_t most = BLOCK_TILES * g->vec->rows;
 	int64_t m = part.m_end - part.m_begin, blocks = (m + most - 1) / most;
 	for (int64_t i = 0; i < blocks; i++) {
 		struct block b = { .row = part.m_begin + m * i / blocks };
@@ -113,10 +118,8 @@ static void native_run(void *self, const struct gemm *g, struct gemm_part part,
 		for (; b.k < g->k; b.k += TILE_K) {
 			b.k_count = g->k - b.k < TILE_K ? g->k - b.k : TILE_K;
 			copy_block(g, &b, scratch);
-			for (int64_t n = part.n_begin; n < part.n_end; n += panel)
-				multiply_panel(g, &b, scratch, n,
-					       part.n_end - n < panel ? part.n_end - n
-								      : panel);
+			for (int64_t n = part.n_begin; n < part.n_end; n += g->vec->panel)
+				multiply_panel(g, &part, &b, scratch, n);
 		}
 	}
 }

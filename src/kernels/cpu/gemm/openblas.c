@@ -46,14 +46,13 @@ static void openblas_run(void *self, const struct gemm *g, struct gemm_part part
 	(void)scratch;
 	const struct openblas *blas = self;
 	int64_t m = part.m_end - part.m_begin, n = part.n_end - part.n_begin;
-	float *c = g->c + part.m_begin * g->ldc + part.n_begin;
 	const float *bias = g->bias ? g->bias + part.n_begin : NULL;
 	assert(m <= INT_MAX && n <= INT_MAX && g->k <= INT_MAX);
 	blas->sgemm(ROW_MAJOR, NO_TRANSPOSE, TRANSPOSE, (int)m, (int)n, (int)g->k, 1,
 		    g->a + part.m_begin * g->lda, (int)g->lda,
 		    g->w + part.n_begin * g->ldw, (int)g->ldw,
-		    g->epilogue.accumulate ? 1 : 0, c, (int)g->ldc);
-	g->vec->finish(c, g->ldc, m, n, bias, g->epilogue.act);
+		    g->epilogue.accumulate ? 1 : 0, part.c, (int)part.ldc);
+	g->vec->finish(part.c, part.ldc, m, n, bias, g->epilogue.act);
 }
 
 const struct gemm_engine openblas_engine = {

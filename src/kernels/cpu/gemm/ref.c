@@ -16,16 +16,17 @@ static void plain_run(void *self, const struct gemm *g, struct gemm_part part,
 {
 	(void)self, (void)scratch;
 	for (int64_t i = part.m_begin; i < part.m_end; i++) {
-		float *c = g->c + i * g->ldc;
-		for (int64_t j = part.n_begin; j < part.n_end; j++) {
+		float *c = part.c + (i - part.m_begin) * part.ldc;
+		for (int64_t j = part.n_begin; j < part.n_end; j++, c++) {
 			float sum = 0;
 			for (int64_t k = 0; k < g->k; k++)
 				sum += g->a[i * g->lda + k] * g->w[j * g->ldw + k];
-			c[j] = g->epilogue.accumulate ? c[j] + sum : sum;
+			*c = g->epilogue.accumulate ? *c + sum : sum;
 		}
-		g->vec->finish(c + part.n_begin, g->ldc, 1, part.n_end - part.n_begin,
-			       g->bias ? g->bias + part.n_begin : NULL, g->epilogue.act);
 	}
+	g->vec->finish(part.c, part.ldc, part.m_end - part.m_begin,
+		       part.n_end - part.n_begin, g->bias ? g->bias + part.n_begin : NULL,
+		       g->epilogue.act);
 }
 
 const struct gemm_engine ref_engine = {

@@ -1,0 +1,131 @@
+/* Placing rows, runs of equal ids and sorting, against the reference and against words.
+ */
+#include "check.h"
+
+#include "bed.h"
+
+static struct tensor ints(int64_t n, const int32_t *from)
+{
+	struct tensor t = bed_i32(DIMS(n));
+	memcpy(t.data, from, sizeof(int32_t) * (size_t)n);
+	return t;
+}
+
+/* A random order of [0, most) cut off after n: all different. */
+static struct tensor some_of(int64_t n, int64_t most)
+{
+	struct tensor t = bed_i32(DIMS(most));
+	int32_t *row = t.data;
+	for (int64_t i = 0; i < most; i++) {
+		int64_t j = bed_pick(0, i);
+		row[i] = row[j];
+		row[j] = (int32_t)i;
+	}
+	t.dim[0] = n;
+	return t;
+}
+
+static void compare_place(int64_t n, int64_t most, int64_t d)
+{
+	struct tensor rows = some_of(n, most),
+		      x = bed_random(n ? 3 : 0, -1, 1, DIMS(n, d));
+	struct tensor y = bed_random(2, -1, 1, DIMS(1, most, d)), want = bed_copy(y);
+	bed_cpu->place(bed_self, y, x, rows);
+	bed_ref->place(NULL, want, x, rows);
+	bed_same("place", y, want, 0, 0);
+	bed_clear();
+}
+
+static void run_place(void)
+{
+	compare_place(1, 1, 1);
+	compare_place(0, 3, 5);
+	compare_place(7, 90, 33);
+	compare_place(400, 400, 65);
+	compare_place(200, 401, 128);
+}
+
+static void place(void **state)
+{
+	(void)state;
+	bed_on_threads(run_place);
+}
+
+static void compare_runs(int64_t n, int64_t groups, int unit)
+{
+	struct tensor ids = bed_i32(DIMS(n));
+	int32_t at = 0;
+	for (int64_t i = 0; i < n; i++) {
+		at += (int32_t)bed_pick(0, 2) * (bed_pick(0, 2) == 0);
+		((int32_t *)ids.data)[i] = at < groups ? at : (int32_t)groups - 1;
+	}
+	struct tensor start = bed_i32(DIMS(groups)), length = bed_i32(DIMS(groups));
+	struct tensor want[] = { bed_i32(DIMS(groups)), bed_i32(DIMS(groups)) };
+	bed_cpu->runs(bed_self, start, length, ids, unit);
+	bed_ref->runs(NULL, want[0], want[1], ids, unit);
+	bed_same_i32("starts", start, want[0]);
+	bed_same_i32("lengths", length, want[1]);
+	bed_clear();
+}
+
+static void run_runs(void)
+{
+	compare_runs(0, 3, 4);
+	for (int i = 0; i < 60; i++)
+		compare_runs(bed_pick(1, 90), bed_pick(1, 40), (int)bed_pick(1, 4));
+	const int32_t ids[] = { 1, 1, 1, 3 };
+	const int32_t want[][5] = { { 0, 0, 12, 12, 16 }, { 0, 12, 0, 4, 0 } };
+	struct tensor start = bed_i32(DIMS(5)), length = bed_i32(DIMS(5));
+	bed_cpu->runs(bed_self, start, length, ints(4, ids), 4);
+	bed_same_i32("starts by hand", start, ints(5, want[0]));
+	bed_same_i32("lengths by hand", length, ints(5, want[1]));
+}
+
+static void runs(void **state)
+{
+	(void)state;
+	bed_on_threads(run_runs);
+}
+
+static void compare_order(int64_t n, int64_t spread)
+{
+	struct tensor keys = some_of(n, n), rows = bed_i32(DIMS(n));
+	struct tensor want = bed_i32(DIMS(n));
+	for (int64_t i = 0; i < n; i++) /* of both signs and of every digit */
+		((int32_t *)keys.data)[i] =
+			(int32_t)((((int32_t *)keys.data)[i] - n / 2) * spread);
+	bed_cpu->order(bed_self, rows, keys);
+	bed_ref->order(NULL, want, keys);
+	bed_same_i32("order", rows, want);
+	bed_clear();
+}
+
+static void run_order(void)
+{
+	compare_order(0, 1);
+	compare_order(1, 1);
+	for (int64_t n = 2; n < 900; n = n * 3 + 1)
+		for (int64_t spread = 1; spread < INT32_MAX / n; spread *= 251)
+			compare_order(n, spread);
+	const int32_t keys[] = { 5, INT32_MIN, -1, INT32_MAX, 0 };
+	const int32_t want[] = { 1, 2, 4, 0, 3 };
+	struct tensor rows = bed_i32(DIMS(5));
+	bed_cpu->order(bed_self, rows, ints(5, keys));
+	bed_same_i32("order by hand", rows, ints(5, want));
+}
+
+static void order(void **state)
+{
+	(void)state;
+	bed_on_threads(run_order);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(place),
+		cmocka_unit_test(runs),
+		cmocka_unit_test(order),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
