@@ -1,7 +1,6 @@
 #include "text/bpe.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 /*
@@ -46,6 +45,26 @@ void bpe_add_merge(struct bpe *b, int32_t left, int32_t right, int32_t into)
 	b->merges[b->count] =
 		(struct bpe_merge){ pair_of(left, right), (int32_t)b->count, into };
 	b->count++;
+}
+
+bool bpe_add_merge_of(struct bpe *b, const char *left, size_t left_n, const char *right,
+		      size_t right_n, struct str *missing)
+{
+	str_clear(missing);
+	str_add_n(missing, left, left_n);
+	str_add_n(missing, right, right_n);
+	int32_t l = vocab_find(&b->vocab, left, left_n);
+	int32_t r = vocab_find(&b->vocab, right, right_n);
+	int32_t into = vocab_find(&b->vocab, str_get(missing), missing->len);
+	if (l >= 0 && r >= 0 && into >= 0) {
+		bpe_add_merge(b, l, r, into);
+		return true;
+	}
+	if (l < 0 || r < 0) {
+		str_clear(missing);
+		str_add_n(missing, l < 0 ? left : right, l < 0 ? left_n : right_n);
+	}
+	return false;
 }
 
 static int compare_merges(const void *a, const void *b)

@@ -5,9 +5,11 @@
 #ifndef TEXT_BPE_H
 #define TEXT_BPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "text/vocab.h"
 
 struct bpe {
@@ -24,6 +26,11 @@ void bpe_release(struct bpe *);
 
 /* Ranks follow the order of the calls. */
 void bpe_add_merge(struct bpe *, int32_t left, int32_t right, int32_t into);
+
+/* The same by text, where the vocabulary has both tokens and what they make; else false,
+ * and *missing (its content is overwritten) is one that it lacks. */
+bool bpe_add_merge_of(struct bpe *, const char *left, size_t left_n, const char *right,
+		      size_t right_n, struct str *missing);
 
 /* After the last bpe_add_merge. The rank of the second of two merges of the same pair, or
  * -1 when all differ; *first is the other. */

@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "text/byte_chars.h"
-#include "text/text_file.h"
 
 #define MAX_BYTES ((size_t)32 << 20)
 /* The reference takes lines [1 : 49152 - 256 - 2 + 1] of either file. */
@@ -70,47 +68,28 @@ static enum err next_merge(struct merge_lines *m, struct part parts[2])
 	return OK;
 }
 
-static enum err find_token(const struct bpe *b, const struct merge_lines *m,
-			   struct part token, int32_t *id)
-{
-	*id = vocab_find(&b->vocab, token.s, token.n);
-	char shown[SHOWN];
-	if (*id < 0)
-		return err_set(ERR_FORMAT,
-			       "%s: line %d: the token \"%s\" is not in the vocabulary",
-			       m->label, m->lines.number,
-			       str_escaped(shown, sizeof(shown), token.s, token.n));
-	return OK;
-}
-
 static enum err add_merge(struct bpe *b, const struct merge_lines *m,
-			  const struct part parts[2], struct str *joined)
+			  const struct part parts[2], struct str *missing)
 {
-	int32_t left, right, into;
-	str_clear(joined);
-	str_add_n(joined, parts[0].s, parts[0].n);
-	str_add_n(joined, parts[1].s, parts[1].n);
-	enum err e = find_token(b, m, parts[0], &left);
-	if (!e)
-		e = find_token(b, m, parts[1], &right);
-	if (!e)
-		e = find_token(b, m, (struct part){ str_get(joined), joined->len },
-			       &into);
-	if (!e)
-		bpe_add_merge(b, left, right, into);
-	return e;
+	if (bpe_add_merge_of(b, parts[0].s, parts[0].n, parts[1].s, parts[1].n, missing))
+		return OK;
+	char shown[SHOWN];
+	return err_set(ERR_FORMAT,
+		       "%s: line %d: the token \"%s\" is not in the vocabulary", m->label,
+		       m->lines.number,
+		       str_escaped(shown, sizeof(shown), str_get(missing), missing->len));
 }
 
 /* All merges of the file, whose tokens the vocabulary already has. */
 static enum err read_merges(const struct text_file *f, struct bpe *b)
 {
 	struct merge_lines m = merge_lines_of(f);
-	struct str joined = STR_INIT;
+	struct str missing = STR_INIT;
 	struct part parts[2];
 	enum err e = skip_version(&m);
 	while (!e && !(e = next_merge(&m, parts)) && parts[0].s)
-		e = add_merge(b, &m, parts, &joined);
-	str_release(&joined);
+		e = add_merge(b, &m, parts, &missing);
+	str_release(&missing);
 	int32_t first, second;
 	if (!e && (second = bpe_index(b, &first)) >= 0)
 		return err_set(ERR_FORMAT, "%s: line %d: the same merge as line %d",
@@ -144,7 +123,26 @@ static enum err set_json_token(struct vocab *v, const char *label, const char *t
 	return OK;
 }
 
-/* The keys differ (json_read sees to it), so every id gets its one token. */
+/* The keys differ (json_read sees to it), so no two ids have the same token. */
+enum err bpe_vocab_of_json(json_t *object, const char *label, int32_t count,
+			   struct vocab *v)
+{
+	const char *token;
+	json_t *value;
+	enum err e = OK;
+	int32_t first;
+	vocab_init(v, count);
+	json_object_foreach(object, token, value)
+	{
+		e = set_json_token(v, label, token, strlen(token), value);
+		if (e)
+			return e;
+	}
+	vocab_index(v, &first);
+	return OK;
+}
+
+/* As many ids as tokens, so every id gets its one. */
 static enum err vocab_of_json(json_t *object, const char *label, struct vocab *v)
 {
 	size_t count = json_object_size(object);
@@ -153,19 +151,7 @@ static enum err vocab_of_json(json_t *object, const char *label, struct vocab *v
 	if (count > VOCAB_MAX_TOKENS)
 		return err_set(ERR_FORMAT, "%s: %zu tokens are more than the limit of %d",
 			       label, count, VOCAB_MAX_TOKENS);
-	vocab_init(v, (int32_t)count);
-	const char *token;
-	json_t *value;
-	enum err e = OK;
-	json_object_foreach(object, token, value)
-	{
-		e = set_json_token(v, label, token, strlen(token), value);
-		if (e)
-			return e;
-	}
-	int32_t first;
-	vocab_index(v, &first);
-	return OK;
+	return bpe_vocab_of_json(object, label, (int32_t)count, v);
 }
 
 static enum err read_vocab_json(const char *path, struct vocab *v)
@@ -218,8 +204,7 @@ enum err bpe_read_folder(const char *folder, struct bpe *b)
 
 /* --- CLIP's one file --------------------------------------------------------------- */
 
-/* The 256 bytes as tokens: those that are themselves first, then the others. */
-static int32_t set_byte_tokens(struct vocab *v, int32_t id, const char *suffix)
+int32_t bpe_set_bytes(struct vocab *v, int32_t id, const char *suffix)
 {
 	struct str token = STR_INIT;
 	for (int others = 0; others < 2; others++) {
@@ -282,8 +267,8 @@ static enum err vocab_of_merges(const struct text_file *f, struct vocab *v)
 	if (e)
 		return e;
 	vocab_init(v, 512 + merges + 2);
-	int32_t id = set_byte_tokens(v, 0, "");
-	id = set_byte_tokens(v, id, BPE_WORD_END);
+	int32_t id = bpe_set_bytes(v, 0, "");
+	id = bpe_set_bytes(v, id, BPE_WORD_END);
 	id = set_merged_tokens(v, id, f);
 	vocab_set(v, id++, BPE_START, strlen(BPE_START));
 	vocab_set(v, id++, BPE_END, strlen(BPE_END));
@@ -292,17 +277,12 @@ static enum err vocab_of_merges(const struct text_file *f, struct vocab *v)
 	return second < 0 ? OK : token_twice(f, v, second >= id - 2 ? first : second);
 }
 
-enum err bpe_read_clip(const char *path, struct bpe *b)
+enum err bpe_read_clip(const struct text_file *f, struct bpe *b)
 {
-	struct text_file f;
 	*b = (struct bpe){ 0 };
-	enum err e = text_file_read(path, MAX_BYTES, &f);
-	if (e)
-		return e;
-	e = vocab_of_merges(&f, &b->vocab);
+	enum err e = vocab_of_merges(f, &b->vocab);
 	if (!e)
-		e = read_merges(&f, b);
-	text_file_release(&f);
+		e = read_merges(f, b);
 	if (e)
 		bpe_release(b);
 	return e;

@@ -9,7 +9,9 @@
 #define TEXT_BPE_FILE_H
 
 #include "base/err.h"
+#include "base/json.h"
 #include "text/bpe.h"
+#include "text/text_file.h"
 
 #define BPE_START "<|startoftext|>"
 #define BPE_END "<|endoftext|>"
@@ -27,6 +29,15 @@ enum err bpe_read_folder(const char *folder, struct bpe *) MUST_CHECK;
  * tokens are the 256 bytes in GPT-2's order, the same ending a word, what the merges
  * make, and the two marks: 49,408 of the published file.
  */
-enum err bpe_read_clip(const char *path, struct bpe *) MUST_CHECK;
+enum err bpe_read_clip(const struct text_file *, struct bpe *) MUST_CHECK;
+
+/* Of an object {token: id} with ids of 0 ... count - 1, of which some may have no token.
+ * After an error the caller releases the vocabulary. */
+enum err bpe_vocab_of_json(json_t *, const char *label, int32_t count,
+			   struct vocab *) MUST_CHECK;
+
+/* Sets 256 tokens, a byte each and the suffix after it: first the bytes that are visible
+ * characters themselves, then the others. The id after the last. */
+int32_t bpe_set_bytes(struct vocab *, int32_t id, const char *suffix);
 
 #endif

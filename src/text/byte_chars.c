@@ -24,8 +24,9 @@ static int byte_of(unsigned c)
 {
 	if (c < 0x100)
 		return byte_is_visible((uint8_t)c) ? (int)c : -1;
+	unsigned hidden = 0x100;
 	for (unsigned byte = 0; byte < 0x100; byte++)
-		if (char_of((uint8_t)byte) == c)
+		if (!byte_is_visible((uint8_t)byte) && hidden++ == c)
 			return (int)byte;
 	return -1;
 }

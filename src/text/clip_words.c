@@ -1,5 +1,6 @@
 #include "text/clip_words.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "text/unicode.h"
@@ -26,27 +27,18 @@ static size_t contraction(const char *s, size_t n)
 	return 0;
 }
 
-/* The length of the run of characters of one class that the text begins with. */
-static size_t class_run(const char *s, size_t n, enum char_class class)
-{
-	size_t run = 0, len;
-	while (run < n && unicode_class(s + run, n - run, &len) == class)
-		run += len;
-	return run;
-}
-
 static size_t word_length(const char *s, size_t n)
 {
 	size_t len = contraction(s, n);
 	if (len > 0)
 		return len;
 	enum char_class class = unicode_class(s, n, &len);
-	return class == CHAR_NUMBER ? len : class_run(s, n, class);
+	return class == CHAR_NUMBER ? len : unicode_run(s, n, class, SIZE_MAX);
 }
 
 bool clip_words_next(struct clip_words *w, const char **word, size_t *n)
 {
-	size_t space = class_run(w->at, w->left, CHAR_SPACE);
+	size_t space = unicode_run(w->at, w->left, CHAR_SPACE, SIZE_MAX);
 	w->at += space;
 	w->left -= space;
 	if (w->left == 0)

@@ -1,50 +1,71 @@
 #include "text/tokenizer.h"
 
-#include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "text/bpe.h"
-#include "text/bpe_file.h"
-#include "text/byte_chars.h"
-#include "text/clip_words.h"
+#include "base/json.h"
+#include "text/byte_bpe.h"
+#include "text/clip_bpe.h"
+#include "text/text_file.h"
+#include "text/tokenizer_json.h"
+
+#define MAX_BYTES ((size_t)32 << 20)
 
 struct tokenizer {
-	struct bpe bpe;
-	int32_t bos, eos;
-	int32_t byte[2][256]; /* the id of a byte within a word, and at its end */
+	bool byte_level; /* else clip */
+	struct clip_bpe clip;
+	struct byte_bpe bytes;
 };
 
 /* --- opening ----------------------------------------------------------------------- */
 
-static void find_bytes(struct tokenizer *t)
+static enum err read_json(const struct text_file *f, const char *folder,
+			  struct tokenizer *t)
 {
-	struct str token = STR_INIT;
-	for (int byte = 0; byte < 256; byte++) {
-		for (int last = 0; last < 2; last++) {
-			str_clear(&token);
-			byte_char_add(&token, (uint8_t)byte);
-			str_add(&token, last ? BPE_WORD_END : "");
-			int32_t id =
-				vocab_find(&t->bpe.vocab, str_get(&token), token.len);
-			t->byte[last][byte] = id < 0 ? t->eos : id;
-		}
-	}
-	str_release(&token);
+	json_t *root;
+	enum err e = json_read(str_get(&f->text), f->text.len, f->label, &root);
+	if (e)
+		return e;
+	t->byte_level = !(folder && tokenizer_json_is_clip(root));
+	if (t->byte_level)
+		e = tokenizer_json_read(root, f->label, &t->bytes);
+	else
+		e = clip_bpe_read_folder(folder, &t->clip);
+	json_decref(root);
+	return e;
 }
 
-static enum err find_mark(const struct tokenizer *t, const char *path, const char *mark,
-			  int32_t *id)
+static enum err read_folder(const char *folder, struct tokenizer *t)
 {
-	*id = vocab_find(&t->bpe.vocab, mark, strlen(mark));
-	if (*id >= 0)
-		return OK;
-	char shown[256];
-	return err_set(ERR_FORMAT,
-		       "%s: the vocabulary has no %s: it is not that of a CLIP",
-		       str_escaped(shown, sizeof(shown), path, strlen(path)), mark);
+	struct str path = STR_INIT;
+	struct text_file f;
+	str_addf(&path, "%s/tokenizer.json", folder);
+	enum err e = text_file_read(str_get(&path), MAX_BYTES, &f);
+	if (!e) {
+		e = read_json(&f, folder, t);
+		text_file_release(&f);
+	} else if (e == ERR_NOTFOUND) {
+		e = clip_bpe_read_folder(folder, &t->clip);
+	}
+	str_release(&path);
+	return e;
+}
+
+/* No file of merges begins with a brace. */
+static enum err read_file(const char *path, struct tokenizer *t)
+{
+	struct text_file f;
+	enum err e = text_file_read(path, MAX_BYTES, &f);
+	if (e)
+		return e;
+	const char *text = str_get(&f.text);
+	if (text[strspn(text, " \t\r\n")] == '{')
+		e = read_json(&f, NULL, t);
+	else
+		e = clip_bpe_read(&f, &t->clip);
+	text_file_release(&f);
+	return e;
 }
 
 enum err tokenizer_open(const char *path, struct tokenizer **out)
@@ -52,32 +73,56 @@ enum err tokenizer_open(const char *path, struct tokenizer **out)
 	struct tokenizer *t = mem_alloc(sizeof(*t));
 	struct stat st;
 	bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-	enum err e =
-		folder ? bpe_read_folder(path, &t->bpe) : bpe_read_clip(path, &t->bpe);
-	if (!e)
-		e = find_mark(t, path, BPE_START, &t->bos);
-	if (!e)
-		e = find_mark(t, path, BPE_END, &t->eos);
-	if (e) {
-		tokenizer_free(t);
-		*out = NULL;
-		return e;
-	}
-	find_bytes(t);
+	enum err e = folder ? read_folder(path, t) : read_file(path, t);
 	*out = t;
+	if (e) {
+		free(t);
+		*out = NULL;
+	}
+	return e;
+}
+
+enum err tokenizer_bytes(struct tokenizer **out)
+{
+	*out = mem_alloc(sizeof(**out));
+	(*out)->byte_level = true;
+	byte_bpe_init_bytes(&(*out)->bytes);
 	return OK;
 }
 
 void tokenizer_free(struct tokenizer *t)
 {
-	if (t)
-		bpe_release(&t->bpe);
+	if (!t)
+		return;
+	clip_bpe_release(&t->clip);
+	byte_bpe_release(&t->bytes);
 	free(t);
 }
 
-int32_t tokenizer_size(const struct tokenizer *t) { return t->bpe.vocab.count; }
-int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
-int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
+bool tokenizer_is_byte_level(const struct tokenizer *t) { return t->byte_level; }
+
+static const struct vocab *vocab_of(const struct tokenizer *t)
+{
+	return t->byte_level ? &t->bytes.bpe.vocab : &t->clip.bpe.vocab;
+}
+
+int32_t tokenizer_size(const struct tokenizer *t) { return vocab_of(t)->count; }
+
+int32_t tokenizer_bos(const struct tokenizer *t)
+{
+	return t->byte_level ? -1 : t->clip.bos;
+}
+
+int32_t tokenizer_eos(const struct tokenizer *t)
+{
+	return t->byte_level ? -1 : t->clip.eos;
+}
+
+int32_t tokenizer_id(const struct tokenizer *t, const char *token)
+{
+	int32_t id = vocab_find(&t->bytes.added, token, strlen(token));
+	return id >= 0 ? id : vocab_find(vocab_of(t), token, strlen(token));
+}
 
 /* --- encoding ---------------------------------------------------------------------- */
 
@@ -100,91 +145,23 @@ static enum err check_text(const char *text, size_t n)
 	return OK;
 }
 
-/* Ids that grow; there is room for one per byte of the text. */
-struct ids {
-	int32_t *v;
-	size_t n;
-};
-
-static void add_words(const struct tokenizer *t, const char *text, size_t n,
-		      struct ids *out)
-{
-	struct clip_words words = { text, n };
-	const char *word;
-	size_t len;
-	while (clip_words_next(&words, &word, &len)) {
-		int32_t *symbols = out->v + out->n;
-		for (size_t i = 0; i < len; i++)
-			symbols[i] = t->byte[i + 1 == len][(unsigned char)word[i]];
-		out->n += bpe_join(&t->bpe, symbols, len);
-	}
-}
-
-static bool begins_with(const char *s, size_t n, const char *mark)
-{
-	return n >= strlen(mark) && !memcmp(s, mark, strlen(mark));
-}
-
-/* The first mark in the text: where, its length and id; false where there is none. */
-static bool find_next_mark(const struct tokenizer *t, const char *text, size_t n,
-			   size_t *at, size_t *len, int32_t *id)
-{
-	for (const char *s = text; (s = memchr(s, '<', n - (size_t)(s - text))); s++) {
-		*at = (size_t)(s - text);
-		bool start = begins_with(s, n - *at, BPE_START);
-		if (start || begins_with(s, n - *at, BPE_END)) {
-			*len = strlen(start ? BPE_START : BPE_END);
-			*id = start ? t->bos : t->eos;
-			return true;
-		}
-	}
-	return false;
-}
-
-static void add_text(const struct tokenizer *t, const char *text, size_t n,
-		     struct ids *out)
-{
-	size_t at, len;
-	int32_t id;
-	while (find_next_mark(t, text, n, &at, &len, &id)) {
-		add_words(t, text, at, out);
-		out->v[out->n++] = id;
-		text += at + len;
-		n -= at + len;
-	}
-	add_words(t, text, n, out);
-}
-
 enum err tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
 			  int32_t *ids, int max, int *count)
 {
-	assert(max >= 2);
-	struct str normal = STR_INIT;
 	enum err e = check_text(text, n);
-	if (!e)
-		e = clip_normalise(&normal, text, n);
-	if (!e) {
-		struct ids all = { mem_alloc(sizeof(*all.v) * (normal.len + 1)), 0 };
-		add_text(t, str_get(&normal), normal.len, &all);
-		size_t kept = all.n < (size_t)max - 2 ? all.n : (size_t)max - 2;
-		ids[0] = t->bos;
-		memcpy(ids + 1, all.v, kept * sizeof(*ids));
-		ids[1 + kept] = t->eos;
-		*count = (int)kept + 2;
-		free(all.v);
-	}
-	str_release(&normal);
-	return e;
+	if (e)
+		return e;
+	if (t->byte_level)
+		return byte_bpe_encode(&t->bytes, text, n, ids, max, count);
+	return clip_bpe_encode(&t->clip, text, n, ids, max, count);
 }
 
 void tokenizer_decode(const struct tokenizer *t, int32_t id, struct str *out)
 {
-	if (id < 0 || id >= t->bpe.vocab.count)
+	if (id < 0 || id >= tokenizer_size(t))
 		return;
-	size_t n, suffix = strlen(BPE_WORD_END);
-	const char *token = vocab_text(&t->bpe.vocab, id, &n);
-	bool ends_word = n > suffix && !memcmp(token + n - suffix, BPE_WORD_END, suffix);
-	byte_chars_decode(out, token, ends_word ? n - suffix : n);
-	if (ends_word)
-		str_add(out, " ");
+	if (t->byte_level)
+		byte_bpe_decode(&t->bytes, id, out);
+	else
+		clip_bpe_decode(&t->clip, id, out);
 }

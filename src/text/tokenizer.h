@@ -1,11 +1,14 @@
 /*
- * Text to token ids and back. Today the tokenizer of CLIP, as transformers'
- * CLIPTokenizerFast has it: words (clip_words.h) as bytes, joined by byte-pair encoding
- * (bpe.h). A tokenizer is not changed by its use: any thread, at the same time.
+ * Text to token ids and back. Two kinds:
+ *
+ * CLIP's, as transformers' CLIPTokenizerFast has it, and byte-level ones, those of GPT-2,
+ * GPT-NeoX and Qwen2, as the tokenizers library has them. A tokenizer is not changed by
+ * its use: any thread, at the same time.
  */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,28 +20,55 @@
 struct tokenizer;
 
 /*
- * Opens a checkpoint folder (vocab.json, merges.txt) or CLIP's
- * bpe_simple_vocab_16e6.txt[.gz]. ERR_NOTFOUND, ERR_IO, ERR_FORMAT; messages name the
- * file and the line.
+ * Opens a file: a tokenizer.json (it begins with a brace) or CLIP's
+ * bpe_simple_vocab_16e6.txt; either may be gzipped. Or a checkpoint folder: its
+ * tokenizer.json, unless that is CLIP's (its words end with </w>) or is not there; then
+ * vocab.json and merges.txt are read, and have to be CLIP's. GPT-2's or Qwen2's two files
+ * alone are refused: what splits a text into words, and added tokens, stand elsewhere.
+ *
+ * A tokenizer.json is byte-level BPE: all 256 bytes have a token; the normalizer is none
+ * or NFC; the pre-tokenizer is ByteLevel, or a Split by a pattern of byte_words.h and
+ * ByteLevel; nothing is added around a text; added tokens do not strip or look around.
+ * All else is ERR_UNSUPPORTED and named. With a token for every byte, unk_token, fuse_unk
+ * and byte_fallback cannot do anything; truncation and padding are the caller's.
+ *
+ * ERR_NOTFOUND, ERR_IO, ERR_FORMAT, ERR_NOMEM; messages name the file and the line or the
+ * fact. After an error *out is NULL.
  */
 enum err tokenizer_open(const char *path, struct tokenizer **out) MUST_CHECK;
+
+/* Byte-level, with the 256 bytes as its tokens: their ids are those that they have with
+ * GPT-2 and Qwen2 ("!" is 0). For a model that has no vocabulary. OK. */
+enum err tokenizer_bytes(struct tokenizer **out) MUST_CHECK;
+
 void tokenizer_free(struct tokenizer *);
 
+bool tokenizer_is_byte_level(const struct tokenizer *); /* else CLIP's */
+
 int32_t tokenizer_size(const struct tokenizer *); /* ids are 0 ... size - 1 */
+
+/* The marks around a text; byte-level tokenizers have none: -1. */
 int32_t tokenizer_bos(const struct tokenizer *);
 int32_t tokenizer_eos(const struct tokenizer *);
 
+/* The id of an added token ("<|im_end|>") or of one as the vocabulary writes it (of a
+ * byte-level one " a" is "\u0120a"); -1: none. */
+int32_t tokenizer_id(const struct tokenizer *, const char *token);
+
 /*
- * Writes bos, the ids of the n bytes of UTF-8, eos: *count of them, at most `max` (>= 2),
- * the last always eos. A byte that the vocabulary cannot write becomes eos, as there. The
- * marks' names in the text become their ids. ERR_FORMAT: bytes that are not UTF-8 (the
- * message quotes the text and says where), too long; ERR_NOMEM.
+ * Writes the ids of the n bytes of UTF-8: *count of them, at most `max`. CLIP's: bos,
+ * those of the text, eos, also where it is cut (max >= 2); a byte that the vocabulary
+ * cannot write becomes eos, as there; the marks' names in the text become their ids.
+ * Byte-level: the text's and nothing else (max >= 0); added tokens in it become their
+ * ids. ERR_FORMAT: bytes that are not UTF-8 (the message quotes the text and says where),
+ * too long; ERR_NOMEM.
  */
 enum err tokenizer_encode(const struct tokenizer *, const char *text, size_t n,
 			  int32_t *ids, int max, int *count) MUST_CHECK;
 
-/* Adds what an id stands for: bytes (one character may be spread over several ids), a
- * space after the end of a word. An id that does not exist adds nothing. */
+/* Adds what an id stands for: bytes (one character may be spread over several ids); the
+ * text of an added token; with CLIP's a space after the end of a word. An id that does
+ * not exist adds nothing. */
 void tokenizer_decode(const struct tokenizer *, int32_t id, struct str *out);
 
 #endif

@@ -23,6 +23,15 @@ enum char_class unicode_class(const char *s, size_t n, size_t *len)
 	return CHAR_OTHER;
 }
 
+size_t unicode_run(const char *s, size_t n, enum char_class class, size_t most)
+{
+	size_t run = 0, len;
+	for (; run < n && most > 0; most--, run += len)
+		if (unicode_class(s + run, n - run, &len) != class)
+			break;
+	return run;
+}
+
 enum err unicode_add_nfc(struct str *out, const char *s, size_t n)
 {
 	size_t composed_len = 0;

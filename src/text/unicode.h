@@ -19,6 +19,10 @@ enum char_class {
 /* The class of the character at s (n > 0) and its length in bytes. */
 enum char_class unicode_class(const char *s, size_t n, size_t *len);
 
+/* The length in bytes of the run of characters of one class that the text begins with, of
+ * at most `most` characters. */
+size_t unicode_run(const char *s, size_t n, enum char_class, size_t most);
+
 /* Adds the text in normalisation form C. ERR_NOMEM. */
 enum err unicode_add_nfc(struct str *out, const char *s, size_t n) MUST_CHECK;
 

@@ -52,9 +52,10 @@ int32_t vocab_index(struct vocab *v, int32_t *first)
 {
 	v->by_text = mem_alloc(sizeof(*v->by_text) * (size_t)v->count);
 	for (int32_t id = 0; id < v->count; id++)
-		v->by_text[id] = id;
-	qsort_r(v->by_text, (size_t)v->count, sizeof(*v->by_text), compare_ids, v);
-	for (int32_t i = 1; i < v->count; i++) {
+		if (v->tokens[id].len > 0)
+			v->by_text[v->indexed++] = id;
+	qsort_r(v->by_text, (size_t)v->indexed, sizeof(*v->by_text), compare_ids, v);
+	for (int32_t i = 1; i < v->indexed; i++) {
 		size_t n[2];
 		const char *a = vocab_text(v, v->by_text[i - 1], &n[0]);
 		const char *b = vocab_text(v, v->by_text[i], &n[1]);
@@ -68,7 +69,7 @@ int32_t vocab_index(struct vocab *v, int32_t *first)
 
 int32_t vocab_find(const struct vocab *v, const char *text, size_t n)
 {
-	for (int32_t lo = 0, hi = v->count; lo < hi;) {
+	for (int32_t lo = 0, hi = v->indexed; lo < hi;) {
 		int32_t middle = lo + (hi - lo) / 2;
 		size_t len;
 		const char *there = vocab_text(v, v->by_text[middle], &len);
@@ -81,4 +82,37 @@ int32_t vocab_find(const struct vocab *v, const char *text, size_t n)
 			lo = middle + 1;
 	}
 	return -1;
+}
+
+/* Of the tokens by_text[lo ... hi - 1], which share their first `depth` bytes, the first
+ * that goes on with this byte or a higher one; what ends there comes before all of them.
+ */
+static int32_t first_from(const struct vocab *v, int32_t lo, int32_t hi, size_t depth,
+			  int byte)
+{
+	while (lo < hi) {
+		int32_t middle = lo + (hi - lo) / 2;
+		size_t n;
+		const char *token = vocab_text(v, v->by_text[middle], &n);
+		if (n <= depth || (unsigned char)token[depth] < byte)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	return lo;
+}
+
+int32_t vocab_longest(const struct vocab *v, const char *text, size_t n)
+{
+	int32_t lo = 0, hi = v->indexed, found = -1;
+	for (size_t depth = 0; depth < n; depth++) {
+		int byte = (unsigned char)text[depth];
+		lo = first_from(v, lo, hi, depth, byte);
+		hi = first_from(v, lo, hi, depth, byte + 1);
+		if (lo == hi)
+			break;
+		if (v->tokens[v->by_text[lo]].len == depth + 1)
+			found = v->by_text[lo];
+	}
+	return found;
 }

@@ -1,5 +1,5 @@
 /*
- * A vocabulary: the text of every token id, and the way back.
+ * A vocabulary: the text of token ids, and the way back. Ids may lack a text.
  */
 #ifndef TEXT_VOCAB_H
 #define TEXT_VOCAB_H
@@ -18,7 +18,8 @@ struct vocab {
 	} * tokens;
 	int32_t count;
 	struct str text;
-	int32_t *by_text; /* ids in the order of their text */
+	int32_t *by_text; /* ids that have a text, in its order */
+	int32_t indexed;  /* how many */
 };
 
 void vocab_init(struct vocab *, int32_t count); /* at most VOCAB_MAX_TOKENS */
@@ -27,11 +28,14 @@ void vocab_release(struct vocab *);
 /* Sets the text of an id that has none; n > 0. */
 void vocab_set(struct vocab *, int32_t id, const char *text, size_t n);
 
-/* After the last vocab_set: makes vocab_find work. The second of two ids with the same
+/* After the last vocab_set: makes the look-ups work. The second of two ids with the same
  * text, or -1 when all differ; *first is the other. */
 int32_t vocab_index(struct vocab *, int32_t *first);
 
 int32_t vocab_find(const struct vocab *, const char *text, size_t n); /* or -1 */
+
+/* The longest token that the text begins with, or -1. */
+int32_t vocab_longest(const struct vocab *, const char *text, size_t n);
 
 /* Borrowed, not NUL-terminated. */
 const char *vocab_text(const struct vocab *, int32_t id, size_t *n);

@@ -15,6 +15,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures"
 SCRIPTS = (  # in this order
+    "byte_bpe_fixtures.py",
     "clip_fixtures.py",
     "image_fixtures.py",
     "preprocess_fixtures.py",
