@@ -3,6 +3,9 @@
 
     make.py              writes tests/fixtures
     make.py --check      writes elsewhere and compares; exit status 1 on a difference
+    make.py --vlm        the same of the vision-language fixtures, also with --check
+
+The two lists are made with different releases of transformers (README.md).
 """
 
 import argparse
@@ -28,10 +31,11 @@ SCRIPTS = (  # in this order
     "flops_fixtures.py",
     "torch_fixtures.py",
 )
+VLM_SCRIPTS = ("qwen_fixtures.py",)  # of requirements_vlm.txt
 
 
-def make(outdir):
-    for script in SCRIPTS:
+def make(scripts, outdir):
+    for script in scripts:
         subprocess.run([sys.executable, HERE / script, outdir], check=True)
 
 
@@ -48,12 +52,15 @@ def differences(made, committed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, change nothing")
-    if not parser.parse_args().check:
-        make(FIXTURES)
+    parser.add_argument("--vlm", action="store_true", help="the vision-language fixtures")
+    args = parser.parse_args()
+    scripts = VLM_SCRIPTS if args.vlm else SCRIPTS
+    if not args.check:
+        make(scripts, FIXTURES)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder)
-        make(made)
+        make(scripts, made)
         changed = list(differences(made, FIXTURES))
     for name in changed:
         print("differs:", name)
