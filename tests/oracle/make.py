@@ -31,7 +31,10 @@ SCRIPTS = (  # in this order
     "flops_fixtures.py",
     "torch_fixtures.py",
 )
-VLM_SCRIPTS = ("qwen_fixtures.py",)  # of requirements_vlm.txt
+VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
+    "qwen_fixtures.py",
+    "qwen_reduce_fixtures.py",
+)
 
 
 def make(scripts, outdir):

@@ -81,10 +81,10 @@ def vision25(depth, width, heads, mlp, full, out):
     )
 
 
-TEXT2 = language(64, 4, 2, 96, 3, [2, 3, 3])
+TEXT2 = language(48, 6, 2, 80, 3, [1, 1, 2])
 TEXT25 = language(48, 3, 1, 80, 3, [4, 2, 2])
-QWEN2_TINY = config("qwen2_vl", TEXT2, vision2(4, 32, 2, 4, 64), tied=True)
-QWEN25_TINY = config("qwen2_5_vl", TEXT25, vision25(4, 32, 4, 84, [1, 3], 48), tied=False)
+QWEN2_TINY = config("qwen2_vl", TEXT2, vision2(4, 32, 2, 4, 48), tied=True)
+QWEN25_TINY = config("qwen2_5_vl", TEXT25, vision25(4, 24, 3, 60, [1, 3], 48), tied=False)
 # Only towers, as small as they can be and still be wrong somewhere.
 SMALL2 = language(24, 3, 1, 40, 1, [1, 1, 2])
 QWEN2_VISUAL = config("qwen2_vl", SMALL2, vision2(3, 24, 2, 3, 24), tied=True)

@@ -14,7 +14,7 @@ import pathlib
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import qwen_configs as configs
 import vlm_weights as weights
@@ -28,14 +28,14 @@ MIN_LOGIT_GAP = 1e-4  # closer than this, rounding may choose another token
 FIXTURES = {
     "qwen2_tiny": (
         configs.QWEN2_TINY,
-        1,
+        4,
         ((8, 8), (6, 10), (4, 14)),
         ((6, 10), (4, 14)),
         (6, 10),
     ),
     "qwen25_tiny": (
         configs.QWEN25_TINY,
-        2,
+        4,
         ((16, 16), (10, 14), (12, 22), (6, 4)),
         ((10, 14), (6, 4)),
         (10, 14),
@@ -149,18 +149,23 @@ def trace_prompt(model, ids, pixels, grids):
     return out | {f"hidden.{i}": hidden[i] for i in sorted(hidden)}
 
 
+def likeliest(logits):
+    """I64 [1]; refuses a near tie, and a token that is not text."""
+    best = logits.topk(2)
+    gap = (best.values[0] - best.values[1]).item()
+    token = best.indices[0].item()
+    assert gap > MIN_LOGIT_GAP, f"logit gap {gap:.1e}: change the seed"
+    assert token < configs.TEXT_IDS, f"token {token} is a special one: change the seed"
+    return best.indices[:1]
+
+
 def greedy(model, ids, pixels, grids):
     """The likeliest continuation, the sequence run anew for every token."""
     images = image_embeds(model, pixels, grids)
     for _ in range(NEW_TOKENS):
         x = input_embeds(model, ids, images)
         logits = language(model, x, positions_of(model, ids, grids))[1][-1]
-        best = logits.topk(2)
-        gap = (best.values[0] - best.values[1]).item()
-        token = best.indices[0].item()
-        assert gap > MIN_LOGIT_GAP, f"logit gap {gap:.1e}: change the seed"
-        assert token < configs.TEXT_IDS, f"token {token} is a special one: change the seed"
-        ids = torch.cat([ids, best.indices[:1]])
+        ids = torch.cat([ids, likeliest(logits)])
     new = ids[-NEW_TOKENS:]
     assert len(new.unique()) >= NEW_TOKENS // 2, f"{new.tolist()}: change the seed"
     return new
@@ -260,6 +265,10 @@ def save_oracle(folder, tensors, seed):
     }
     # One metadata key only: safetensors writes several in a random order.
     save_file(stored, folder / "oracle.safetensors", metadata={"seed": str(seed)})
+
+
+def load_oracle(folder):
+    return load_file(folder / "oracle.safetensors")
 
 
 def make_folder(folder, cfg, seed):

@@ -75,6 +75,9 @@ class QwenTower:
     def of_model(cls, model, cfg):
         return cls(dict(model.visual.named_parameters()), cfg)
 
+    def dtype(self):
+        return self.w["patch_embed.proj.weight"].dtype
+
     def linear(self, name, x):
         return F.linear(x, self.w[f"{name}.weight"], self.w.get(f"{name}.bias"))
 
