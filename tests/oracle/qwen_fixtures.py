@@ -4,7 +4,8 @@
     qwen_fixtures.py [OUTDIR]        default: tests/fixtures beside this folder
 
 OUTDIR/qwen2_tiny and qwen25_tiny are checkpoint folders with the hub's names plus
-oracle.safetensors; README.md lists the keys. Everything is what transformers computes,
+oracle.safetensors; README.md lists the keys. qwen25_visual_bf16 (two shards) and
+qwen2_visual_f16 (names as later releases write them) have only the tower. Everything is what transformers computes,
 in fp64 (exact.py), rounded to F32 once; qwen_tower.py is asserted to agree.
 """
 
@@ -40,6 +41,12 @@ FIXTURES = {
         ((10, 14), (6, 4)),
         (10, 14),
     ),
+}
+
+# name: (config.json, seed, grid, dtype of the file, prefix of the names, shards)
+VISUALS = {
+    "qwen25_visual_bf16": (configs.QWEN25_VISUAL, 5, (10, 14), torch.bfloat16, "visual.", 2),
+    "qwen2_visual_f16": (configs.QWEN2_VISUAL, 6, (6, 10), torch.float16, "model.visual.", 1),
 }
 
 
@@ -215,17 +222,20 @@ def check_tower(model, cfg, pixels, grids, merged, what):
 # ---- fixtures ----
 
 
-def towers(model, cfg, seed, grids, packed):
-    """{prefix: stages} of all grids, and of two pictures at once."""
-    pixels = {g: random_patches(cfg, g, seed) for g in grids}
+def batches(grids, packed):
+    """{prefix: its pictures' grids}: each alone, and two at once."""
+    return {name_of(g): (g,) for g in grids} | ({"B": packed} if packed else {})
+
+
+def towers(model, cfg, seed, of_prefix):
+    """{prefix: stages}"""
+    pixels = {g: random_patches(cfg, g, seed) for of in of_prefix.values() for g in of}
     out = {}
-    for prefix, of in [(name_of(g), (g,)) for g in grids] + [("B", packed)]:
+    for prefix, of in of_prefix.items():
         rows = torch.cat([pixels[g] for g in of])
         stages = trace_tower(model.visual, rows.to(model.dtype), of)
         out[prefix] = {"grid_thw": thw(*of), "pixel_values": rows, **stages}
-    # Packed pictures do not see each other.
-    alone = torch.cat([out[name_of(g)]["merged"] for g in packed])
-    return out, (out["B"]["merged"] - alone).abs().max().item()
+    return out
 
 
 def prompts(model, cfg, seed, packed, grid):
@@ -239,21 +249,30 @@ def prompts(model, cfg, seed, packed, grid):
     theirs = generated(model, one["ids"], rows(grid), (grid,))
     assert torch.equal(one["greedy"], theirs), f"{theirs}: generate() says otherwise"
     two = trace_prompt(model, prompt(packed, seed), rows(*packed), packed)
+    two["logits"] = two["logits"][-1]  # they depend on everything before
     return {"P": one, "Q": {k: two[k] for k in ("ids", "positions", "logits")}}
 
 
+def check_apart(stages, packed, what):
+    """Packed pictures do not see each other."""
+    alone = torch.cat([stages[name_of(g)]["merged"] for g in packed])
+    check_close(stages["B"]["merged"], alone, f"{what}: packed pictures and each alone")
+
+
 def compute(model, exact, cfg, seed, grids, packed, grid, what):
-    """({key: tensor}, largest error of fp32)."""
+    """({key: tensor}, largest error of fp32); no `packed`: only a tower."""
+    of_prefix = batches(grids, packed)
+    single = towers(model, cfg, seed, of_prefix)
     with Exact():
-        stages, apart = towers(exact, cfg, seed, grids, packed)
-        assert apart < 1e-12, f"{what}: packed pictures differ by {apart:.1e}"
-        prompted = prompts(exact, cfg, seed, packed, grid) if grid else {}
-    for prefix, of in [(name_of(g), (g,)) for g in grids] + [("B", packed)]:
+        stages = towers(exact, cfg, seed, of_prefix)
+    for prefix, of in of_prefix.items():
         s = stages[prefix]
         check_tower(exact, cfg, s["pixel_values"].double(), of, s["merged"], what)
-    stages |= prompted
-    single, _ = towers(model, cfg, seed, grids, packed)
-    single |= prompts(model, cfg, seed, packed, grid) if grid else {}
+    if packed:
+        check_apart(stages, packed, what)
+        single |= prompts(model, cfg, seed, packed, grid)
+        with Exact():
+            stages |= prompts(exact, cfg, seed, packed, grid)
     worst = max(worst_error(stages[p], single[p], f"{what} {p}") for p in stages)
     return {f"{p}.{k}": v for p, s in stages.items() for k, v in s.items()}, worst
 
@@ -289,6 +308,34 @@ def make_fixture(folder, cfg, seed, grids, packed, grid):
     print(f"{folder.name}: {len(tensors)} tensors; fp32 differs from fp64 by {worst:.1e} of max")
 
 
+def make_visual(folder, cfg, seed, grid, dtype, prefix, shards):
+    """A folder with the tower alone, in half precision; computed with its rounded weights."""
+    cfg = cfg | {"torch_dtype": str(dtype).removeprefix("torch.")}
+    kind = configs.MODELS[cfg["model_type"]]
+    model = kind._from_config(
+        kind.config_class(**copy.deepcopy(cfg)),
+        attn_implementation="eager",
+        dtype=torch.float32,
+    ).eval()
+    drawn = weights.random_tensors(model.visual, seed, lambda name: prefix + name)
+    tensors = {name: t.to(dtype) for name, t in drawn.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    weights.write_json(cfg, folder / "config.json")
+    weights.write_json(configs.PREPROCESSOR, folder / "preprocessor_config.json")
+    if shards == 1:
+        weights.save_weights(tensors, folder / "model.safetensors")
+    else:
+        weights.save_shards(tensors, folder, shards)
+
+    read = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        read |= load_file(path)
+    model.visual.load_state_dict({k.removeprefix(prefix): v.float() for k, v in read.items()})
+    stages, worst = compute(model, doubled(model), cfg, seed, (grid,), None, None, folder.name)
+    save_oracle(folder, stages, seed)
+    print(f"{folder.name}: {len(stages)} tensors; fp32 differs from fp64 by {worst:.1e} of max")
+
+
 def main():
     default = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -299,6 +346,8 @@ def main():
     with torch.no_grad():
         for name, of in FIXTURES.items():
             make_fixture(outdir / name, *of)
+        for name, of in VISUALS.items():
+            make_visual(outdir / name, *of)
 
 
 if __name__ == "__main__":

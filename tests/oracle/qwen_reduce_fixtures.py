@@ -12,6 +12,7 @@ The rules are in reduce_rules.py, the pass is in qwen_tower.py.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import sys
@@ -72,7 +73,6 @@ def on_ragged():
 
 
 def prompted():
-    yield case("none")
     yield case("l2", "embed", 0.5)
     yield case("knorm", "2", 0.7)
 
@@ -151,43 +151,52 @@ class Prompt:
 # ---- fixtures ----
 
 
-def compute_cases(pair, rows, grids, cases, prompts=None):
-    """`pair`: towers in fp64 and fp32; `prompts`: the same of language models."""
+class Side:
+    """What runs a case in one precision: the tower, and for `prompt` the language model."""
+
+    def __init__(self, tower, prompt=None):
+        self.tower, self.prompt = tower, prompt
+
+    def run(self, rows, grids, knobs):
+        rows = rows.to(self.tower.dtype())
+        out = compute(self.tower, rows, grids, plan_of(knobs))
+        if self.prompt:
+            with Exact() if rows.dtype == torch.float64 else contextlib.nullcontext():
+                out |= self.prompt.run(out["kept"][0], out["image_embeds"])
+        return out
+
+
+def compute_cases(exact, single, rows, grids, cases):
     tensors, worst = {"pixel_values": rows, "grid_thw": qwen.thw(*grids)}, 0.0
     for knobs in cases:
-        name, plan = name_of(knobs), plan_of(knobs)
+        name = name_of(knobs)
         try:
-            exact, single = (
-                compute(t, rows.to(t.dtype()), grids, plan) for t in pair
-            )
+            values = exact.run(rows, grids, knobs)
         except rules.NearTie as tie:
             sys.exit(f"{name}: {tie}")
-        if prompts:
-            with Exact():
-                exact |= prompts[0].run(exact["kept"][0], exact["image_embeds"])
-            single |= prompts[1].run(single["kept"][0], single["image_embeds"])
-        worst = max(worst, agree(exact, single, name))
-        tensors |= {f"{name}.{key}": stored(value) for key, value in exact.items()}
+        worst = max(worst, agree(values, single.run(rows, grids, knobs), name))
+        tensors |= {f"{name}.{key}": stored(value) for key, value in values.items()}
     return tensors, worst
 
 
-def check_dense(folder, tensors, grids):
+def check_dense(folder, exact, rows, grids):
     """Nothing dropped has to be what transformers made of it."""
-    oracle = qwen.load_oracle(folder)
+    ours, oracle = exact.run(rows, grids, case("none")), qwen.load_oracle(folder)
     theirs = torch.cat([oracle[f"{qwen.name_of(g)}.merged"] for g in grids])
-    qwen.check_close(tensors["none.image_embeds"], theirs, folder.name, 1e-6)
-    if "none.logits" in tensors:
-        qwen.check_close(tensors["none.logits"], oracle["P.logits"], folder.name, 1e-6)
-        assert torch.equal(tensors["none.greedy"], oracle["P.greedy"])
+    qwen.check_close(ours["image_embeds"], theirs, folder.name, 1e-6)
+    if exact.prompt:
+        qwen.check_close(ours["logits"], oracle["P.logits"], folder.name, 1e-6)
+        for key in ("ids", "positions", "greedy"):
+            assert torch.equal(ours[key], oracle[f"P.{key}"]), key
 
 
-def make_stem(folder, stem, pair, cfg, seed, grids, cases, prompts=None):
+def make_stem(folder, stem, sides, cfg, seed, grids, cases):
     assert len({name_of(c) for c in cases}) == len(cases), "two cases of one name"
     rows = torch.cat([qwen.random_patches(cfg, g, seed) for g in grids])
-    tensors, worst = compute_cases(pair, rows, grids, cases, prompts)
-    check_dense(folder, tensors, grids)
-    if prompts:
-        tensors["ids"] = prompts[0].ids
+    check_dense(folder, sides[0], rows, grids)
+    tensors, worst = compute_cases(*sides, rows, grids, cases)
+    if sides[0].prompt:
+        tensors["ids"] = sides[0].prompt.ids
     write(folder, stem, tensors, cases, seed)
     print(f"{folder.name}/{stem}: {len(cases)} cases; fp32 is off by {worst:.1e} of max")
 
@@ -197,11 +206,12 @@ def make_fixture(folder, stems):
     assert cfg == json.loads((folder / "config.json").read_text())
     single = weights.load(configs.MODELS[cfg["model_type"]], folder)
     models = (doubled(single), single)
-    pair = [QwenTower.of_model(m, cfg) for m in models]
+    towers = [QwenTower.of_model(m, cfg) for m in models]
     for stem, (grids, cases) in stems.items():
-        make_stem(folder, stem, pair, cfg, seed, grids, cases)
-    prompts = [Prompt(m, qwen.prompt((grid,), seed), grid) for m in models]
-    make_stem(folder, "prompt", pair, cfg, seed, (grid,), list(prompted()), prompts)
+        make_stem(folder, stem, [Side(t) for t in towers], cfg, seed, grids, cases)
+    ids = qwen.prompt((grid,), seed)
+    sides = [Side(t, Prompt(m, ids, grid)) for t, m in zip(towers, models)]
+    make_stem(folder, "prompt", sides, cfg, seed, (grid,), list(prompted()))
 
 
 def main():
