@@ -34,6 +34,7 @@ SCRIPTS = (  # in this order
 VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
+    "smart_resize_fixtures.py",
 )
 
 
