@@ -32,6 +32,7 @@ SCRIPTS = (  # in this order
     "torch_fixtures.py",
 )
 VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
+    "llava_fixtures.py",
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
     "smart_resize_fixtures.py",
