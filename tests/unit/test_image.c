@@ -53,6 +53,18 @@ static void refuses(const void *bytes, size_t n, enum err code, const char *part
 
 #define REFUSES(text, code, part) refuses(text, sizeof(text) - 1, code, part)
 
+/* And of which not even the size is told. */
+static void refuses_size(const void *bytes, size_t n, enum err code, const char *part)
+{
+	int width = 1, height = 1;
+	write_file(bytes, n);
+	check_err(image_size(path, true, &width, &height), code, part);
+	assert_non_null(strstr(err_message(), path));
+	assert_true(width == 0 && height == 0);
+}
+
+#define REFUSES_SIZE(text, code, part) refuses_size(text, sizeof(text) - 1, code, part)
+
 static struct str read_fixture(const char *name)
 {
 	struct str s = STR_INIT;
@@ -98,6 +110,35 @@ static void pixels_are_pillows(void **state)
 		if (worst > (strstr(name, ".jpg") ? 2 : 0))
 			fail_msg("%s differs by up to %d", name, worst);
 		image_release(&im);
+	}
+	assert_true(json_object_size(f.header) >= 30);
+	fixture_tensors_release(&f);
+}
+
+/* What the header says is what comes out of a file that is read. */
+static void check_size_of(const char *file, bool exif)
+{
+	struct image im;
+	int width, height;
+	check_ok(image_load(file, exif, &im));
+	check_ok(image_size(file, exif, &width, &height));
+	assert_int_equal(width, im.width);
+	assert_int_equal(height, im.height);
+	image_release(&im);
+}
+
+static void sizes_are_the_pictures(void **state)
+{
+	(void)state;
+	struct fixture_tensors f = fixture_tensors_open("images/images.safetensors");
+	const char *name;
+	json_t *entry;
+	json_object_foreach(f.header, name, entry)
+	{
+		char file[64];
+		snprintf(file, sizeof(file), "images/%s", name);
+		check_size_of(fixture(file), false);
+		check_size_of(fixture(file), true);
 	}
 	assert_true(json_object_size(f.header) >= 30);
 	fixture_tensors_release(&f);
@@ -205,6 +246,19 @@ static const char *const samples[] = {
 	"images/rgb1000.ppm",
 };
 
+/* Of the first n bytes of a sample: the whole one's size, or refused as a picture is. */
+static void check_size_of_rest(const char *sample, size_t n)
+{
+	int width, height, whole_width, whole_height;
+	check_ok(image_size(fixture(sample), true, &whole_width, &whole_height));
+	enum err e = image_size(path, true, &width, &height);
+	if (e == OK && (width != whole_width || height != whole_height))
+		fail_msg("%s cut to %zu bytes: %d x %d", sample, n, width, height);
+	if (e != OK && e != ERR_FORMAT)
+		fail_msg("%s cut to %zu bytes: %s", sample, n, err_name(e));
+	assert_true(e == OK || strstr(err_message(), path));
+}
+
 static void every_truncation_is_refused(void **state)
 {
 	(void)state;
@@ -218,8 +272,25 @@ static void every_truncation_is_refused(void **state)
 					 err_name(e));
 			assert_non_null(strstr(err_message(), path));
 			assert_null(im.rgb);
+			check_size_of_rest(samples[i], n);
 		}
 		str_release(&s);
+	}
+}
+
+/* A size that is not refused is the one that the picture has. */
+static void check_size_of_damaged(const struct image *im, size_t at)
+{
+	int width, height;
+	if (image_size(path, false, &width, &height)) {
+		if (im->rgb)
+			fail_msg("byte %zu: a picture, but no size: %s", at,
+				 err_message());
+		assert_non_null(strstr(err_message(), path));
+		assert_int_equal(width, 0);
+	} else if (im->rgb) {
+		assert_int_equal(width, im->width);
+		assert_int_equal(height, im->height);
 	}
 }
 
@@ -241,6 +312,7 @@ static void every_damaged_byte_is_survived(void **state)
 				assert_non_null(strstr(err_message(), path));
 				assert_null(im.rgb);
 			}
+			check_size_of_damaged(&im, at);
 			image_release(&im);
 			s.s[at] = kept;
 		}
@@ -274,6 +346,8 @@ static void png_that_lies(struct str *s, uint32_t width, uint32_t height,
 	put_u32(s->s + 20, height);
 	put_u32(s->s + 29, crc32_of((const uint8_t *)s->s + 12, 17));
 	refuses(s->s, s->len, ERR_FORMAT, part);
+	if (strcmp(part, "PNG") != 0) /* the header alone gives it away */
+		refuses_size(s->s, s->len, ERR_FORMAT, part);
 }
 
 static void png_sizes_that_lie(void **state)
@@ -290,23 +364,35 @@ static void png_sizes_that_lie(void **state)
 	str_release(&s);
 }
 
-/* An eXIf chunk that asks for half a turn, put behind the header. */
+enum { AFTER_HEADER = 33, END_CHUNK = 12 }; /* of a PNG, in bytes */
+
+/* The PNG with an eXIf chunk put at this offset. */
+static struct str with_orientation(const struct str *s, size_t at, char orientation)
+{
+	static const char tiff[] = "MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\0\0\0\0\0\0\0";
+	enum { TIFF_BYTES = sizeof(tiff) - 1, ORIENTATION = 19 };
+	struct str turned = STR_INIT;
+	char chunk[8 + TIFF_BYTES + 4];
+	put_u32(chunk, TIFF_BYTES);
+	memcpy(chunk + 4, "eXIf", 4);
+	memcpy(chunk + 8, tiff, TIFF_BYTES);
+	chunk[8 + ORIENTATION] = orientation;
+	put_u32(chunk + 8 + TIFF_BYTES,
+		crc32_of((const uint8_t *)chunk + 4, 4 + TIFF_BYTES));
+	str_add_n(&turned, s->s, at);
+	str_add_n(&turned, chunk, sizeof(chunk));
+	str_add_n(&turned, s->s + at, s->len - at);
+	return turned;
+}
+
+/* Half a turn, asked for behind the header. */
 static void png_orientation(void **state)
 {
 	(void)state;
-	static const char exif[] = "MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\3\0\0\0\0\0\0";
-	enum { EXIF_BYTES = sizeof(exif) - 1, AFTER_HEADER = 33 };
-	struct str s = read_fixture("images/rgb_trns.png"), turned = STR_INIT;
+	enum { HALF_TURN = 3 };
+	struct str s = read_fixture("images/rgb_trns.png");
+	struct str turned = with_orientation(&s, AFTER_HEADER, HALF_TURN);
 	struct image stored, upright;
-	char chunk[8 + EXIF_BYTES + 4];
-	put_u32(chunk, EXIF_BYTES);
-	memcpy(chunk + 4, "eXIf", 4);
-	memcpy(chunk + 8, exif, EXIF_BYTES);
-	put_u32(chunk + 8 + EXIF_BYTES,
-		crc32_of((const uint8_t *)chunk + 4, 4 + EXIF_BYTES));
-	str_add_n(&turned, s.s, AFTER_HEADER);
-	str_add_n(&turned, chunk, sizeof(chunk));
-	str_add_n(&turned, s.s + AFTER_HEADER, s.len - AFTER_HEADER);
 	check_ok(load(turned.s, turned.len, &stored));
 	check_ok(image_load(path, true, &upright));
 	int last = stored.width * stored.height - 1;
@@ -317,6 +403,42 @@ static void png_orientation(void **state)
 	image_release(&upright);
 	str_release(&turned);
 	str_release(&s);
+}
+
+/* Before the pixels and behind them; but what follows the end is no part of the picture.
+ */
+static void png_turned_sizes(void **state)
+{
+	(void)state;
+	enum { QUARTER_TURN = 6 };
+	struct str s = read_fixture("images/rgb_trns.png");
+	const size_t places[] = { AFTER_HEADER, s.len - END_CHUNK, s.len };
+	int width, height;
+	for (size_t i = 0; i < 3; i++) {
+		struct str turned = with_orientation(&s, places[i], QUARTER_TURN);
+		write_file(turned.s, turned.len);
+		check_size_of(path, false);
+		check_size_of(path, true);
+		check_ok(image_size(path, true, &width, &height));
+		assert_int_equal(width, i < 2 ? 19 : 23);
+		str_release(&turned);
+	}
+	str_release(&s);
+}
+
+static void a_size_is_refused_as_its_picture_is(void **state)
+{
+	(void)state;
+	int width, height;
+	REFUSES_SIZE("", ERR_FORMAT, "empty");
+	REFUSES_SIZE("hello\n", ERR_FORMAT, "known format (PNG, JPEG, PPM/PGM)");
+	REFUSES_SIZE("GIF89a......", ERR_UNSUPPORTED, "GIF");
+	REFUSES_SIZE("P6\n13377 13377\n255\nabc", ERR_FORMAT, "truncated");
+	REFUSES_SIZE("P6\n0 1\n255\n", ERR_FORMAT, "0 x 1");
+	REFUSES_SIZE("P6\n13378 13377\n255\nabc", ERR_FORMAT, "limit of 178956970");
+	check_err(image_size(dir, false, &width, &height), ERR_IO, "directory");
+	check_err(image_size("/no/such", false, &width, &height), ERR_NOTFOUND,
+		  "/no/such");
 }
 
 /* Offset of the height in the JPEG's frame header. */
@@ -340,10 +462,12 @@ static void jpeg_sizes_that_lie(void **state)
 	size_t at = frame_size_at(&s);
 	memcpy(s.s + at, big, sizeof(big)); /* 60000 x 60000 */
 	refuses(s.s, s.len, ERR_FORMAT, "limit of 178956970");
+	refuses_size(s.s, s.len, ERR_FORMAT, "limit of 178956970");
 	memset(s.s + at, 0xff, 4);
 	refuses(s.s, s.len, ERR_FORMAT, "JPEG");
 	memcpy(s.s + at, zero, sizeof(zero));
 	refuses(s.s, s.len, ERR_FORMAT, "JPEG");
+	refuses_size(s.s, s.len, ERR_FORMAT, "JPEG");
 	str_release(&s);
 }
 
@@ -351,6 +475,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pixels_are_pillows),
+		cmocka_unit_test(sizes_are_the_pictures),
 		cmocka_unit_test(orientation_only_on_request),
 		cmocka_unit_test(pnm_by_hand),
 		cmocka_unit_test(bad_pnm),
@@ -360,6 +485,8 @@ int main(void)
 		cmocka_unit_test(every_damaged_byte_is_survived),
 		cmocka_unit_test(png_sizes_that_lie),
 		cmocka_unit_test(png_orientation),
+		cmocka_unit_test(png_turned_sizes),
+		cmocka_unit_test(a_size_is_refused_as_its_picture_is),
 		cmocka_unit_test(jpeg_sizes_that_lie),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
