@@ -40,15 +40,16 @@ enum err output_check(const char *path)
  */
 static int64_t *kept_of(const struct trace *trace, int64_t *count)
 {
-	int32_t *index = mem_alloc(sizeof(*index) * (size_t)(trace->patches + 1));
+	int32_t *index =
+		mem_alloc(sizeof(*index) * (size_t)(trace->patches * trace->unit + 1));
 	*count = 0;
 	for (int64_t b = 0; b < trace->items; b++) {
-		int64_t n = trace_kept(trace, b, index);
+		int64_t n = trace_kept_patches(trace, b, index);
 		*count = n > *count ? n : *count;
 	}
 	int64_t *wide = mem_alloc(sizeof(*wide) * (size_t)(trace->items * *count + 1));
 	for (int64_t b = 0; b < trace->items; b++) {
-		int64_t n = trace_kept(trace, b, index);
+		int64_t n = trace_kept_patches(trace, b, index);
 		for (int64_t i = 0; i < *count; i++)
 			wide[b * *count + i] = i < n ? index[i] : -1;
 	}
@@ -59,7 +60,7 @@ static int64_t *kept_of(const struct trace *trace, int64_t *count)
 enum err output_save(const char *path, const struct outputs *out,
 		     const struct classes *classes)
 {
-	struct safetensors_entry entries[5];
+	struct safetensors_entry entries[6];
 	size_t n = 0;
 	int64_t *wide = NULL;
 	if (out->image_embeds.ndim)
@@ -71,6 +72,8 @@ enum err output_save(const char *path, const struct outputs *out,
 	if (classes)
 		entries[n++] =
 			(struct safetensors_entry){ "text_embeds", classes->embeds };
+	if (out->token_logits.ndim)
+		entries[n++] = (struct safetensors_entry){ "logits", out->token_logits };
 	if (out->logits.ndim)
 		entries[n++] =
 			(struct safetensors_entry){ "logits_per_image", out->logits };

@@ -12,11 +12,13 @@
 
 #define REFERENCE_MAX_BYTES (64 << 20)
 
-/* Zeroed: empty. */
+/* Zeroed: empty. A row for each item, of any length: pictures differ in size. */
 struct reference {
-	char *key;         /* NULL: nothing is kept */
-	float *rows;       /* [n, cols] */
-	int64_t n, cols;   /* filled so far */
+	char *key; /* NULL: nothing is kept */
+	float *values;
+	size_t room;       /* floats that values has memory for */
+	int64_t *ends;     /* [n]: where in values each row ends */
+	int64_t n;         /* filled so far */
 	int64_t n_planned; /* how many there will be */
 };
 
@@ -30,7 +32,9 @@ void reference_add(struct reference *, const struct tensor *x, int64_t items);
 
 /* True when all rows of this key are there. */
 bool reference_holds(const struct reference *, const char *key);
-/* Rows from `first` on, of at most `items`: borrowed. */
+/* Row i as [1, P], and rows from `first` on, of at most `items`, all of the length of the
+ * first: borrowed. */
+struct tensor reference_row(const struct reference *, int64_t i);
 struct tensor reference_rows(const struct reference *, int64_t first, int64_t items);
 
 #endif

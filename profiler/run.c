@@ -160,6 +160,18 @@ const char *run_str(struct run *r, const char *text)
 	return scratch_str(&r->mem, text);
 }
 
+const char *run_strf(struct run *r, const char *fmt, ...)
+{
+	struct str text = STR_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	str_addv(&text, fmt, ap);
+	va_end(ap);
+	const char *kept = run_str(r, str_get(&text));
+	str_release(&text);
+	return kept;
+}
+
 double *run_doubles(struct run *r, const double *from, int n)
 {
 	double *to = scratch_alloc(&r->mem, (size_t)n * sizeof(*to));

@@ -220,6 +220,8 @@ void run_free(struct run *);
 
 /* Copies into the run's memory; doubles from NULL: zeros to fill. */
 const char *run_str(struct run *, const char *);
+const char *run_strf(struct run *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 double *run_doubles(struct run *, const double *from, int n);
 struct layer *run_add_layers(struct run *, int n); /* sets layers, all not measured */
 void run_warn(struct run *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

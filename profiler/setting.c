@@ -1,19 +1,21 @@
 #include "profiler/setting.h"
 
 #include "base/clock.h"
+#include "models/input.h"
 #include "profiler/memory.h"
+#include "profiler/visual.h"
 
 /* A forward pass of the same model code without arithmetic, on an arena without memory.
  */
-static enum err dry_pass(const struct model *m, const struct knobs *k,
-			 struct tensor classes, const struct shares *expected,
-			 struct spans *spans, struct outputs *out, size_t *peak,
-			 bool *depends)
+static enum err dry_pass(const struct model *m, const struct knobs *k, struct input in,
+			 const struct shares *expected, struct spans *spans,
+			 struct outputs *out, size_t *peak, bool *depends)
 {
 	struct arena arena;
 	arena_init_dry(&arena);
-	struct input in = m->family->shape(m, k);
-	in.classes.weight = classes;
+	in.pixels.data = in.patches.data = in.ids.data = NULL;
+	in.classes.weight.data = NULL;
+	in.state = NULL;
 	struct pass p = {
 		.backend = backend_by_name("dry"),
 		.arena = &arena,
@@ -57,22 +59,29 @@ void setting_shares(const struct setting *s, struct shares *shares)
 	}
 }
 
-enum err setting_predict(const struct model *m, const struct knobs *k,
-			 const struct tensor *classes, const struct shares *expected,
-			 struct run *run, bool *depends)
+enum err setting_predict(const struct model *m, const struct input_facts *facts,
+			 const struct knobs *k, const struct tensor *classes,
+			 const struct shares *expected, struct run *run, bool *depends)
 {
 	struct spans spans;
+	struct input in;
 	struct outputs out = { 0 };
 	size_t peak;
+	enum err e = m->family->shape(m, facts, k, &in);
+	if (e)
+		return e;
+	if (classes)
+		in.classes.weight = *classes;
 	spans_init(&spans, NULL);
-	enum err e = dry_pass(m, k, classes ? *classes : (struct tensor){ 0 }, expected,
-			      &spans, &out, &peak, depends);
+	e = dry_pass(m, k, in, expected, &spans, &out, &peak, depends);
 	if (!e) {
 		spans_report(&spans, run);
 		run->memory.peak_activation_bytes = (double)peak;
 		run->input.tokens = (double)out.tokens;
+		visual_report(m, &in, &out, run);
 	}
 	spans_release(&spans);
+	input_release(&in);
 	return e;
 }
 
@@ -91,8 +100,7 @@ enum err setting_init(struct setting *s, const struct model *m,
 	size_t peak;
 	spans_init(&s->spans, pool);
 	/* The dry pass tells the size of the arena and teaches the tracer its tree. */
-	enum err e =
-		dry_pass(m, k, in->classes.weight, NULL, &s->spans, &s->out, &peak, NULL);
+	enum err e = dry_pass(m, k, *in, NULL, &s->spans, &s->out, &peak, NULL);
 	if (!e)
 		e = memory_check(MEMORY_OF_BATCH, (double)peak);
 	if (!e)

@@ -46,11 +46,13 @@ void setting_shares(const struct setting *, struct shares *);
  * A dry pass: fills layers, FLOPs, bytes, tokens and peak_activation_bytes of `run`
  * without computing. Needs a model that is configured and bound, not prepared. Where
  * counts depend on values, they are as in `expected`; NULL: all tokens stay.
- * *depends, unless NULL, tells whether any does. `classes`: the shape of what embeddings
+ * *depends, unless NULL, tells whether any does. `facts`: of the input, NULL: of the
+ * model's own example. `classes`: the shape of what embeddings
  * are compared with; NULL: nothing.
  */
-enum err setting_predict(const struct model *, const struct knobs *,
-			 const struct tensor *classes, const struct shares *expected,
-			 struct run *, bool *depends) MUST_CHECK;
+enum err setting_predict(const struct model *, const struct input_facts *,
+			 const struct knobs *, const struct tensor *classes,
+			 const struct shares *expected, struct run *,
+			 bool *depends) MUST_CHECK;
 
 #endif

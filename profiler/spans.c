@@ -274,14 +274,14 @@ static void add_up(struct run *run)
 	}
 }
 
-/* Tokens that enter each block: the groups called blocks.N. */
+/* Tokens that enter each block: the groups called blocks.N, of a vision tower inside of
+ * its own group where there is more. */
 static void report_tokens(struct run *run)
 {
 	double *tokens = mem_alloc(sizeof(double) * (size_t)(run->n_layers + 1));
 	int n = 0;
 	for (int i = 0; i < run->n_layers; i++)
-		if (run->layers[i].parent < 0 &&
-		    !strncmp(run->layers[i].path, "blocks.", 7))
+		if (!strncmp(run->layers[i].name, "blocks.", 7))
 			tokens[n++] = run->layers[i].v[METRIC_tokens_in];
 	run->tokens.per_layer = run_doubles(run, tokens, n);
 	run->tokens.n_layers = n;

@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "models/texts.h"
 #include "profiler/calibrate.h"
 #include "profiler/memory.h"
+#include "profiler/visual.h"
 #include "profiler/workbench_private.h"
 #include "tensor/file_hash.h"
 #include "tensor/random_source.h"
@@ -47,13 +46,17 @@ static void close_backend(struct workbench *w)
 	guard_leave(w->guard);
 }
 
-static void drop_input(struct workbench *w)
+void workbench_drop_input(struct workbench *w)
 {
 	guard_enter(w->guard);
 	spec_release(&w->source);
 	w->input_sha256[0] = 0;
 	w->classes_shape = (struct tensor){ 0 };
+	input_facts_release(&w->facts);
+	free(w->note);
+	w->note = NULL;
 	guard_leave(w->guard);
+	prompt_release(&w->prompt);
 	labels_release(&w->labels);
 	input_list_release(&w->list);
 	input_release(&w->input);
@@ -62,10 +65,10 @@ static void drop_input(struct workbench *w)
 	reference_release(&w->unnormed);
 }
 
-static void drop_model(struct workbench *w)
+void workbench_drop_model(struct workbench *w)
 {
 	drop_linears(w);
-	drop_input(w);
+	workbench_drop_input(w);
 	workbench_drop_classes(w);
 	guard_enter(w->guard);
 	struct model *old = w->model;
@@ -84,221 +87,13 @@ void workbench_free(struct workbench *w)
 {
 	if (!w)
 		return;
-	drop_model(w);
+	workbench_drop_model(w);
 	close_backend(w);
 	rates_free(w->rates);
 	guard_free(w->guard);
 	free(w->known_key);
 	free(w->known_sha256);
 	free(w);
-}
-
-/* ---- opening ---- */
-
-static uint64_t seed_of(const struct knobs *k)
-{
-	return (uint64_t)knob_num(k, KNOB_SEED);
-}
-
-static enum input_kind kind_of(const struct spec *s)
-{
-	return s->input.text || s->input.tokens ? INPUT_TEXT : INPUT_PICTURES;
-}
-
-/* One checkpoint may hold a tower for pictures and one for text: two models here. */
-bool workbench_same_model(const struct model *m, const struct spec *s)
-{
-	return m && str_equal(m->name, s->model) && m->family->takes == kind_of(s) &&
-	       (!m->random_weights || m->seed == seed_of(&s->knobs));
-}
-
-/* A file as it is now, on this machine; "-" where it is not there. */
-static void add_file_key(struct str *key, const char *path)
-{
-	struct stat st;
-	if (stat(path, &st)) {
-		str_add(key, ":-");
-		return;
-	}
-	str_addf(key, ":%llx:%llx:%lld:%lld.%09ld", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino, (long long)st.st_size,
-		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
-/* Identifies a list of files: their content was hashed under this key. One file is named
- * by what it is, several by a digest of that. */
-static char *files_key(char *const *files)
-{
-	char host[256] = "";
-	if (!files)
-		return NULL;
-	gethostname(host, sizeof(host) - 1);
-	struct str key = STR_INIT, shards = STR_INIT;
-	str_add(&key, host);
-	add_file_key(&key, files[0]);
-	for (char *const *f = files + 1; *f; f++)
-		add_file_key(&shards, *f);
-	if (files[1]) {
-		struct sha256 s;
-		char hex[SHA256_HEX];
-		sha256_start(&s);
-		sha256_add_str(&s, str_get(&shards));
-		sha256_end(&s, hex);
-		str_addf(&key, "+%s", hex);
-	}
-	str_release(&shards);
-	return str_detach(&key);
-}
-
-/* A preset's identity: its name and seed; the generator's version, since it may change.
- */
-static void hash_preset(const struct model *m, uint64_t seed_number, char hex[SHA256_HEX])
-{
-	char seed[48];
-	struct sha256 s;
-	sha256_start(&s);
-	sha256_add_str(&s, "preset");
-	sha256_add_str(&s, m->name);
-	snprintf(seed, sizeof(seed), "%llu %d", (unsigned long long)seed_number,
-		 RANDOM_SOURCE_VERSION);
-	sha256_add_str(&s, seed);
-	sha256_end(&s, hex);
-}
-
-static enum err open_model(struct workbench *w, const struct spec *s)
-{
-	struct model *m;
-	enum err e = model_open_for(s->model, seed_of(&s->knobs), kind_of(s), &m);
-	if (e)
-		return e;
-	drop_model(w);
-	w->key = files_key(m->weights_files);
-	guard_enter(w->guard);
-	w->model = m;
-	if (m->random_weights)
-		hash_preset(m, m->seed, w->sha256);
-	guard_leave(w->guard);
-	return OK;
-}
-
-bool workbench_same_pictures(const struct spec *a, const struct spec *b)
-{
-	const uint64_t shape =
-		KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) | KNOB_BIT(KNOB_SEQ);
-	return a->model && input_source_equal(&a->input, &b->input) &&
-	       knobs_equal(&a->knobs, &b->knobs, shape);
-}
-
-/* Pixels and activations together, before any of them is touched. */
-static enum err check_fits(const struct model *m, const struct knobs *k,
-			   const struct input *shape)
-{
-	struct knobs resolved = *k;
-	if (model_check_knobs(m, &resolved))
-		return OK; /* a run will say so; a model can be looked at all the same */
-	struct run *run = run_create();
-	enum err e = setting_predict(m, &resolved, NULL, NULL, run, NULL);
-	if (!e)
-		e = memory_check(MEMORY_OF_BATCH,
-				 run->memory.peak_activation_bytes +
-					 (double)tensor_bytes(&shape->pixels) +
-					 (double)tensor_bytes(&shape->ids));
-	run_free(run);
-	return e;
-}
-
-/* Inputs that this model, or this version, cannot take. */
-static enum err check_input(const struct model *m, const struct input_source *s)
-{
-	enum err e = input_source_check(s);
-	if (!e && (s->text || s->tokens) && (s->n_images || s->dataset) &&
-	    m->family->takes == INPUT_TEXT)
-		e = err_set(ERR_USAGE,
-			    "--text and -i: %s looks at a text or at pictures, not both",
-			    m->name);
-	if (!e && (s->text || s->tokens) && m->family->takes != INPUT_TEXT)
-		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
-			    s->text ? "text" : "tokens", m->name, m->family->name);
-	return e;
-}
-
-static enum err open_text(struct workbench *w, const struct spec *s)
-{
-	struct input in;
-	char sha256[SHA256_HEX];
-	const struct input shape = w->model->family->shape(w->model, &s->knobs);
-	enum err e = check_fits(w->model, &s->knobs, &shape);
-	if (!e)
-		e = texts_load(w->model, &s->input, &s->knobs, &in, sha256);
-	if (e)
-		return e;
-	drop_input(w);
-	w->input = in;
-	guard_enter(w->guard);
-	w->source = spec_copy(s);
-	memcpy(w->input_sha256, sha256, sizeof(sha256));
-	guard_leave(w->guard);
-	return OK;
-}
-
-static enum err open_input(struct workbench *w, const struct spec *s)
-{
-	struct input_list list;
-	struct input in;
-	struct image shown = { 0 };
-	struct labels labels = { 0 };
-	char sha256[SHA256_HEX];
-	enum err e = check_input(w->model, &s->input);
-	if (!e && kind_of(s) == INPUT_TEXT)
-		return open_text(w, s);
-	if (!e)
-		e = input_list_make(&s->input, &list);
-	if (e)
-		return e;
-	const struct input shape = w->model->family->shape(w->model, &s->knobs);
-	/* The activations come on top and are larger: a batch that fails, fails at once.
-	 */
-	e = check_fits(w->model, &s->knobs, &shape);
-	if (!e)
-		e = input_list_check(&list, shape.pixels.dim[0]);
-	if (!e)
-		e = input_load(w->model, &list, s->input.exif, 0, &s->knobs, &in, &shown,
-			       sha256);
-	if (!e) {
-		e = workbench_open_labels(&s->input, &labels, sha256);
-		if (e)
-			input_release(&in);
-	}
-	if (e) {
-		input_list_release(&list);
-		image_release(&shown);
-		return e;
-	}
-	drop_input(w);
-	w->list = list;
-	w->input = in;
-	w->shown = shown;
-	w->labels = labels;
-	guard_enter(w->guard);
-	w->source = spec_copy(s);
-	memcpy(w->input_sha256, sha256, sizeof(sha256));
-	guard_leave(w->guard);
-	return OK;
-}
-
-enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed)
-{
-	enum err e = OK;
-	*changed = false;
-	if (!workbench_same_model(w->model, s)) {
-		e = open_model(w, s);
-		*changed = e == OK;
-	}
-	if (!e && !workbench_same_pictures(&w->source, s)) {
-		e = open_input(w, s);
-		*changed = *changed || e == OK;
-	}
-	return e;
 }
 
 /* ---- preparing ---- */
@@ -486,16 +281,22 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 	run->model.bytes = model_bytes(m);
 	run->model.random_weights = m->random_weights;
 	const struct input_source *in = &w->source.input;
-	run->input.kind = in->text       ? "text"
+	bool prompt = m->family->takes == INPUT_PROMPT;
+	run->input.kind = prompt         ? "prompt"
+			  : in->text     ? "text"
 			  : in->tokens   ? "tokens"
 			  : in->dataset  ? "dataset"
 			  : in->n_images ? "image"
 					 : "scene";
-	run->input.source = run_str(run, in->text       ? in->text
-					 : in->tokens   ? in->tokens
-					 : in->dataset  ? in->dataset
-					 : in->n_images ? in->images[0]
-							: NULL);
+	const char *picture = in->dataset    ? in->dataset
+			      : in->n_images ? in->images[0]
+					     : NULL;
+	const char *text = in->text ? in->text : in->tokens;
+	if (prompt)
+		run->input.source = run_strf(run, "%s: %s",
+					     picture ? picture : "built-in scene", text);
+	else
+		run->input.source = run_str(run, text ? text : picture);
 	run->input.sha256 = run_str(run, w->input_sha256[0] ? w->input_sha256 : NULL);
 	run->input.batch = knob_num(k, KNOB_BATCH);
 	run->input.tokens = (double)m->tokens;
@@ -505,13 +306,18 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 }
 
 /* Tokens follow from the size of the picture, which the knobs may set. */
-static void describe_tokens(const struct model *m, const struct knobs *k, struct run *run)
+static void describe_tokens(const struct workbench *w, struct run *run)
 {
+	const struct model *m = w->model;
+	const struct knobs *k = &w->source.knobs;
 	struct knobs resolved = *k;
 	struct run *predicted = run_create();
 	if (!model_check_knobs(m, &resolved) &&
-	    !setting_predict(m, &resolved, NULL, NULL, predicted, NULL))
+	    !setting_predict(m, &w->facts, &resolved, NULL, NULL, predicted, NULL))
 		run->input.tokens = predicted->input.tokens;
+	run->visual = predicted->visual;
+	run->memory.peak_activation_bytes = predicted->memory.peak_activation_bytes;
+	run->memory.model_bytes = model_bytes(m);
 	run_free(predicted);
 }
 
@@ -523,7 +329,7 @@ void workbench_describe(struct workbench *w, struct event *loaded)
 	loaded->run->state = RUN_ESTIMATE;
 	guard_enter(w->guard);
 	workbench_describe_setting(w, &w->source.knobs, loaded->run);
-	describe_tokens(m, &w->source.knobs, loaded->run);
+	describe_tokens(w, loaded->run);
 	guard_leave(w->guard);
 	for (int i = 0; i < KNOB_COUNT; i++) {
 		if (m->family->knobs & KNOB_BIT(i))
@@ -561,7 +367,7 @@ static enum err predict(const struct workbench *w, const struct knobs *k, struct
 {
 	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
 	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
-	enum err e = setting_predict(w->model, k, &w->classes_shape,
+	enum err e = setting_predict(w->model, &w->facts, k, &w->classes_shape,
 				     known ? &w->shares : NULL, run, &depends);
 	if (!e && depends && known)
 		run_warn(run,
@@ -581,7 +387,8 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 	const struct model *m = w->model;
 	struct knobs k = s->knobs;
 	char sha256[SHA256_HEX];
-	if (!m || !str_equal(m->name, s->model) || m->family->takes != kind_of(s))
+	if (!m || !str_equal(m->name, s->model) ||
+	    !family_takes(m->family, workbench_kind(s)))
 		return err_set(ERR_NOTFOUND, "%s is not loaded", s->model);
 	enum err e = model_check_knobs(m, &k);
 	if (!e)
@@ -590,7 +397,7 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 		return e;
 	workbench_describe_setting(w, &k, run);
 	if (m->random_weights) {
-		hash_preset(m, seed_of(&k), sha256);
+		workbench_hash_preset(m, workbench_seed(&k), sha256);
 		run->model.sha256 = run_str(run, sha256);
 	}
 	e = predict(w, &k, run);
@@ -598,7 +405,8 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 		return e;
 	run->state = RUN_ESTIMATE;
 	estimate_times(w, &k, run);
-	return OK;
+	visual_report_time(run);
+	return visual_report_language(m, &k, w->rates, run);
 }
 
 enum err workbench_estimate(struct workbench *w, const struct spec *s, struct run **out)

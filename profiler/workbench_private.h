@@ -1,13 +1,14 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates, shares and what they are of, where the input comes from, the shape of
- * its classes) changes under `guard` only.
+ * its hash, rates, shares and what they are of, where the input comes from, its facts and
+ * what is to say of it, the shape of its classes) changes under `guard` only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
 #define PROFILER_WORKBENCH_PRIVATE_H
 
 #include "base/guard.h"
+#include "models/prompt.h"
 #include "profiler/classes.h"
 #include "profiler/rates.h"
 #include "profiler/reference.h"
@@ -34,6 +35,9 @@ struct workbench {
 
 	struct spec source; /* whose pictures are loaded; its knobs tell the batch */
 	struct input_list list;
+	struct input_facts facts; /* of its first batch, and the prompt */
+	struct prompt prompt;     /* n = 0: there is none */
+	char *note;               /* what to say of how it was read; "" */
 	struct input input;
 	struct image shown;
 	char input_sha256[SHA256_HEX];
@@ -46,6 +50,23 @@ struct workbench {
 	char *no_classes;       /* why not, where nobody insisted; NULL: no reason */
 	struct tensor classes_shape; /* without data, for estimates */
 };
+
+/* Text or pictures; the seed of random weights. */
+enum input_kind workbench_kind(const struct spec *);
+uint64_t workbench_seed(const struct knobs *);
+void workbench_hash_preset(const struct model *, uint64_t seed, char hex[SHA256_HEX]);
+void workbench_drop_model(struct workbench *);
+void workbench_drop_input(struct workbench *);
+/* The pictures from `first` on, of the list that is open, with its prompt. */
+enum err workbench_load_batch(struct workbench *, const struct knobs *, int64_t first,
+			      struct input *) MUST_CHECK;
+
+/* A technique is on when the knobs differ from their own base. */
+bool workbench_has_technique(const struct model *, const struct knobs *);
+/* Fidelity and accuracy over all pictures of the source, batch by batch, outside of any
+ * timing: base and technique on the same pixels. Only new pictures count. */
+enum err workbench_compare(struct workbench *, const struct knobs *,
+			   const struct work_watch *, struct run *) MUST_CHECK;
 
 bool workbench_same_model(const struct model *, const struct spec *);
 bool workbench_same_pictures(const struct spec *, const struct spec *);

@@ -10,17 +10,17 @@
 #include "base/str.h"
 #include "profiler/accuracy.h"
 #include "profiler/env.h"
-#include "profiler/fidelity.h"
+#include "profiler/generate.h"
 #include "profiler/memory.h"
 #include "profiler/output.h"
 #include "profiler/stats.h"
+#include "profiler/visual.h"
 
 /* Times the median: worth a word to whoever starts a process for each picture. */
 #define INSTRUMENTS_MUCH 0.05 /* from here on their cost is worth a warning */
 #define FIRST_PASS_SLOW 3
 
-/* A technique is on when the knobs differ from their own base. */
-static bool has_technique(const struct model *m, const struct knobs *k)
+bool workbench_has_technique(const struct model *m, const struct knobs *k)
 {
 	struct knobs base = knobs_base(k);
 	return !knobs_equal(k, &base, m->family->knobs);
@@ -32,195 +32,6 @@ static void watch_setting(struct setting *s, const struct work_watch *watch)
 	s->ctx = watch->ctx;
 }
 
-/* One setting over all pictures: a technique compared with its base, or a base alone
- * where there are labels to be right about. */
-struct comparison {
-	struct workbench *w;
-	struct setting base, technique;
-	bool has_technique;
-	struct input in; /* the batch at hand */
-	int64_t items;   /* new pictures in it: the last batch may go around */
-	bool known;      /* the base's outputs are there from an earlier run */
-	const struct classes *classes;   /* NULL: none */
-	int *labels;                     /* [items] */
-	struct fidelity fidelity, mixed; /* mixed: see run_fidelity */
-	struct accuracy accuracy;
-	int base_class; /* of item 0; -1: not known */
-	struct knobs base_knobs;
-	struct str reference; /* the base's canonical knobs */
-	char *key;            /* of its outputs */
-};
-
-/* What the base's outputs depend on, beyond the model: its knobs, and the pictures as
- * they are now. */
-static char *reference_key(const struct workbench *w, const char *base_knobs)
-{
-	char hex[SHA256_HEX];
-	struct sha256 s;
-	sha256_start(&s);
-	sha256_add_str(&s, base_knobs);
-	sha256_add_str(&s, w->input_sha256);
-	input_list_hash(&w->list, 0, &s);
-	sha256_end(&s, hex);
-	return str_dup(hex);
-}
-
-static int64_t items_of(const struct input *in)
-{
-	return in->pixels.ndim ? in->pixels.dim[0] : in->ids.dim[0];
-}
-
-/* A text counts as one. */
-static int64_t pictures_of(const struct workbench *w)
-{
-	return w->input.pixels.ndim ? w->list.n : 1;
-}
-
-static struct tensor embeds_of(const struct outputs *out)
-{
-	return out->image_embeds.ndim ? out->image_embeds : out->text_embeds;
-}
-
-static enum err comparison_init(struct comparison *c, struct workbench *w,
-				const struct knobs *k, const struct work_watch *watch)
-{
-	*c = (struct comparison){
-		.w = w, .in = w->input, .base_class = -1, .base_knobs = knobs_base(k)
-	};
-	knobs_canonical(&c->base_knobs, w->model->family->knobs, &c->reference);
-	c->key = reference_key(w, str_get(&c->reference));
-	c->known = reference_holds(&w->reference, c->key);
-	c->has_technique = has_technique(w->model, k);
-	c->classes = workbench_classes(w);
-	c->labels = mem_alloc(sizeof(*c->labels) * (size_t)items_of(&w->input));
-	enum err e = OK;
-	if (c->has_technique)
-		e = setting_init(&c->technique, w->model, w->backend, w->backend_self,
-				 w->pool, &c->in, k);
-	watch_setting(&c->technique, watch);
-	if (e || c->known)
-		return e;
-	reference_begin(&w->reference, c->key, pictures_of(w));
-	reference_begin(&w->unnormed, c->key, pictures_of(w));
-	e = setting_init(&c->base, w->model, w->backend, w->backend_self, w->pool, &c->in,
-			 &c->base_knobs);
-	watch_setting(&c->base, watch);
-	return e;
-}
-
-static void comparison_release(struct comparison *c)
-{
-	setting_release(&c->technique);
-	setting_release(&c->base);
-	str_release(&c->reference);
-	fidelity_release(&c->fidelity);
-	fidelity_release(&c->mixed);
-	free(c->labels);
-	free(c->key);
-}
-
-static enum err read_labels(struct comparison *c, int64_t first)
-{
-	enum err e = OK;
-	for (int64_t i = 0; !e && i < c->items; i++)
-		e = input_list_label(&c->w->list, first + i, &c->labels[i]);
-	return e;
-}
-
-static void count_classes(struct comparison *c, const struct tensor *base)
-{
-	const struct tensor *technique = &c->technique.out.image_embeds;
-	if (!c->classes)
-		return;
-	accuracy_add(&c->accuracy, &c->classes->linear.weight,
-		     c->has_technique ? technique : base, c->has_technique ? base : NULL,
-		     c->labels, c->items);
-}
-
-/* The base's state before its norm with the technique's after it, where a model has both.
- */
-static void compare_mixed(struct comparison *c, int64_t first)
-{
-	struct reference *known = &c->w->unnormed;
-	struct tensor base = c->base.out.unnormed;
-	if (!c->known && base.ndim)
-		reference_add(known, &base, c->items);
-	if (!c->has_technique || !c->technique.out.pooled.ndim)
-		return;
-	if (c->known && !reference_holds(known, c->key))
-		return; /* there was no room for them */
-	if (c->known)
-		base = reference_rows(known, first, c->items);
-	fidelity_add(&c->mixed, &c->technique.out.pooled, &base, c->items);
-}
-
-/* On the pixels of c->in, which begin at picture `first`. */
-static enum err compare_batch(struct comparison *c, int64_t first)
-{
-	struct reference *known = &c->w->reference;
-	enum err e = read_labels(c, first);
-	if (!e && c->has_technique)
-		e = setting_pass(&c->technique, false, NULL);
-	if (!e && !c->known)
-		e = setting_pass(&c->base, false, NULL);
-	if (e)
-		return e;
-	struct tensor embeds = embeds_of(&c->technique.out);
-	struct tensor base = c->known ? reference_rows(known, first, c->items)
-				      : embeds_of(&c->base.out);
-	if (!c->known)
-		reference_add(known, &base, c->items);
-	if (c->has_technique)
-		fidelity_add(&c->fidelity, &embeds, &base, c->items);
-	compare_mixed(c, first);
-	count_classes(c, &base);
-	if (!first && c->classes && c->has_technique)
-		c->base_class =
-			accuracy_class(&c->classes->linear.weight, tensor_row(&base, 0));
-	return OK;
-}
-
-/*
- * Fidelity and accuracy over all pictures of the source, batch by batch, outside of any
- * timing: base and technique on the same pixels. Only new pictures count.
- */
-static enum err compare_with_base(struct workbench *w, const struct knobs *k,
-				  const struct work_watch *watch, struct run *run)
-{
-	struct comparison c;
-	int64_t batch = items_of(&w->input), n = pictures_of(w);
-	enum err e = comparison_init(&c, w, k, watch);
-	for (int64_t first = 0; !e && first < n; first += batch) {
-		watch->on_progress(watch->ctx,
-				   c.has_technique ? "comparing with the base"
-						   : "recognising",
-				   (double)first, (double)n);
-		if (first)
-			e = input_load(w->model, &w->list, w->source.input.exif,
-				       (int)first, k, &c.in, NULL, NULL);
-		c.items = batch < n - first ? batch : n - first;
-		if (!e)
-			e = compare_batch(&c, first);
-		if (first)
-			input_release(&c.in);
-	}
-	if (!e && c.has_technique) {
-		fidelity_report(&c.fidelity, str_get(&c.reference), run);
-		run->fidelity.cosine_mixed = fidelity_mean(&c.mixed);
-		if (w->list.n)
-			run->fidelity.worst = run_str(
-				run,
-				input_list_name(&w->list, fidelity_worst(&c.fidelity)));
-	}
-	if (!e)
-		accuracy_report(&c.accuracy, run);
-	if (!e && run->zero_shot.label && c.base_class >= 0 &&
-	    c.base_class < w->labels.count)
-		run->zero_shot.base_label = run_str(run, w->labels.names[c.base_class]);
-	comparison_release(&c);
-	return e;
-}
-
 /* What was measured stays, also where the comparison fails: a picture further down the
  * list may be broken. Only a cancelled run is no run. */
 static enum err report_fidelity(struct workbench *w, const struct knobs *k,
@@ -229,9 +40,9 @@ static enum err report_fidelity(struct workbench *w, const struct knobs *k,
 	bool scored = workbench_classes(w) && w->list.cifar;
 	if (w->no_classes && w->list.cifar)
 		run_warn(run, "accuracy is not known: %s", w->no_classes);
-	if (!scored && !has_technique(w->model, k))
+	if (!scored && !workbench_has_technique(w->model, k))
 		return OK;
-	enum err e = compare_with_base(w, k, watch, run);
+	enum err e = workbench_compare(w, k, watch, run);
 	if (e && e != ERR_CANCELLED) {
 		run_warn(run, "%s not known: %s",
 			 scored ? "fidelity and accuracy are" : "fidelity is",
@@ -249,14 +60,14 @@ static double *doubles_of(struct run *run, const int64_t *from, int64_t n)
 	return to;
 }
 
-static void report_site(const struct trace *trace, int i, struct run *run,
-			struct run_site *site)
+static void report_site(const char *blocks, const struct trace *trace, int i,
+			struct run *run, struct run_site *site)
 {
 	struct trace_story s;
-	char path[32] = "embed";
+	char path[48] = "embed";
 	trace_tell(trace, i, 0, &s);
 	if (s.layer >= 0)
-		snprintf(path, sizeof(path), "blocks.%d", s.layer);
+		snprintf(path, sizeof(path), "%s.%d", blocks, s.layer);
 	*site = (struct run_site){
 		.path = run_str(run, path),
 		.layer = s.layer,
@@ -279,13 +90,16 @@ static void report_site(const struct trace *trace, int i, struct run *run,
 }
 
 /* Item 0 stands for the batch. */
-static void report_tokens(const struct outputs *out, struct run *run)
+static void report_tokens(const struct model *m, const struct outputs *out,
+			  struct run *run)
 {
+	const char *blocks = m->family->blocks ? m->family->blocks : "blocks";
 	const struct trace *trace = &out->trace;
 	if (!trace->n)
 		return;
-	int32_t *index = mem_alloc(sizeof(*index) * (size_t)(trace->patches + 1));
-	int64_t n = trace_kept(trace, 0, index);
+	int32_t *index =
+		mem_alloc(sizeof(*index) * (size_t)(trace->patches * trace->unit + 1));
+	int64_t n = trace_kept_patches(trace, 0, index);
 	run->tokens.kept = run_doubles(run, NULL, (int)n);
 	run->tokens.n_kept = (int)n;
 	for (int64_t i = 0; i < n; i++)
@@ -295,7 +109,7 @@ static void report_tokens(const struct outputs *out, struct run *run)
 	run->tokens.sites =
 		scratch_alloc(&run->mem, sizeof(*run->tokens.sites) * (size_t)trace->n);
 	for (int i = 0; i < trace->n; i++)
-		report_site(trace, i, run, &run->tokens.sites[i]);
+		report_site(blocks, trace, i, run, &run->tokens.sites[i]);
 }
 
 /* What item 0 of the measured pass shows. */
@@ -348,12 +162,20 @@ static void report_wall(const struct measured *m, struct run *run)
 	run->rusage = m->rusage;
 }
 
-static void report_doubts(const struct run *from, const struct measured *m,
-			  const struct measure_options *opt, struct run *run)
+static void report_doubts(const struct workbench *w, const struct run *from,
+			  const struct measured *m, const struct measure_options *opt,
+			  struct run *run)
 {
 	double sum = from->whole.layer_sum_ns / from->whole.p50_ns - 1;
 	double half =
 		(from->wall.ci95_hi_ns - from->wall.ci95_lo_ns) / 2 / from->wall.p50_ns;
+	if (w->note && w->note[0])
+		run_warn(run, "%s", w->note);
+	if (w->model->published_layers)
+		run_warn(run,
+			 "the language model is cut to %d of %d layers: so are its time "
+			 "and its share",
+			 (int)w->model->language.layers, (int)w->model->published_layers);
 	if (from->model.random_weights)
 		run_warn(run, "random weights: fidelity figures mean nothing for a "
 			      "trained model");
@@ -396,14 +218,20 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	run->memory.peak_rss_bytes = peak_rss;
 	run->memory.model_bytes = model_bytes(w->model);
 	run->memory.peak_activation_bytes = (double)s->arena.peak;
-	report_tokens(&s->out, run);
+	report_tokens(w->model, &s->out, run);
+	visual_report(w->model, s->input, &s->out, run);
+	visual_report_time(run);
 	report_low_rank(&s->out, run);
 	report_zero_shot(w, &s->out, run);
 	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
-	report_doubts(run, m, &c->measure, run);
+	report_doubts(w, run, m, &c->measure, run);
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.
 	 */
-	enum err e = tensors_error(w->model->tensors);
+	enum err e = visual_report_language(w->model, &s->knobs, w->rates, run);
+	if (!e)
+		e = tensors_error(w->model->tensors);
+	if (!e)
+		e = generate_report(s, &w->prompt, run);
 	if (!e)
 		e = report_fidelity(w, &s->knobs, watch, run);
 	if (!e)

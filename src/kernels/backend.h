@@ -242,8 +242,10 @@ struct backend {
 	 * end < 0 the first that holds the item's highest id.
 	 */
 	void (*ends)(void *self, struct tensor rows, struct tensor ids, int32_t end);
-	/* y[rows[i]] = x[i]: y [.., D], x [n, D], rows I32 [n], all different */
-	void (*place)(void *self, struct tensor y, struct tensor x, struct tensor rows);
+	/* y [B, T + K, D]: per item the first `before` rows of a, all of b, the rest of
+	 * a; a [B, T, D], or [1, T, D] for all items alike, b [B, K, D]; no views. */
+	void (*splice)(void *self, struct tensor y, struct tensor a, struct tensor b,
+		       int64_t before);
 	/*
 	 * Where runs of equal ids lie: ids I32 [U] ascending, 0 <= id < G; start, length
 	 * I32 [G]: start[g], length[g] are those of the rows with id g, times `unit`; an

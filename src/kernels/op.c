@@ -62,8 +62,14 @@ bool op_begin(struct pass *p, const char *name)
 
 void op_end(struct pass *p, const struct op_count *c)
 {
-	if (p->tracer)
-		p->tracer->close(p->tracer, c);
+	struct op_count counted = *c;
+	if (!p->tracer)
+		return;
+	if (p->unit > 1) {
+		counted.tokens_in *= p->unit;
+		counted.tokens_out *= p->unit;
+	}
+	p->tracer->close(p->tracer, &counted);
 }
 
 int64_t tokens_of(const struct pass *p, const struct tensor *t)

@@ -52,6 +52,9 @@ struct pass {
 	/* Items of the batch, by which tokens of an item are told; 0: what dim[0] says.
 	 */
 	int64_t items;
+	/* Rows that one row of a tensor stands for, while tokens that go together are
+	 * looked at as rows: so tokens are counted alike everywhere; 0, as 1: itself. */
+	int64_t unit;
 	/*
 	 * How many rows a selection leaves may depend on values. A dry pass then takes
 	 * the share expected[i] of the i-th such selection's rows (as measured before),
@@ -144,9 +147,9 @@ struct tensor op_lookup(struct pass *, const char *name, struct tensor table,
 			struct tensor ids, struct tensor pos);
 /* Where texts end (backend.h): I32 [B] of ids I32 [B, T]; 1 FLOP per id. */
 struct tensor op_ends(struct pass *, const char *name, struct tensor ids, int32_t end);
-/* y[rows[i]] = x[i], in place */
-void op_place(struct pass *, const char *name, struct tensor y, struct tensor x,
-	      struct tensor rows);
+/* a [B or 1, T, D] with b [B, K, D] after its first `before` rows: [B, T + K, D] */
+struct tensor op_splice(struct pass *, const char *name, struct tensor a, struct tensor b,
+			int64_t before);
 /* Segments of equal ids (backend.h), into `out`, whose start and length I32 [G] have
  * room. */
 void op_runs(struct pass *, const char *name, struct segments *out, struct tensor ids,

@@ -210,21 +210,24 @@ struct tensor op_merge(struct pass *p, const char *name, struct tensor y,
 	return y;
 }
 
-void op_place(struct pass *p, const char *name, struct tensor y, struct tensor x,
-	      struct tensor rows)
+struct tensor op_splice(struct pass *p, const char *name, struct tensor a,
+			struct tensor b, int64_t before)
 {
+	struct tensor y =
+		pass_tensor(p, DT_F32, DIMS(b.dim[0], a.dim[1] + b.dim[1], b.dim[2]));
 	if (!op_begin(p, name))
-		return;
-	assert(tensor_cols(&y) == tensor_cols(&x) &&
-	       tensor_rows(&x) == tensor_count(&rows));
-	p->backend->place(p->self, y, x, rows);
+		return y;
+	assert(a.ndim == 3 && b.ndim == 3 && a.dim[2] == b.dim[2] && before >= 0 &&
+	       before <= a.dim[1] && (a.dim[0] == 1 || a.dim[0] == b.dim[0]));
+	p->backend->splice(p->self, y, a, b, before);
 	op_end(p, &(struct op_count){
-			  .kind = "place",
-			  .bytes_read = bytes_of(&x) + bytes_of(&rows),
-			  .bytes_written = bytes_of(&x),
-			  .tokens_in = tokens_of(p, &x),
-			  .tokens_out = tokens_of(p, &y),
+			  .kind = "splice",
+			  .bytes_read = bytes_of(&a) + bytes_of(&b),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = a.dim[1],
+			  .tokens_out = y.dim[1],
 		  });
+	return y;
 }
 
 void op_runs(struct pass *p, const char *name, struct segments *out, struct tensor ids,

@@ -116,13 +116,16 @@ static enum err text_check(const struct model *m, const struct knobs *k)
 		       (long long)length_of(c, k), m->name, (long long)c->context);
 }
 
-static struct input text_shape(const struct model *m, const struct knobs *k)
+static enum err text_shape(const struct model *m, const struct input_facts *facts,
+			   const struct knobs *k, struct input *out)
 {
-	return (struct input){
-		.ids = tensor_of(
-			DT_I32, NULL,
-			DIMS((int64_t)knob_num(k, KNOB_BATCH), length_of(text_of(m), k))),
+	(void)facts;
+	int64_t items = (int64_t)knob_num(k, KNOB_BATCH);
+	*out = (struct input){
+		.items = items,
+		.ids = tensor_of(DT_I32, NULL, DIMS(items, length_of(text_of(m), k))),
 	};
+	return OK;
 }
 
 /* The row of x [B, T, D] at which each text ends: [B, D]. */
@@ -140,10 +143,14 @@ static void text_forward(struct pass *p, const struct model *m, const struct inp
 			 const struct knobs *k, struct outputs *out)
 {
 	const struct clip_text *c = text_of(m);
-	const struct reduction all = { .method = method_by_name("none"), .keep = 1 };
+	const struct reduction all = { .method = method_by_name("none"),
+				       .keep = 1,
+				       .unit = 1 };
 	struct token_set set;
 	out->tokens = in->ids.dim[1];
-	token_set_begin(&set, p, &all, &out->trace, in->ids.dim[0], out->tokens, false);
+	const struct token_start start = { .items = in->ids.dim[0],
+					   .tokens = out->tokens };
+	token_set_begin(&set, p, &all, &out->trace, &start);
 	span_open(p, "embeddings", -1);
 	struct tensor x = op_lookup(p, "lookup", c->tokens, in->ids, c->pos);
 	span_close(p);

@@ -78,9 +78,12 @@ static enum err clip_check(const struct model *m, const struct knobs *k)
 	return e ? e : vision_check(&c->vision, m, k);
 }
 
-static struct input clip_shape(const struct model *m, const struct knobs *k)
+static enum err clip_shape(const struct model *m, const struct input_facts *facts,
+			   const struct knobs *k, struct input *out)
 {
-	return vision_shape(&clip_of(m)->vision, k);
+	(void)facts;
+	*out = vision_shape(&clip_of(m)->vision, k);
+	return OK;
 }
 
 static enum err clip_adapt(struct model *m, const struct knobs *k)

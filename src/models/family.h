@@ -18,12 +18,39 @@
 #include "tensor/hfconfig.h"
 #include "tensor/tensors.h"
 
-struct model; /* models/model.h */
+struct model;    /* models/model.h */
+struct decoding; /* models/decoder.h */
+
+/* What is known of an input before its values: what shapes follow from. Zeroed: nothing,
+ * and shapes are those of the model's own example. */
+struct input_facts {
+	struct picture_size {
+		int width, height;
+	} * pictures; /* [n_pictures] of the batch, which go around; owned by its maker */
+	int64_t n_pictures;
+	/* Of a prompt about pictures: its tokens, theirs not counted, and how many of
+	 * them come before the picture. */
+	int64_t prompt, before;
+};
 
 /* What goes in, data-less in a dry pass; what a model does not take has ndim 0. */
 struct input {
+	int64_t items;        /* of the batch */
 	struct tensor pixels; /* [B, 3, S, S] */
-	struct tensor ids;    /* I32 [B, T]: text tokens */
+	/* [R, K]: patches of pictures of any size, one picture after the other, in the
+	 * order that the model wants them. */
+	struct tensor patches;
+	struct patch_grid *grids; /* [B] of these; NULL: the model takes pixels */
+	/* That order where it is not the pictures' own, of all groups of patches that
+	 * make a token: its number in its picture; borrowed from `plan`. */
+	const int32_t *order;
+	struct tensor ids; /* I32 [B, T]: text tokens */
+	/* The family's own, made by shape() and filled by fill(); it knows how many rows
+	 * of `patches` a picture has and in what order. Not changed by a pass. */
+	void *plan;
+	void (*plan_free)(void *plan);
+	/* What decoding goes on from, filled by the pass; NULL: it does not. Borrowed. */
+	struct decoding *state;
 	/* [L, P]: what the embeddings of pictures are compared with: normalised
 	 * embeddings of labels, times the logit scale; borrowed. */
 	struct linear classes;
@@ -31,7 +58,11 @@ struct input {
 
 /* What comes out, in the arena of the pass; what a model does not give has ndim 0. */
 struct outputs {
-	struct tensor image_embeds; /* [B, P], not normalised */
+	/* [B, P], not normalised; or with by_token [R, P]: a row for each token that is
+	 * left, named by trace_left(), item after item. */
+	struct tensor image_embeds;
+	bool by_token;
+	struct tensor token_logits; /* [B, T, V]: of what comes after each token */
 	/* [B, D], of a class token: the last state before its norm, and after it.
 	 * Published figures compare one with the other (models/clip_vit.c). */
 	struct tensor unnormed, pooled;
@@ -42,14 +73,15 @@ struct outputs {
 	struct low_rank_facts low_rank;
 };
 
-/* What a model can be asked to look at. */
-enum input_kind { INPUT_PICTURES, INPUT_TEXT };
+/* What a model can be asked to look at; PROMPT: a text about a picture. */
+enum input_kind { INPUT_PICTURES, INPUT_TEXT, INPUT_PROMPT };
 
 struct family {
 	const char *name; /* "clip_vit" */
 	const char *const
 		*model_types;  /* config.json model_type it accepts; NULL-terminated */
 	enum input_kind takes; /* of two families with one model_type, this decides */
+	const char *blocks;    /* the path of its vision blocks: "blocks" where NULL */
 	uint64_t knobs;        /* KNOB_BITs that mean something here */
 	/* Why a knob outside the mask means nothing here: a phrase, or NULL for the plain
 	 * one. */
@@ -75,13 +107,35 @@ struct family {
 	enum err (*check)(const struct model *, const struct knobs *);
 	/* How pictures of `side` become pixels where no file says so; of INPUT_PICTURES.
 	 */
-	struct preprocess_config (*preprocess)(int side);
-	/* The shape of the input for these knobs (batch, sizes), data-less. */
-	struct input (*shape)(const struct model *, const struct knobs *);
+	struct preprocess_config (*preprocess)(
+		int side); /* 0: the model takes any size */
+	/* The shape of the input for these knobs (batch, sizes), data-less;
+	 * input_release() is the caller's. ERR_FORMAT: pictures that this model cannot
+	 * take. */
+	enum err (*shape)(const struct model *, const struct input_facts *,
+			  const struct knobs *, struct input *out);
+	/* Makes tables that follow from the shape and that a pass reads, once; not for a
+	 * dry pass. NULL: there are none. ERR_NOMEM. */
+	enum err (*fill)(const struct model *, struct input *);
 	void (*forward)(struct pass *, const struct model *, const struct input *,
 			const struct knobs *, struct outputs *);
+	/*
+	 * Language models only, else NULL. Memory for a pass over this input to leave
+	 * what it knows behind, with room for `more` tokens; ERR_NOMEM. Then one token
+	 * after the other: out->token_logits [1, 1, V].
+	 */
+	enum err (*decode_begin)(const struct model *, const struct input *, int64_t more,
+				 struct decoding **out);
+	void (*decode)(struct pass *, const struct model *, struct decoding *,
+		       int32_t token, struct outputs *);
 };
 
 extern const struct family *const families[]; /* NULL-terminated */
+
+/* Whether the family is the one for this kind of input: texts are a prompt too. */
+static inline bool family_takes(const struct family *f, enum input_kind kind)
+{
+	return f->takes == kind || (f->takes == INPUT_PROMPT && kind == INPUT_TEXT);
+}
 
 #endif

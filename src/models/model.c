@@ -21,7 +21,7 @@ static enum err find_family(struct model *m, enum input_kind kind)
 	for (int i = 0; families[i]; i++)
 		for (const char *const *t = families[i]->model_types; *t; t++) {
 			if (type && !strcmp(*t, type) &&
-			    (!m->family || families[i]->takes == kind))
+			    (!m->family || family_takes(families[i], kind)))
 				m->family = families[i];
 			if (!strstr(str_get(&known), *t))
 				str_addf(&known, "%s%s", known.len ? ", " : "", *t);
@@ -60,11 +60,34 @@ static enum err open_files(struct model *m, struct model_source *s)
 	return e;
 }
 
+/* The processor cuts pictures as the model's configuration says. */
+static enum err open_grid(struct model *m, const char *path)
+{
+	struct preprocess_config *p = &m->preprocess;
+	enum err e = path ? preprocess_read_grid_file(path, p) : OK;
+	if (e)
+		return e;
+	if (path && (p->patch_size != m->cut.patch || p->merge_size != m->cut.merge ||
+		     p->temporal_patch_size != m->cut.temporal))
+		return err_set(ERR_FORMAT,
+			       "preprocessor_config.json cuts patches of %d x %d in %d "
+			       "frames and merges %d x %d; %s says %d, %d and %d",
+			       p->patch_size, p->patch_size, p->temporal_patch_size,
+			       p->merge_size, p->merge_size, hfconfig_label(m->config),
+			       m->cut.patch, m->cut.temporal, m->cut.merge);
+	p->patch_size = m->cut.patch;
+	p->temporal_patch_size = m->cut.temporal;
+	p->merge_size = m->cut.merge;
+	return OK;
+}
+
 static enum err open_preprocess(struct model *m, const char *path)
 {
-	if (m->family->takes != INPUT_PICTURES)
+	if (m->family->takes == INPUT_TEXT)
 		return OK;
 	m->preprocess = m->family->preprocess((int)m->image_size);
+	if (m->preprocess.grid)
+		return open_grid(m, path);
 	return path ? preprocess_read_file(path, &m->preprocess) : OK;
 }
 
@@ -76,6 +99,11 @@ static enum err build(struct model *m, enum input_kind kind, const char *preproc
 		e = m->family->configure(m, m->config);
 	if (e)
 		return e;
+	tensors_set_config_label(m->tensors, hfconfig_label(m->config));
+	/* A preset is stored as what it stands for is. */
+	if (m->random_weights &&
+	    !strcmp(hfconfig_str(m->config, "torch_dtype", ""), "bfloat16"))
+		tensors_generate_as(m->tensors, DT_BF16);
 	m->family->bind(m);
 	e = tensors_error(m->tensors);
 	return e ? e : open_preprocess(m, preprocessor);
@@ -90,6 +118,7 @@ enum err model_open_for(const char *name, uint64_t seed, enum input_kind kind,
 			struct model **out)
 {
 	struct model *m = mem_alloc(sizeof(*m));
+	m->patches_per_token = 1;
 	struct model_source files = { 0 };
 	const struct preset *preset = preset_by_name(name);
 	enum err e;
@@ -168,6 +197,15 @@ void model_unprepare(struct model *m, const struct backend *backend, void *self)
 	enum err e = m->family->each_linear(m, NULL, unprepare_one, &p);
 	assert(e == OK); /* unprepare_one cannot fail */
 	(void)e;
+}
+
+enum err model_read_language(struct model *m, const struct hfconfig *c)
+{
+	struct decoder d = { 0 };
+	enum err e = decoder_configure(&d, c);
+	if (!e)
+		m->language = d.s;
+	return e;
 }
 
 double model_params(const struct model *m) { return (double)tensors_params(m->tensors); }

@@ -9,6 +9,7 @@
 #define MODELS_MODEL_H
 
 #include "image/preprocess.h"
+#include "models/decoder.h"
 #include "models/family.h"
 
 struct model {
@@ -23,10 +24,27 @@ struct model {
 	struct hfconfig *config;
 	struct preprocess_config preprocess;
 	struct tensors *tensors;
-	int64_t tokens;     /* of an item, CLS not counted; set by configure */
-	int64_t vocab;      /* of INPUT_TEXT: ids are 0 ... vocab - 1; set by configure */
-	int64_t image_size; /* set by configure */
-	void *state;        /* the family's */
+	int64_t tokens;  /* of an item, CLS not counted; set by configure */
+	int64_t vocab;   /* of texts: ids are 0 ... vocab - 1; set by configure */
+	int64_t context; /* of a prompt: tokens there are positions for */
+	/* Of a prompt: the token that stands for one of a picture, and what begins and
+	 * ends it. */
+	struct {
+		int32_t picture, start, end;
+	} marks;
+	/* That reads the tower's tokens, as the configuration has it; layers 0: none. */
+	struct decoder_sizes language;
+	/* Of a preset whose language model is cut short: how many layers it stands for;
+	 * 0: it is whole. */
+	int64_t published_layers;
+	int64_t image_size; /* set by configure; 0: as large as the picture */
+	/* How pictures of any size are cut (image/preprocess.h); set by configure then.
+	 */
+	struct model_cut {
+		int patch, temporal, merge;
+	} cut;
+	int patches_per_token; /* that go and stay together; set by configure, else 1 */
+	void *state;           /* the family's */
 };
 
 /*
@@ -47,6 +65,9 @@ enum err model_prepare(struct model *, const struct knobs *, const struct backen
 		       void *backend_self) MUST_CHECK;
 /* Gives back what the backend prepared, all or half of it; before the backend closes. */
 void model_unprepare(struct model *, const struct backend *, void *backend_self);
+
+/* The sizes of the language model of this configuration to m->language. ERR_FORMAT. */
+enum err model_read_language(struct model *, const struct hfconfig *) MUST_CHECK;
 
 double model_params(const struct model *);
 double model_bytes(const struct model *);

@@ -19,6 +19,33 @@
 	"\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l  \
 	",\"num_attention_heads\":" #h ",\"patch_size\":" #p ",\"image_size\":" #s "}}"
 
+/* Qwen's vision towers: width, layers, heads; of the second version MLP, output and the
+ * blocks without windows. What stands before them: of whom, stored in halves. */
+#define QWEN2_VISION(d, l, h, out)                                                       \
+	"\"vision_config\":{\"depth\":" #l ",\"embed_dim\":" #d ",\"num_heads\":" #h     \
+	",\"mlp_ratio\":4,\"in_chans\":3,\"hidden_size\":" #out                          \
+	",\"patch_size\":14,\"spatial_merge_size\":2,\"temporal_patch_size\":2}"
+#define QWEN25_VISION(d, f, l, h, out, whole)                                            \
+	"\"vision_config\":{\"depth\":" #l ",\"hidden_size\":" #d                        \
+	",\"intermediate_size\":" #f ",\"num_heads\":" #h ",\"out_hidden_size\":" #out   \
+	",\"hidden_act\":\"silu\",\"window_size\":112,\"fullatt_block_indexes\":" whole  \
+	",\"patch_size\":14,\"spatial_merge_size\":2,\"temporal_patch_size\":2}"
+#define QWEN(type, rest)                                                                 \
+	"{\"model_type\":\"" type "\",\"torch_dtype\":\"bfloat16\"," rest "}"
+/* A tower alone, and who reads its tokens. */
+#define READ_BY(name) ",\"language_model\":\"" name "\""
+/* A language model: width, MLP, layers (of how many), heads, those of keys, vocabulary.
+ */
+#define QWEN_TEXT(d, f, l, of, h, kv, v, sections)                                       \
+	",\"hidden_size\":" #d ",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l \
+	",\"published_num_hidden_layers\":" #of ",\"num_attention_heads\":" #h           \
+	",\"num_key_value_heads\":" #kv ",\"vocab_size\":" #v                            \
+	",\"rms_norm_eps\":1e-6,\"rope_theta\":1000000.0,\"tie_word_embeddings\":true,"  \
+	"\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":" sections "}"
+#define MARKS(start, end, picture)                                                       \
+	",\"vision_start_token_id\":" #start ",\"vision_end_token_id\":" #end            \
+	",\"image_token_id\":" #picture
+
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
 	  "CLIP ViT-B/16 image tower, 196 patches" },
@@ -30,6 +57,53 @@ const struct preset presets[] = {
 	  "CLIP ViT-L/14 image tower at 336 pixels, 576 patches" },
 	{ "siglip-b16", SIGLIP_VISION(768, 3072, 12, 12, 16, 224),
 	  "SigLIP ViT-B/16 image tower, 196 patches" },
+	{ "qwen2-vl-2b-visual",
+	  QWEN("qwen2_vl", QWEN2_VISION(1280, 32, 16, 1536) READ_BY("qwen2-1.5b")),
+	  "Qwen2-VL-2B vision tower, pictures of any size" },
+	{ "qwen2-vl-7b-visual",
+	  QWEN("qwen2_vl", QWEN2_VISION(1280, 32, 16, 3584) READ_BY("qwen2-7b")),
+	  "Qwen2-VL-7B vision tower, pictures of any size" },
+	{ "qwen2.5-vl-3b-visual",
+	  QWEN("qwen2_5_vl", QWEN25_VISION(1280, 3420, 32, 16, 2048, "[7,15,23,31]")
+				     READ_BY("qwen2.5-3b")),
+	  "Qwen2.5-VL-3B vision tower, windows, pictures of any size" },
+	{ "qwen2.5-vl-7b-visual",
+	  QWEN("qwen2_5_vl", QWEN25_VISION(1280, 3420, 32, 16, 3584, "[7,15,23,31]")
+				     READ_BY("qwen2-7b")),
+	  "Qwen2.5-VL-7B vision tower, windows, pictures of any size" },
+	{ "qwen2-vl-2b",
+	  QWEN("qwen2_vl", QWEN2_VISION(1280, 32, 16, 1536) QWEN_TEXT(
+				   1536, 8960, 4, 28, 12, 2, 151936, "[16,24,24]")),
+	  "Qwen2-VL-2B: with --text its language model, cut to 4 of 28 layers" },
+	{ "qwen2.5-vl-3b",
+	  QWEN("qwen2_5_vl",
+	       QWEN25_VISION(1280, 3420, 32, 16, 2048, "[7,15,23,31]")
+		       QWEN_TEXT(2048, 11008, 4, 36, 16, 2, 151936, "[16,24,24]")),
+	  "Qwen2.5-VL-3B: with --text its language model, cut to 4 of 36 layers" },
+	{ "qwen2-vl-2b-visual:tiny",
+	  QWEN("qwen2_vl", QWEN2_VISION(64, 4, 4, 64) READ_BY("qwen2-1.5b")),
+	  "Qwen2-VL's vision tower in miniature" },
+	{ "qwen2-vl-7b-visual:tiny",
+	  QWEN("qwen2_vl", QWEN2_VISION(64, 4, 4, 96) READ_BY("qwen2-7b")),
+	  "Qwen2-VL-7B's vision tower in miniature" },
+	{ "qwen2.5-vl-3b-visual:tiny",
+	  QWEN("qwen2_5_vl",
+	       QWEN25_VISION(64, 172, 4, 4, 64, "[1,3]") READ_BY("qwen2.5-3b")),
+	  "Qwen2.5-VL's vision tower in miniature, windows" },
+	{ "qwen2.5-vl-7b-visual:tiny",
+	  QWEN("qwen2_5_vl",
+	       QWEN25_VISION(64, 172, 4, 4, 96, "[1,3]") READ_BY("qwen2-7b")),
+	  "Qwen2.5-VL-7B's vision tower in miniature, windows" },
+	{ "qwen2-vl-2b:tiny",
+	  QWEN("qwen2_vl",
+	       QWEN2_VISION(64, 4, 4, 64) QWEN_TEXT(64, 176, 2, 28, 4, 2, 512, "[2,3,3]")
+		       MARKS(509, 510, 511)),
+	  "Qwen2-VL in miniature, with --text its language model of 2 layers" },
+	{ "qwen2.5-vl-3b:tiny",
+	  QWEN("qwen2_5_vl", QWEN25_VISION(64, 172, 4, 4, 64, "[1,3]")
+				     QWEN_TEXT(64, 176, 2, 36, 4, 2, 512, "[2,3,3]")
+					     MARKS(509, 510, 511)),
+	  "Qwen2.5-VL in miniature, with --text its language model of 2 layers" },
 	{ "siglip-b16:tiny", SIGLIP_VISION(64, 256, 2, 4, 8, 64),
 	  "SigLIP ViT-B/16 in miniature, 64 patches" },
 	{ "clip-vit-b16:tiny", CLIP(64, 256, 2, 4, 8, 64, 32, 48, 192, 2, 4),

@@ -36,20 +36,6 @@ static enum err siglip_configure(struct model *m, const struct hfconfig *config)
 	return vision_configure(&s->vision, m, vision, &defaults, 16);
 }
 
-/* Rows [begin, begin + count) of a stacked projection. */
-static struct linear rows_of(struct tensor weight, struct tensor bias, int64_t begin,
-			     int64_t count)
-{
-	struct linear l = { .weight = weight, .bias = bias };
-	l.weight.dim[0] = count;
-	l.bias.dim[0] = l.bias.ld = count;
-	if (weight.data)
-		l.weight.data = tensor_row(&weight, begin);
-	if (bias.data)
-		l.bias.data = tensor_f32(&bias) + begin;
-	return l;
-}
-
 static void siglip_bind(struct model *m)
 {
 	struct siglip *s = m->state;
@@ -63,8 +49,9 @@ static void siglip_bind(struct model *m)
 		t, "vision_model.head.attention.in_proj_weight", DIMS(3 * d, d));
 	struct tensor bias =
 		tensors_get(t, "vision_model.head.attention.in_proj_bias", DIMS(3 * d));
-	s->in_q = rows_of(weight, bias, 0, d);
-	s->in_kv = rows_of(weight, bias, d, 2 * d);
+	const struct linear in = { .weight = weight, .bias = bias };
+	s->in_q = linear_rows(&in, 0, d);
+	s->in_kv = linear_rows(&in, d, 2 * d);
 	s->out = vit_bind_linear(t, "vision_model.head.attention.out_proj", d, d, true);
 	s->head_norm = vit_bind_norm(t, "vision_model.head.layernorm", d, v->eps);
 	s->fc1 = vit_bind_linear(t, "vision_model.head.mlp.fc1", d, v->mlp, true);
@@ -96,9 +83,12 @@ static enum err siglip_check(const struct model *m, const struct knobs *k)
 	return vision_check(&siglip_of(m)->vision, m, k);
 }
 
-static struct input siglip_shape(const struct model *m, const struct knobs *k)
+static enum err siglip_shape(const struct model *m, const struct input_facts *facts,
+			     const struct knobs *k, struct input *out)
 {
-	return vision_shape(&siglip_of(m)->vision, k);
+	(void)facts;
+	*out = vision_shape(&siglip_of(m)->vision, k);
+	return OK;
 }
 
 static enum err siglip_adapt(struct model *m, const struct knobs *k)

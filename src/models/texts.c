@@ -12,14 +12,19 @@ static char *tokenizer_folder(const struct model *m)
 {
 	const char *path = m->weights_files ? m->weights_files[0] : NULL;
 	const char *slash = path ? strrchr(path, '/') : NULL;
-	struct str folder = STR_INIT, file = STR_INIT;
+	static const char *const files[] = { "tokenizer.json", "vocab.json" };
+	struct str folder = STR_INIT;
+	bool there = false;
 	if (slash)
 		str_add_n(&folder, path, (size_t)(slash - path));
 	else
 		str_add(&folder, ".");
-	str_addf(&file, "%s/vocab.json", str_get(&folder));
-	bool there = path && !access(str_get(&file), F_OK);
-	str_release(&file);
+	for (size_t i = 0; path && !there && i < sizeof(files) / sizeof(files[0]); i++) {
+		struct str file = STR_INIT;
+		str_addf(&file, "%s/%s", str_get(&folder), files[i]);
+		there = !access(str_get(&file), F_OK);
+		str_release(&file);
+	}
 	if (there)
 		return str_detach(&folder);
 	str_release(&folder);
@@ -31,19 +36,22 @@ enum err texts_open_tokenizer(const struct model *m, const char *vocab,
 {
 	char *folder = vocab ? NULL : tokenizer_folder(m);
 	enum err e = OK;
+	bool prompt = m->family->takes == INPUT_PROMPT;
 	if (vocab || folder)
 		e = tokenizer_open(vocab ? vocab : folder, out);
+	else if (prompt && m->random_weights)
+		e = tokenizer_bytes(out);
 	else
-		e = err_set(
-			ERR_NOTFOUND,
-			"%s brings no tokenizer (vocab.json, merges.txt): give --vocab "
-			"FILE, such as bpe_simple_vocab_16e6.txt.gz",
-			m->name);
+		e = err_set(ERR_NOTFOUND,
+			    "%s brings no tokenizer (%s): give --vocab FILE, such as %s",
+			    m->name, prompt ? "tokenizer.json" : "vocab.json, merges.txt",
+			    prompt ? "the tokenizer.json of its checkpoint"
+				   : "bpe_simple_vocab_16e6.txt.gz");
 	free(folder);
 	return e;
 }
 
-static enum err check_vocab(const struct model *m, const struct tokenizer *t)
+enum err texts_check_vocab(const struct model *m, const struct tokenizer *t)
 {
 	if (tokenizer_size(t) <= m->vocab)
 		return OK;
@@ -66,7 +74,7 @@ enum err texts_encode(const struct model *m, const struct tokenizer *t,
 	int64_t context = m->tokens, longest = 0;
 	int32_t *rows = NULL;
 	*ids = (struct tensor){ 0 };
-	enum err e = check_vocab(m, t);
+	enum err e = texts_check_vocab(m, t);
 	if (!e && !(rows = malloc((size_t)(count * context) * sizeof(*rows))))
 		e = err_set(ERR_NOMEM, "no memory for the ids of %lld texts",
 			    (long long)count);
@@ -113,10 +121,10 @@ static enum err bad_id(const char *label, const char *word, const struct model *
 }
 
 /* The numbers of a file's content. */
-static enum err read_ids(const struct model *m, const struct text_file *f,
+static enum err read_ids(const struct model *m, const struct text_file *f, int64_t most,
 			 struct tensor *ids)
 {
-	int32_t *row = mem_alloc(sizeof(*row) * (size_t)m->tokens);
+	int32_t *row = mem_alloc(sizeof(*row) * (size_t)most);
 	int64_t n = 0;
 	enum err e = OK;
 	const char *text = str_get(&f->text);
@@ -125,11 +133,11 @@ static enum err read_ids(const struct model *m, const struct text_file *f,
 		long long id = strtoll(at, &end, 10);
 		if (end == at || !strchr(SPACE, *end) || id < 0 || id >= m->vocab)
 			e = bad_id(f->label, at, m);
-		else if (n == m->tokens)
+		else if (n == most)
 			e = err_set(ERR_USAGE,
 				    "%s: more than the %lld tokens that %s has "
 				    "positions for",
-				    f->label, (long long)m->tokens, m->name);
+				    f->label, (long long)most, m->name);
 		else
 			row[n++] = (int32_t)id;
 		at = end + strspn(end, SPACE);
@@ -143,18 +151,18 @@ static enum err read_ids(const struct model *m, const struct text_file *f,
 	return e;
 }
 
-static enum err load_ids(const struct model *m, const struct input_source *from,
-			 struct tensor *ids)
+enum err texts_read_tokens(const struct model *m, const char *path, int64_t most,
+			   struct tensor *ids)
 {
 	enum { MOST = 1 << 20 };
 	struct text_file f;
-	enum err e = text_file_read(from->tokens, MOST, &f);
+	enum err e = text_file_read(path, MOST, &f);
 	if (e)
 		return err_context(e, "--tokens");
 	if (memchr(str_get(&f.text), 0, f.text.len))
 		e = err_set(ERR_FORMAT, "%s: a NUL byte in a text file", f.label);
 	if (!e)
-		e = read_ids(m, &f, ids);
+		e = read_ids(m, &f, most, ids);
 	text_file_release(&f);
 	return e ? err_context(e, "--tokens") : OK;
 }
@@ -173,8 +181,10 @@ enum err texts_load(const struct model *m, const struct input_source *from,
 {
 	struct tensor ids;
 	struct sha256 s;
-	*in = m->family->shape(m, k);
-	enum err e = from->text ? encode_text(m, from, &ids) : load_ids(m, from, &ids);
+	enum err e = m->family->shape(m, NULL, k, in);
+	if (!e)
+		e = from->text ? encode_text(m, from, &ids)
+			       : texts_read_tokens(m, from->tokens, m->tokens, &ids);
 	if (e)
 		return e;
 	in->ids.data = malloc((size_t)tensor_bytes(&in->ids));

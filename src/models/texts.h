@@ -8,9 +8,19 @@
 #include "text/tokenizer.h"
 
 /* The tokenizer of `vocab` (text/tokenizer.h), or where that is NULL of the folder that
- * the weights are in; ERR_NOTFOUND where that has none says what to do. */
+ * the weights are in; a preset that takes prompts makes do with bytes. ERR_NOTFOUND where
+ * there is none says what to do. */
 enum err texts_open_tokenizer(const struct model *, const char *vocab,
 			      struct tokenizer **out) MUST_CHECK;
+
+/* A vocabulary that has more tokens than the model has rows for is not this model's:
+ * ERR_FORMAT. */
+enum err texts_check_vocab(const struct model *, const struct tokenizer *) MUST_CHECK;
+
+/* The ids of a --tokens file, I32 [1, n], at most `most`; the memory is the caller's to
+ * free(). Messages begin with --tokens. */
+enum err texts_read_tokens(const struct model *, const char *path, int64_t most,
+			   struct tensor *ids) MUST_CHECK;
 
 /*
  * I32 [count, T]: each text cut to the model's context, then padded with the mark of its

@@ -100,11 +100,10 @@ int64_t vision_side(const struct vision *v, const struct knobs *k)
 
 struct input vision_shape(const struct vision *v, const struct knobs *k)
 {
-	int64_t side = vision_side(v, k);
+	int64_t side = vision_side(v, k), items = (int64_t)knob_num(k, KNOB_BATCH);
 	return (struct input){
-		.pixels =
-			tensor_of(DT_F32, NULL,
-				  DIMS((int64_t)knob_num(k, KNOB_BATCH), 3, side, side)),
+		.items = items,
+		.pixels = tensor_of(DT_F32, NULL, DIMS(items, 3, side, side)),
 	};
 }
 
@@ -137,8 +136,10 @@ struct tensor vision_embed(struct pass *p, const struct vision *v, const struct 
 		p->err = e;
 	vp->fused = vit_is_fused(k);
 	out->tokens = side * side;
-	token_set_begin(&vp->set, p, &vp->reduction, &out->trace, in->pixels.dim[0],
-			out->tokens, tower.cls);
+	const struct token_start start = { .items = in->pixels.dim[0],
+					   .tokens = out->tokens,
+					   .cls = tower.cls };
+	token_set_begin(&vp->set, p, &vp->reduction, &out->trace, &start);
 	span_open(p, "embeddings", -1);
 	struct tensor x = op_patches(p, "unfold", in->pixels, (int)v->patch);
 	x = op_linear(p, "patch", x, &v->patch_embed, ACT_NONE);

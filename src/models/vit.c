@@ -91,23 +91,9 @@ struct norm vit_bind_norm(struct tensors *t, const char *prefix, int64_t width, 
 	return n;
 }
 
-/* Outputs [begin, begin + count) of a linear, as a view of its rows. */
-static struct linear part_of(const struct linear *l, int64_t begin, int64_t count)
-{
-	struct linear part = *l;
-	part.prepared = NULL;
-	part.weight.dim[0] = count;
-	part.bias.dim[0] = part.bias.ld = count;
-	if (part.weight.data)
-		part.weight.data = tensor_row(&l->weight, begin);
-	if (part.bias.data)
-		part.bias.data = tensor_f32(&l->bias) + begin;
-	return part;
-}
-
 /* q, k and v as one matrix [3D, D]: one product instead of three. */
-static struct vit_projection bind_projection(struct tensors *t, const char *prefix,
-					     int64_t width)
+static struct projection bind_projection(struct tensors *t, const char *prefix,
+					 int64_t width, int64_t heads)
 {
 	static const char *const kinds[] = { "weight", "bias" };
 	struct tensor part[2];
@@ -120,14 +106,8 @@ static struct vit_projection bind_projection(struct tensors *t, const char *pref
 		int64_t dim[2] = { 3 * width, width };
 		part[i] = tensors_get_stacked(t, names, 3, i ? 1 : 2, dim);
 	}
-	struct linear qkv = { .weight = part[0], .bias = part[1] };
-	return (struct vit_projection){
-		.qkv = qkv,
-		.qk = part_of(&qkv, 0, 2 * width),
-		.q = part_of(&qkv, 0, width),
-		.k = part_of(&qkv, width, width),
-		.v = part_of(&qkv, 2 * width, width),
-	};
+	const struct linear qkv = { .weight = part[0], .bias = part[1] };
+	return projection_of(qkv, width, (int)heads);
 }
 
 void vit_bind(struct vit *v, struct tensors *t, const char *prefix)
@@ -138,7 +118,7 @@ void vit_bind(struct vit *v, struct tensors *t, const char *prefix)
 		char name[128];
 #define NAME(suffix) (snprintf(name, sizeof(name), "%s.%d." suffix, prefix, i), name)
 		b->ln1 = vit_bind_norm(t, NAME("layer_norm1"), v->width, v->eps);
-		b->in = bind_projection(t, NAME("self_attn"), v->width);
+		b->in = bind_projection(t, NAME("self_attn"), v->width, v->heads);
 		b->out = vit_bind_linear(t, NAME("self_attn.out_proj"), v->width,
 					 v->width, true);
 		b->ln2 = vit_bind_norm(t, NAME("layer_norm2"), v->width, v->eps);
@@ -163,91 +143,24 @@ enum err vit_each_linear(struct vit *v, bool fused, unsigned needs,
 			 enum err (*fn)(void *, struct linear *), void *ctx)
 {
 	enum err e = OK;
-	bool apart = !fused || needs;
 	for (int i = 0; !e && i < v->depth; i++) {
 		struct vit_block *b = &v->blocks[i];
-		struct linear *const all[] = {
-			fused ? &b->in.qkv : NULL,
-			needs == (NEEDS_QUERIES | NEEDS_KEYS) ? &b->in.qk : NULL,
-			apart ? &b->in.q : NULL,
-			apart ? &b->in.k : NULL,
-			apart ? &b->in.v : NULL,
-			&b->out,
-			&b->fc1,
-			&b->fc2,
-		};
-		for (size_t j = 0; !e && j < sizeof(all) / sizeof(all[0]); j++)
-			if (all[j])
-				e = fn(ctx, all[j]);
+		struct linear *const rest[] = { &b->out, &b->fc1, &b->fc2 };
+		e = projection_each_linear(&b->in, fused, needs, fn, ctx);
+		for (size_t j = 0; !e && j < sizeof(rest) / sizeof(rest[0]); j++)
+			e = fn(ctx, rest[j]);
 	}
 	return e;
 }
 
 /* ---- the pass ---- */
 
-struct qkv {
-	struct tensor q, k, v; /* [B, T, D] */
-};
-
-static struct qkv project(struct pass *p, const struct vit *v,
-			  const struct vit_projection *in, struct tensor h, bool fused)
-{
-	if (!fused)
-		return (struct qkv){
-			.q = op_linear(p, "attn.q", h, &in->q, ACT_NONE),
-			.k = op_linear(p, "attn.k", h, &in->k, ACT_NONE),
-			.v = op_linear(p, "attn.v", h, &in->v, ACT_NONE),
-		};
-	struct tensor all = op_linear(p, "attn.qkv", h, &in->qkv, ACT_NONE);
-	return (struct qkv){
-		.q = tensor_columns(all, 0, v->width),
-		.k = tensor_columns(all, v->width, v->width),
-		.v = tensor_columns(all, 2 * v->width, v->width),
-	};
-}
-
-/* What decides which tokens stay, of all of them: keys, queries or both side by side. */
-static struct tensor project_first(struct pass *p, const struct vit_projection *in,
-				   struct tensor h, unsigned needs)
-{
-	if (needs == (NEEDS_QUERIES | NEEDS_KEYS))
-		return op_linear(p, "attn.qk", h, &in->qk, ACT_NONE);
-	return needs & NEEDS_KEYS ? op_linear(p, "attn.k", h, &in->k, ACT_NONE)
-				  : op_linear(p, "attn.q", h, &in->q, ACT_NONE);
-}
-
-/* Keys or queries of all tokens, then tokens are dropped, then the rest for those that
- * stay. What was computed for them is kept. */
-static struct qkv project_and_drop(struct pass *p, const struct vit *v,
-				   const struct vit_projection *in, struct tensor h,
-				   struct token_set *set, int layer, unsigned needs)
-{
-	const bool both = needs == (NEEDS_QUERIES | NEEDS_KEYS);
-	struct qkv out;
-	struct tensor first = project_first(p, in, h, needs);
-	token_set_projected(set, p, layer, first, (int)(both ? 2 * v->heads : v->heads));
-	first = token_set_follow(set, p, "prune.projected", first);
-	h = token_set_follow(set, p, "prune.normed", h);
-	if (both) {
-		out.q = tensor_columns(first, 0, v->width);
-		out.k = tensor_columns(first, v->width, v->width);
-	} else {
-		bool keys = needs & NEEDS_KEYS;
-		out.q = keys ? op_linear(p, "attn.q", h, &in->q, ACT_NONE) : first;
-		out.k = keys ? first : op_linear(p, "attn.k", h, &in->k, ACT_NONE);
-	}
-	out.v = op_linear(p, "attn.v", h, &in->v, ACT_NONE);
-	return out;
-}
-
 /* Attention of one layer on set->x, which is replaced where tokens go. */
 static void attend(struct pass *p, const struct vit *v, const struct vit_block *b,
 		   struct token_set *set, int layer, bool fused)
 {
-	unsigned needs = token_set_wants(set, layer);
 	struct tensor h = op_layernorm(p, "ln1", set->x, &b->ln1);
-	struct qkv t = needs ? project_and_drop(p, v, &b->in, h, set, layer, needs)
-			     : project(p, v, &b->in, h, fused);
+	struct qkv t = project(p, &b->in, h, set, layer, fused);
 	const struct attn_opts attn = {
 		.heads = (int)v->heads,
 		.scale = 1 / sqrtf((float)(v->width / v->heads)),

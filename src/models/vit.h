@@ -8,17 +8,11 @@
 #define MODELS_VIT_H
 
 #include "models/family.h"
-#include "reduce/token_set.h"
-
-/* Of q, k and v, stacked into one [3D, D]: products of some of them use some of its rows.
- */
-struct vit_projection {
-	struct linear qkv, qk, q, k, v;
-};
+#include "models/projection.h"
 
 struct vit_block {
 	struct norm ln1, ln2;
-	struct vit_projection in;
+	struct projection in;
 	struct linear out, fc1, fc2;
 };
 

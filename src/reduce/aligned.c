@@ -11,8 +11,9 @@
 static void aligned_rule(const struct reduction *r, int64_t candidates, int64_t extra,
 			 struct select_opts *o)
 {
+	int64_t tile = TILE_ROWS > r->unit ? TILE_ROWS / r->unit : 1;
 	int64_t rows = knob_kept(candidates, r->keep) + extra;
-	rows = (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+	rows = (rows + tile - 1) / tile * tile;
 	o->count = rows - extra < candidates ? rows - extra : candidates;
 }
 

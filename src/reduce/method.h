@@ -33,10 +33,13 @@ enum places {
 struct site {
 	int layer;            /* -1: embed */
 	struct tensor tokens; /* [B, T, D], or [1, R, D] ragged */
+	/* Equal parts of a token's row that are scored alike, and averaged: 1, or the
+	 * patches that go together. */
+	int parts;
 	/* STAGE_PROJECTED: what `needs` names, side by side: [B, T, D] or [B, T, 2D] */
 	struct tensor projected;
-	int projected_heads;
-	struct tensor q, k; /* STAGE_ATTENDED and _AFTER: [B, T, D] */
+	int projected_heads; /* of all parts */
+	struct tensor q, k;  /* STAGE_ATTENDED and _AFTER: [B, T, D] */
 	int heads;
 	float scale;
 	uint64_t seed;

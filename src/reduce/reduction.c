@@ -148,6 +148,11 @@ static enum err check_needs(const struct method *m, const struct tower *t)
 			"--method %s: it needs the attention of a class token, and "
 			"%s has none",
 			m->name, t->name);
+	if (t->placed && (m->merges || m->fuses))
+		return err_set(ERR_USAGE,
+			       "--method %s: tokens of %s carry rotary rows of their "
+			       "place in the picture, and one made of several has none",
+			       m->name, t->name);
 	return OK;
 }
 
@@ -184,6 +189,7 @@ enum err reduction_read(const struct knobs *k, const struct tower *t, struct red
 		.padded = !strcmp(knob_text(k, KNOB_LAYOUT), "padded"),
 		.summary = read_summary(k),
 		.seed = (uint64_t)knob_num(k, KNOB_SEED),
+		.unit = t->unit > 1 ? t->unit : 1,
 	};
 	if (!r->method)
 		return unknown_method(knob_text(k, KNOB_METHOD));

@@ -17,6 +17,9 @@ struct tower {
 	const char *name; /* of the model, for messages */
 	int64_t depth;
 	bool cls; /* row 0 is a class token */
+	int unit; /* rows that go and stay together; 0, as 1: each alone */
+	/* Rows carry their place in the picture: a token made of several has none. */
+	bool placed;
 };
 
 struct reduction {
@@ -26,6 +29,7 @@ struct reduction {
 	bool quantile, padded;
 	enum summary summary;
 	uint64_t seed;
+	int unit; /* rows of a token: 1 or more */
 	bool at_embed;
 	int layers[REDUCTION_MAX_SITES]; /* ascending */
 	int n_layers;

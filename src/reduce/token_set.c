@@ -1,22 +1,50 @@
 #include "reduce/token_set.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/knobs.h"
 
-/* Rows that an item can have at most: a summary for each site comes on top. */
-static int64_t most_rows(const struct token_set *s)
+/* Tokens that there can be at most: a summary for each site comes on top. */
+static int64_t count_most(const struct token_set *s, const struct token_start *start)
 {
-	const struct trace *t = s->trace;
 	int64_t made = s->reduction->summary != SUMMARY_OFF || s->reduction->method->fuses
 			       ? reduction_sites(s->reduction)
 			       : 0;
-	return s->items * (t->cls + t->patches + made);
+	if (s->uneven)
+		return start->total;
+	return s->items * (start->cls + start->tokens + made);
+}
+
+/* ---- tokens of several rows ---- */
+
+/* [B, T unit, D] as [B, T, unit D]: the same memory, a row for each token. */
+static struct tensor by_token(const struct token_set *s, struct tensor t)
+{
+	assert(s->unit == 1 || t.ld == tensor_cols(&t));
+	t.dim[1] /= s->unit;
+	t.dim[2] *= s->unit;
+	t.ld *= s->unit;
+	return t;
+}
+
+/* And back. */
+static struct tensor by_row(const struct token_set *s, struct tensor t)
+{
+	t.dim[1] *= s->unit;
+	t.dim[2] /= s->unit;
+	t.ld /= s->unit;
+	return t;
+}
+
+static int64_t tokens_of(const struct token_set *s, const struct tensor *t)
+{
+	return tensor_rows(t) / s->unit;
 }
 
 static struct segments room_for_segments(struct token_set *s, struct pass *p)
 {
-	if (!reduction_is_ragged(s->reduction))
+	if (!s->uneven && !reduction_is_ragged(s->reduction))
 		return (struct segments){ 0 };
 	return (struct segments){
 		.start = pass_tensor(p, DT_I32, DIMS(s->items)),
@@ -29,7 +57,7 @@ static struct segments room_for_segments(struct token_set *s, struct pass *p)
 static void prepare_sites(struct token_set *s, struct pass *p)
 {
 	const struct method *m = s->reduction->method;
-	int64_t most = most_rows(s);
+	int64_t most = s->most;
 	for (int i = 0; i < reduction_sites(s->reduction); i++) {
 		struct trace_site *site = &s->trace->sites[i];
 		*site = (struct trace_site){ 0 };
@@ -44,18 +72,50 @@ static void prepare_sites(struct token_set *s, struct pass *p)
 }
 
 void token_set_begin(struct token_set *s, struct pass *p, const struct reduction *r,
-		     struct trace *trace, int64_t items, int64_t patches, bool cls)
+		     struct trace *trace, const struct token_start *start)
 {
 	*s = (struct token_set){
-		.reduction = r, .trace = trace, .items = items, .front = cls
+		.reduction = r,
+		.trace = trace,
+		.items = start->items,
+		.front = start->cls,
+		.unit = r->unit,
+		.uneven = segments_ragged(&start->rows),
+		.rows = start->rows,
 	};
-	p->items = items;
+	s->most = count_most(s, start);
+	p->items = start->items;
 	p->n_selected = 0;
-	trace->items = items;
-	trace->patches = patches;
-	trace->cls = cls;
+	trace->items = start->items;
+	trace->patches = start->tokens;
+	trace->cls = start->cls;
+	trace->unit = r->unit;
+	trace->rows = start->rows;
+	trace->order = start->order;
 	trace->n = 0;
 	prepare_sites(s, p);
+}
+
+/* How often x is gathered: at the embedding only where it comes by enter. */
+static int count_moves(const struct token_set *s)
+{
+	return s->reduction->n_layers + (s->reduction->at_embed && s->n_carries);
+}
+
+int token_set_carry(struct token_set *s, struct pass *p, const char *name,
+		    struct tensor t)
+{
+	assert(s->n_carries < TOKEN_SET_CARRIES && dtype_size(t.dtype) == 4);
+	struct token_carry *c = &s->carry[s->n_carries++];
+	*c = (struct token_carry){ .name = name, .now = t };
+	for (int i = 0; i < 2 && i < count_moves(s); i++)
+		c->spare[i] = pass_tensor(p, t.dtype, DIMS(s->most, tensor_cols(&t)));
+	return s->n_carries - 1;
+}
+
+struct tensor token_set_carried(const struct token_set *s, int carry)
+{
+	return s->carry[carry].now;
 }
 
 /* ---- dropping ---- */
@@ -63,11 +123,27 @@ void token_set_begin(struct token_set *s, struct pass *p, const struct reduction
 /* Of every item that is not ragged. */
 static int64_t candidates_of(const struct token_set *s, const struct tensor *x, int front)
 {
-	return tensor_rows(x) / s->items - front - s->back;
+	return tokens_of(s, x) / s->items - front - s->back;
 }
 
-static struct select_opts plan_drop(const struct token_set *s, int64_t candidates,
-				    int front, bool at_embed)
+/* Of items of different sizes each keeps its part; a rule that counts for all of them
+ * alike has no answer. */
+static enum err choose_part(const struct reduction *r, struct select_opts *o)
+{
+	if (o->by != SELECT_COUNT)
+		return OK;
+	o->by = SELECT_PART;
+	o->value = r->keep;
+	return r->method->rule ? err_set(ERR_USAGE,
+					 "--method %s: it counts tokens of all items "
+					 "alike, and these pictures have different "
+					 "numbers of them",
+					 r->method->name)
+			       : OK;
+}
+
+static struct select_opts plan_drop(const struct token_set *s, struct pass *p,
+				    int64_t candidates, int front, bool at_embed)
 {
 	const struct reduction *r = s->reduction;
 	struct select_opts o = {
@@ -82,6 +158,9 @@ static struct select_opts plan_drop(const struct token_set *s, int64_t candidate
 		r->method->rule(r, candidates, s->front + s->back + wanted, &o);
 	else
 		o.count = knob_kept(candidates, r->keep);
+	enum err e = s->uneven ? choose_part(r, &o) : OK;
+	if (e && !p->err)
+		p->err = e;
 	o.made = wanted && (o.by != SELECT_COUNT || o.count < candidates);
 	return o;
 }
@@ -119,8 +198,10 @@ struct tensor token_set_embed(struct token_set *s, struct pass *p, struct tensor
 	if (!r->at_embed)
 		return op_embed(p, "position", patches, NULL, cls, pos);
 	struct trace_site *t = next_site(s, -1, tensor_rows(&patches));
-	struct site site = { .layer = -1, .tokens = patches, .seed = r->seed };
-	struct select_opts o = plan_drop(s, patches.dim[1], 0, true);
+	struct site site = {
+		.layer = -1, .tokens = patches, .parts = 1, .seed = r->seed
+	};
+	struct select_opts o = plan_drop(s, p, patches.dim[1], 0, true);
 	span_open(p, "prune", -1);
 	r->method->score(p, &site, t->score);
 	op_select(p, "select", &t->sel, t->score, &o);
@@ -134,34 +215,31 @@ struct tensor token_set_embed(struct token_set *s, struct pass *p, struct tensor
 
 void token_set_start(struct token_set *s, struct pass *p, struct tensor x)
 {
+	int moves = count_moves(s);
 	s->x = x;
-	if (!s->reduction->n_layers)
-		return;
 	/* x moves to one place and, from the second time on, back and forth. */
-	int64_t rows = most_rows(s), cols = tensor_cols(&x);
-	for (int i = 0; i < 2 && i < s->reduction->n_layers; i++)
-		s->spare[i] = pass_tensor(p, DT_F32, DIMS(rows, cols));
-	if (!s->reduction->method->merges)
-		return;
-	s->spare_size = pass_tensor(p, DT_F32, DIMS(2, rows));
+	for (int i = 0; i < 2 && i < moves; i++)
+		s->spare[i] =
+			pass_tensor(p, DT_F32, DIMS(s->most, s->unit * tensor_cols(&x)));
+	if (moves && s->reduction->method->merges)
+		s->spare_size = pass_tensor(p, DT_F32, DIMS(2, s->most));
 }
 
-static struct tensor next_room(struct token_set *s)
-{
-	struct tensor room = s->spare[s->turn];
-	s->turn ^= 1;
-	return room;
-}
-
-/* Selects by the scores that are there and moves x. */
+/* Selects by the scores that are there and moves x and what is carried along. */
 static void drop(struct token_set *s, struct pass *p, struct trace_site *t,
 		 const struct select_opts *o)
 {
-	struct tensor old = s->x;
+	struct tensor old = by_token(s, s->x);
 	op_select(p, "select", &t->sel, t->score, o);
-	s->x = op_gather(p, "gather", next_room(s), old, &t->sel);
+	struct tensor x = op_gather(p, "gather", s->spare[s->turn], old, &t->sel);
 	if (o->made)
-		op_make(p, "make", s->x, old, &t->sel, made_of(s->reduction), t->score);
+		op_make(p, "make", x, old, &t->sel, made_of(s->reduction), t->score);
+	s->x = by_row(s, x);
+	for (int i = 0; i < s->n_carries; i++) {
+		struct token_carry *c = &s->carry[i];
+		c->now = op_gather(p, c->name, c->spare[s->turn], c->now, &t->sel);
+	}
+	s->turn ^= 1;
 	settle(s, o, &t->sel);
 }
 
@@ -173,22 +251,42 @@ static bool acts(const struct token_set *s, int layer, enum stage stage)
 static struct site site_of(const struct token_set *s, int layer)
 {
 	return (struct site){ .layer = layer,
-			      .tokens = s->x,
+			      .tokens = by_token(s, s->x),
+			      .parts = s->unit,
 			      .seed = s->reduction->seed };
+}
+
+/* Scores what `site` says and drops at once. */
+static void choose(struct token_set *s, struct pass *p, const struct site *site)
+{
+	struct trace_site *t = next_site(s, site->layer, tokens_of(s, &s->x));
+	struct select_opts o =
+		plan_drop(s, p, candidates_of(s, &s->x, s->front), s->front, false);
+	p->unit = s->unit;
+	span_open(p, "prune", -1);
+	s->reduction->method->score(p, site, t->score);
+	drop(s, p, t, &o);
+	span_close(p);
+	p->unit = 1;
+	s->last = *t;
+	s->last_made = o.made;
+}
+
+void token_set_enter(struct token_set *s, struct pass *p, struct tensor x)
+{
+	token_set_start(s, p, x);
+	if (!s->reduction->at_embed)
+		return;
+	const struct site site = site_of(s, -1);
+	choose(s, p, &site);
 }
 
 void token_set_before(struct token_set *s, struct pass *p, int layer)
 {
 	if (!acts(s, layer, STAGE_BEFORE))
 		return;
-	struct site site = site_of(s, layer);
-	struct trace_site *t = next_site(s, layer, tensor_rows(&s->x));
-	struct select_opts o =
-		plan_drop(s, candidates_of(s, &s->x, s->front), s->front, false);
-	span_open(p, "prune", -1);
-	s->reduction->method->score(p, &site, t->score);
-	drop(s, p, t, &o);
-	span_close(p);
+	const struct site site = site_of(s, layer);
+	choose(s, p, &site);
 }
 
 unsigned token_set_wants(const struct token_set *s, int layer)
@@ -200,17 +298,9 @@ void token_set_projected(struct token_set *s, struct pass *p, int layer,
 			 struct tensor projected, int heads)
 {
 	struct site site = site_of(s, layer);
-	struct trace_site *t = next_site(s, layer, tensor_rows(&s->x));
-	struct select_opts o =
-		plan_drop(s, candidates_of(s, &s->x, s->front), s->front, false);
-	site.projected = projected;
-	site.projected_heads = heads;
-	span_open(p, "prune", -1);
-	s->reduction->method->score(p, &site, t->score);
-	drop(s, p, t, &o);
-	span_close(p);
-	s->last = *t;
-	s->last_made = o.made;
+	site.projected = by_token(s, projected);
+	site.projected_heads = s->unit * heads;
+	choose(s, p, &site);
 }
 
 struct tensor token_set_follow(struct token_set *s, struct pass *p, const char *name,
@@ -218,13 +308,16 @@ struct tensor token_set_follow(struct token_set *s, struct pass *p, const char *
 {
 	char make[48];
 	const struct selection *sel = &s->last.sel;
+	t = by_token(s, t);
+	p->unit = s->unit;
 	struct tensor to = selection_shape(sel, DT_F32, tensor_cols(&t));
 	to = op_gather(p, name, pass_tensor(p, DT_F32, to.ndim, to.dim), t, sel);
-	if (!s->last_made)
-		return to;
-	snprintf(make, sizeof(make), "%s_made", name);
-	op_make(p, make, to, t, sel, made_of(s->reduction), s->last.score);
-	return to;
+	if (s->last_made) {
+		snprintf(make, sizeof(make), "%s_made", name);
+		op_make(p, make, to, t, sel, made_of(s->reduction), s->last.score);
+	}
+	p->unit = 1;
+	return by_row(s, to);
 }
 
 /* ---- merging ---- */
@@ -245,7 +338,8 @@ static void merge(struct token_set *s, struct pass *p, const struct site *site)
 	struct tensor sizes = s->spare_size;
 	sizes.data = sizes.data ? tensor_row(&sizes, s->turn) : NULL;
 	size.data = sizes.data;
-	to.data = next_room(s).data;
+	to.data = s->spare[s->turn].data;
+	s->turn ^= 1;
 	span_open(p, "merge", -1);
 	op_match(p, "match", t->into, site->k, site->heads, r, s->front > 0);
 	s->x = op_merge(p, "average", to, size, s->x, s->size, t->into);
@@ -268,19 +362,14 @@ void token_set_attended(struct token_set *s, struct pass *p, int layer, struct t
 		merge(s, p, &site);
 		return;
 	}
-	struct trace_site *t = next_site(s, layer, tensor_rows(&s->x));
-	struct select_opts o =
-		plan_drop(s, candidates_of(s, &s->x, s->front), s->front, false);
-	if (m->stage == STAGE_AFTER) {
-		m->score(p, &site, t->score);
-		s->pending = o;
-		s->is_pending = true;
+	if (m->stage == STAGE_ATTENDED) {
+		choose(s, p, &site);
 		return;
 	}
-	span_open(p, "prune", -1);
+	struct trace_site *t = next_site(s, layer, tokens_of(s, &s->x));
+	s->pending = plan_drop(s, p, candidates_of(s, &s->x, s->front), s->front, false);
 	m->score(p, &site, t->score);
-	drop(s, p, t, &o);
-	span_close(p);
+	s->is_pending = true;
 }
 
 void token_set_after(struct token_set *s, struct pass *p)

@@ -5,7 +5,8 @@
 
 #include "base/str.h"
 
-/* The rows of one item as a site finds them: the name of each, the class token -1. */
+/* The rows of one item as a site finds them: the name of each, the class token -1. What
+ * tokens are called outside is looked up at the end: here it is their place. */
 struct roll {
 	const struct trace *trace;
 	int64_t item;
@@ -21,8 +22,25 @@ static void roll_begin(struct roll *r, const struct trace *t, int64_t item)
 	r->names = mem_alloc(sizeof(int64_t) * (size_t)room);
 	/* At the embedding there is no class token among the rows yet. */
 	int64_t cls = t->n && t->sites[0].layer < 0 ? 0 : t->cls;
-	for (int64_t i = 0; i < cls + t->patches; i++)
+	for (int64_t i = 0; i < cls + trace_count(t, item); i++)
 		r->names[r->n++] = i - cls;
+}
+
+int64_t trace_count(const struct trace *t, int64_t item)
+{
+	bool uneven = segments_ragged(&t->rows);
+	return uneven ? ((const int32_t *)t->rows.length.data)[item] : t->patches;
+}
+
+/* What a token is called. */
+static int64_t name_of(const struct trace *t, int64_t item, int64_t place)
+{
+	if (!t->order || place < 0 || place >= t->patches)
+		return place;
+	int64_t first = segments_ragged(&t->rows)
+				? ((const int32_t *)t->rows.start.data)[item]
+				: item * t->patches;
+	return t->order[first + place];
 }
 
 static void roll_release(struct roll *r)
@@ -144,6 +162,34 @@ static void tell_kept(const struct roll *r, const struct trace_site *site,
 	s->groups = memcpy(mem_alloc(bytes + 1), r->groups, bytes);
 }
 
+struct named {
+	int64_t name;
+	float score;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	return (x->name > y->name) - (x->name < y->name);
+}
+
+/* Names instead of places, ascending; their scores go along. */
+static void rename_all(const struct trace *t, int64_t item, int64_t *names, int64_t n,
+		       float *scores)
+{
+	struct named *all = mem_alloc(sizeof(*all) * (size_t)(n + 1));
+	for (int64_t i = 0; i < n; i++)
+		all[i] = (struct named){ name_of(t, item, names[i]),
+					 scores ? scores[i] : 0 };
+	qsort(all, (size_t)n, sizeof(*all), by_name);
+	for (int64_t i = 0; i < n; i++) {
+		names[i] = all[i].name;
+		if (scores)
+			scores[i] = all[i].score;
+	}
+	free(all);
+}
+
 void trace_tell(const struct trace *t, int site, int64_t item, struct trace_story *s)
 {
 	struct roll r;
@@ -155,6 +201,10 @@ void trace_tell(const struct trace *t, int site, int64_t item, struct trace_stor
 	roll_on(&r, &t->sites[site]);
 	tell_kept(&r, &t->sites[site], s);
 	roll_release(&r);
+	if (!t->order)
+		return;
+	rename_all(t, item, s->alive, s->n_alive, s->scores);
+	rename_all(t, item, s->kept, s->n_kept, NULL);
 }
 
 void trace_story_release(struct trace_story *s)
@@ -181,8 +231,33 @@ int64_t trace_kept(const struct trace *t, int64_t item, int32_t *out)
 		roll_on(&r, &t->sites[i]);
 	for (int64_t i = 0; i < r.n; i++)
 		if (r.names[i] >= 0 && r.names[i] < t->patches)
-			out[n++] = (int32_t)r.names[i];
+			out[n++] = (int32_t)name_of(t, item, r.names[i]);
 	roll_release(&r);
 	qsort(out, (size_t)n, sizeof(*out), compare);
+	return n;
+}
+
+int64_t trace_kept_patches(const struct trace *t, int64_t item, int32_t *out)
+{
+	int64_t n = trace_kept(t, item, out);
+	for (int64_t i = n - 1; i >= 0; i--)
+		for (int64_t j = t->unit - 1; j >= 0; j--)
+			out[i * t->unit + j] = (int32_t)(out[i] * t->unit + j);
+	return n * t->unit;
+}
+
+int64_t trace_left(const struct trace *t, int64_t item, int64_t *out)
+{
+	struct roll r;
+	int64_t n = 0;
+	roll_begin(&r, t, item);
+	for (int i = 0; i < t->n; i++)
+		roll_on(&r, &t->sites[i]);
+	for (int64_t i = 0; i < r.n; i++)
+		if (r.names[i] >= 0)
+			out[n++] = r.names[i];
+	roll_release(&r);
+	if (t->order)
+		rename_all(t, item, out, n, NULL);
 	return n;
 }

@@ -19,19 +19,24 @@ struct trace_site {
 #define TRACE_MAX_SITES 129
 
 struct trace {
-	int64_t items, patches;
+	int64_t items, patches; /* tokens of an item at the start; of the largest */
 	int cls;
+	int unit;             /* patches of a token; 1: tokens are patches */
+	struct segments rows; /* of items of different sizes, at the start; else empty */
+	const int32_t *order; /* of token_start: names of tokens; NULL: their place */
 	int n;
 	struct trace_site sites[TRACE_MAX_SITES];
 };
 
 /*
- * Tokens are named by their patch; what was made of several is named from `patches` on,
- * in the order it was made in that item. All arrays are the caller's to free().
+ * Tokens are named by their patch (or by their group of `unit` patches); what was made of
+ * several is named from `patches` on, in the order it was made in that item. All arrays
+ * are the caller's to free().
  */
 struct trace_story {
 	int layer;
-	int64_t *alive;  /* [n_alive]: names that came in, rows in order */
+	int64_t *alive;  /* [n_alive]: names that came in, rows in order, or by name
+			    where tokens have an order of their own */
 	float *scores;   /* [n_alive] or NULL */
 	int64_t *kept;   /* [n_kept]: of alive, those that went on as they were */
 	int64_t *groups; /* [patches] or NULL: merging; the first patch of the token that
@@ -43,10 +48,18 @@ void trace_tell(const struct trace *, int site, int64_t item, struct trace_story
 void trace_story_release(struct trace_story *);
 
 /*
- * The patches of an item that are left at the end as they were, ascending, to
+ * The tokens of an item that are left at the end as they were, ascending, to
  * out[patches]; returns how many. All of them where nothing was dropped; merging keeps a
  * patch as long as it is the first of its group.
  */
 int64_t trace_kept(const struct trace *, int64_t item, int32_t *out);
+/* The same as patches, to out[patches * unit]: patch i of token t is t * unit + i. */
+int64_t trace_kept_patches(const struct trace *, int64_t item, int32_t *out);
+/* Names of what is left of an item in the order of its rows, without the class token, to
+ * out[patches + TRACE_MAX_SITES]; tokens with an order of their own by name. Returns how
+ * many. */
+int64_t trace_left(const struct trace *, int64_t item, int64_t *out);
+/* Tokens that an item started with. */
+int64_t trace_count(const struct trace *, int64_t item);
 
 #endif

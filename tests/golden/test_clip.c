@@ -79,7 +79,7 @@ static struct run *predict(const struct model *m, struct knobs *k)
 {
 	struct run *run = run_create();
 	check_ok(model_check_knobs(m, k));
-	check_ok(setting_predict(m, k, NULL, NULL, run, NULL));
+	check_ok(setting_predict(m, NULL, k, NULL, NULL, run, NULL));
 	return run;
 }
 

@@ -195,7 +195,7 @@ static void published_flops(void **state)
 	check_ok(model_open_for("clip-vit-b16", 0, INPUT_TEXT, &m));
 	knobs_init(&k);
 	check_ok(model_check_knobs(m, &k));
-	check_ok(setting_predict(m, &k, NULL, NULL, run, NULL));
+	check_ok(setting_predict(m, NULL, &k, NULL, NULL, run, NULL));
 	if (!(fabs(run->flops.torch / 2e9 - 2.980) <= 5e-4))
 		fail_msg("%.6f GMAC, want 2.980", run->flops.torch / 2e9);
 	run_free(run);

@@ -75,7 +75,7 @@ static void as_the_tools_count(void **state)
 		check_ok(model_open_for(preset, 0, kind, &m));
 		set_knobs(&k, json_object_get(row, "knobs"));
 		check_ok(model_check_knobs(m, &k));
-		check_ok(setting_predict(m, &k, NULL, NULL, run, NULL));
+		check_ok(setting_predict(m, NULL, &k, NULL, NULL, run, NULL));
 		check_rows(what, run, json_object_get(row, "rows"));
 		same_count(what, "torch", run->flops.torch, row);
 		same_count(what, "fvcore", run->flops.fvcore, row);

@@ -42,8 +42,8 @@ static void check_case(struct bench *b, const char *name, const struct input *in
 		check_ok(setting_pass(&s, true, NULL));
 	spans_report(&s.spans, wet);
 	setting_shares(&s, &shares);
-	check_ok(
-		setting_predict(b->model, k, NULL, shares.n ? &shares : NULL, dry, NULL));
+	check_ok(setting_predict(b->model, NULL, k, NULL, shares.n ? &shares : NULL, dry,
+				 NULL));
 	assert_int_equal(dry->n_layers, wet->n_layers);
 	for (int l = 0; l < dry->n_layers; l++)
 		if (!shares.n || !is_guess(&dry->layers[l]))

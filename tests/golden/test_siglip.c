@@ -23,7 +23,7 @@ static void check_picture(const struct model *m, const struct safetensors_entry 
 	const struct input_source source = { .images = &path, .n_images = 1 };
 	knobs_init(&k);
 	check_ok(input_list_make(&source, &list));
-	check_ok(input_load(m, &list, false, 0, &k, &in, &shown, sha256));
+	check_ok(input_load(m, &list, false, 0, &k, NULL, &in, &shown, NULL, sha256));
 	struct tensor ref = bench_copy(&want->tensor);
 	assert_int_equal(tensor_count(&in.pixels), tensor_count(&ref));
 	for (int64_t i = 0; i < tensor_count(&ref); i++) {

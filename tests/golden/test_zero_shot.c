@@ -51,7 +51,7 @@ static void run_pictures(struct setting *s, struct input *in,
 	const struct knobs k =
 		bench_knobs(&b, batch, (const char *const[]){ "keep", keep, NULL });
 	check_ok(input_list_make(source, &list));
-	check_ok(input_load(b.model, &list, false, 0, &k, in, NULL, NULL));
+	check_ok(input_load(b.model, &list, false, 0, &k, NULL, in, NULL, NULL, NULL));
 	in->classes = classes->linear;
 	bench_run(&b, s, in, &k);
 	input_list_release(&list);

@@ -25,30 +25,31 @@ static struct tensor some_of(int64_t n, int64_t most)
 	return t;
 }
 
-static void compare_place(int64_t n, int64_t most, int64_t d)
+static void compare_splice(int64_t items, int64_t of_a, int64_t t, int64_t k, int64_t d)
 {
-	struct tensor rows = some_of(n, most),
-		      x = bed_random(n ? 3 : 0, -1, 1, DIMS(n, d));
-	struct tensor y = bed_random(2, -1, 1, DIMS(1, most, d)), want = bed_copy(y);
-	bed_cpu->place(bed_self, y, x, rows);
-	bed_ref->place(NULL, want, x, rows);
-	bed_same("place", y, want, 0, 0);
+	struct tensor a = bed_random(3, -1, 1, DIMS(of_a, t, d)),
+		      b = bed_random(4, -1, 1, DIMS(items, k, d));
+	struct tensor y = bed_random(2, -1, 1, DIMS(items, t + k, d)), want = bed_copy(y);
+	int64_t before = bed_pick(0, t);
+	bed_cpu->splice(bed_self, y, a, b, before);
+	bed_ref->splice(NULL, want, a, b, before);
+	bed_same("splice", y, want, 0, 0);
 	bed_clear();
 }
 
-static void run_place(void)
+static void run_splice(void)
 {
-	compare_place(1, 1, 1);
-	compare_place(0, 3, 5);
-	compare_place(7, 90, 33);
-	compare_place(400, 400, 65);
-	compare_place(200, 401, 128);
+	compare_splice(1, 1, 1, 1, 1);
+	compare_splice(1, 1, 7, 90, 33);
+	compare_splice(3, 1, 5, 4, 128);
+	compare_splice(3, 3, 5, 4, 65);
+	compare_splice(2, 2, 200, 201, 128);
 }
 
-static void place(void **state)
+static void splice(void **state)
 {
 	(void)state;
-	bed_on_threads(run_place);
+	bed_on_threads(run_splice);
 }
 
 static void compare_runs(int64_t n, int64_t groups, int unit)
@@ -123,7 +124,7 @@ static void order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(place),
+		cmocka_unit_test(splice),
 		cmocka_unit_test(runs),
 		cmocka_unit_test(order),
 	};

@@ -135,7 +135,7 @@ static void gated_block(struct pass *p, const struct setting *s, float *weights)
 	}
 	struct tensor table = tensor_of(DT_BF16, weights, DIMS(3, d)), none = { 0 };
 	struct tensor words = op_lookup(p, "words", table, ids, none);
-	op_place(p, "place", x, words, rows);
+	op_splice(p, "splice", words, x, 1);
 	x = op_rmsnorm(p, "rms", x, &norm);
 	op_rotary(p, "rotary", x, turn, s->heads);
 	struct tensor k = op_linear(p, "keys", x, &keys, ACT_NONE);
@@ -349,7 +349,7 @@ static void ops_of_a_gated_block_count_as_documented(void **state)
 		{ "runs", 0, 0, 0, 8 * 4, 0 },
 		{ "order", 8, 0, 0, 8 * 4, 0 },
 		{ "words", 0, 0, 0, 8 * 768 * 2, 8 },
-		{ "place", 0, 0, 0, 8 * 768 * 4 + 8 * 4, 16 },
+		{ "splice", 0, 0, 0, (8 + 32) * 768 * 4, 40 },
 		{ "rms", 4 * elements, 0, 0, 4 * elements + 4 * 768, 16 },
 		{ "rotary", 3 * elements, 0, 0, 4 * (elements + rows * 64), 16 },
 		{ "windows", 4 * pairs * 768 + 5 * pairs * 12, 0, 4 * pairs * 768,

@@ -52,7 +52,8 @@ static int set_up(void **state)
 	knobs_init(&k);
 	check_ok(model_prepare(b.model, &k, cpu, b.self));
 	check_ok(input_list_make(&(struct input_source){ 0 }, &list));
-	check_ok(input_load(b.model, &list, false, 0, &k, &b.input, NULL, NULL));
+	check_ok(input_load(b.model, &list, false, 0, &k, NULL, &b.input, NULL, NULL,
+			    NULL));
 	input_list_release(&list);
 	for (int i = 0; i < 2; i++) {
 		check_ok(knobs_set(&k, KNOB_KEEP, keep[i]));

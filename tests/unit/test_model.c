@@ -217,8 +217,8 @@ static void preprocessor(void **state)
 	knobs_init(&k);
 	check_ok(input_list_make(&(struct input_source){ .images = paths, .n_images = 1 },
 				 &list));
-	check_err(input_load(m, &list, false, 0, &k, &in, NULL, NULL), ERR_FORMAT,
-		  "24 x 24");
+	check_err(input_load(m, &list, false, 0, &k, NULL, &in, NULL, NULL, NULL),
+		  ERR_FORMAT, "24 x 24");
 	assert_non_null(strstr(err_message(), "32 x 32"));
 	assert_non_null(strstr(err_message(), "preprocessor_config.json"));
 	assert_null(strchr(err_message(), '\x1b'));
@@ -347,7 +347,7 @@ static void hash_of(const struct model *m, const char *const *pictures, int n,
 	check_ok(knobs_set(&k, KNOB_BATCH, batch));
 	check_ok(input_list_make(&(struct input_source){ .images = paths, .n_images = n },
 				 &list));
-	check_ok(input_load(m, &list, false, 0, &k, &in, NULL, sha256));
+	check_ok(input_load(m, &list, false, 0, &k, NULL, &in, NULL, NULL, sha256));
 	input_release(&in);
 	input_list_release(&list);
 	for (int i = 0; i < n; i++)

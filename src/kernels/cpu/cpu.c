@@ -123,7 +123,7 @@ const struct backend cpu_backend = {
 	.normalize = cpu_normalize,
 	.lookup = cpu_lookup,
 	.ends = cpu_ends,
-	.place = cpu_place,
+	.splice = cpu_splice,
 	.runs = cpu_runs,
 	.order = cpu_order,
 };

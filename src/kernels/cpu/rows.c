@@ -9,7 +9,7 @@ struct rows {
 	int64_t count;
 	struct tensor y, x, pick, cls, pos; /* pick: I32, which row of x */
 	const struct norm *norm;
-	int64_t patch;
+	int64_t patch, before;
 	int heads;
 };
 
@@ -138,16 +138,31 @@ void cpu_gather(void *self, struct tensor y, struct tensor x, struct tensor rows
 		 (struct rows){ .of_row = gather_row, .y = y, .x = x, .pick = rows });
 }
 
-static void place_row(const struct rows *r, int64_t i)
+/* Row `at` of an item, of the outer tensor (cls) or of what is put into it (x). */
+static const float *spliced(const struct rows *r, int64_t item, int64_t at)
 {
-	memcpy(tensor_row(&r->y, ((const int32_t *)r->pick.data)[i]),
-	       tensor_row(&r->x, i), sizeof(float) * (size_t)tensor_cols(&r->x));
+	int64_t inner = r->x.dim[1], outer = r->cls.dim[1], i = at - r->before;
+	if (i >= 0 && i < inner)
+		return tensor_row(&r->x, item * inner + i);
+	return tensor_row(&r->cls, (r->cls.dim[0] > 1 ? item * outer : 0) +
+					   (i < 0 ? at : at - inner));
 }
 
-void cpu_place(void *self, struct tensor y, struct tensor x, struct tensor rows)
+static void splice_row(const struct rows *r, int64_t i)
 {
-	rows_of(self, (struct rows){ .of_row = place_row, .y = y, .x = x, .pick = rows },
-		&x);
+	int64_t each = r->y.dim[1];
+	memcpy(tensor_row(&r->y, i), spliced(r, i / each, i % each),
+	       sizeof(float) * (size_t)tensor_cols(&r->y));
+}
+
+void cpu_splice(void *self, struct tensor y, struct tensor a, struct tensor b,
+		int64_t before)
+{
+	all_rows(self, (struct rows){ .of_row = splice_row,
+				      .y = y,
+				      .x = b,
+				      .cls = a,
+				      .before = before });
 }
 
 static void normalize_row(const struct rows *r, int64_t i)

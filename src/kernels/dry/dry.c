@@ -112,6 +112,12 @@ static void dry_ends(void *self, struct tensor rows, struct tensor ids, int32_t 
 	(void)self, (void)rows, (void)ids, (void)end;
 }
 
+static void dry_splice(void *self, struct tensor y, struct tensor a, struct tensor b,
+		       int64_t before)
+{
+	(void)self, (void)y, (void)a, (void)b, (void)before;
+}
+
 static void dry_runs(void *self, struct tensor start, struct tensor length,
 		     struct tensor ids, int unit)
 {
@@ -142,7 +148,7 @@ const struct backend dry_backend = {
 	.normalize = dry_two,
 	.lookup = dry_four,
 	.ends = dry_ends,
-	.place = dry_three,
+	.splice = dry_splice,
 	.runs = dry_runs,
 	.order = dry_two,
 };

@@ -575,12 +575,20 @@ static void ref_ends(void *self, struct tensor rows, struct tensor ids, int32_t 
 	}
 }
 
-static void ref_place(void *self, struct tensor y, struct tensor x, struct tensor rows)
+static void ref_splice(void *self, struct tensor y, struct tensor a, struct tensor b,
+		       int64_t before)
 {
 	(void)self;
-	for (int64_t i = 0; i < tensor_rows(&x); i++)
-		memcpy(tensor_row(&y, ((const int32_t *)rows.data)[i]), tensor_row(&x, i),
-		       sizeof(float) * (size_t)tensor_cols(&x));
+	for (int64_t i = 0; i < tensor_rows(&y); i++) {
+		int64_t item = i / y.dim[1], at = i % y.dim[1];
+		bool is_b = at >= before && at < before + b.dim[1];
+		int64_t row = item * b.dim[1] + at - before;
+		if (!is_b)
+			row = (a.dim[0] > 1 ? item * a.dim[1] : 0) + at -
+			      (at < before ? 0 : b.dim[1]);
+		memcpy(tensor_row(&y, i), tensor_row(is_b ? &b : &a, row),
+		       sizeof(float) * (size_t)tensor_cols(&y));
+	}
 }
 
 static void ref_runs(void *self, struct tensor start, struct tensor length,
@@ -634,7 +642,7 @@ const struct backend ref_backend = {
 	.normalize = ref_normalize,
 	.lookup = ref_lookup,
 	.ends = ref_ends,
-	.place = ref_place,
+	.splice = ref_splice,
 	.runs = ref_runs,
 	.order = ref_order,
 };

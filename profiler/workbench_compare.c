@@ -1,0 +1,372 @@
+/* The workbench: how close a technique comes to its base, over all pictures. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "profiler/accuracy.h"
+#include "profiler/fidelity.h"
+#include "profiler/workbench_private.h"
+
+/* One setting over all pictures: a technique compared with its base, or a base alone
+ * where there are labels to be right about. */
+struct comparison {
+	struct workbench *w;
+	const struct work_watch *watch;
+	struct setting base, technique;
+	bool ready; /* both are set up for the batch at hand */
+	bool has_technique;
+	struct input in; /* the batch at hand */
+	int64_t items;   /* new pictures in it: the last batch may go around */
+	bool known;      /* the base's outputs are there from an earlier run */
+	const struct classes *classes;   /* NULL: none */
+	int *labels;                     /* [items] */
+	struct fidelity fidelity, mixed; /* mixed: see run_fidelity */
+	struct accuracy accuracy;
+	int agree, answers; /* next tokens that are those of the base, and all of them */
+	int base_class;     /* of item 0; -1: not known */
+	struct knobs knobs, base_knobs;
+	struct str reference; /* the base's canonical knobs */
+	char *key;            /* of its outputs */
+};
+
+/* What the base's outputs depend on, beyond the model: its knobs, and the pictures as
+ * they are now. */
+static char *reference_key(const struct workbench *w, const char *base_knobs)
+{
+	char hex[SHA256_HEX];
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, base_knobs);
+	sha256_add_str(&s, w->input_sha256);
+	input_list_hash(&w->list, 0, &s);
+	sha256_end(&s, hex);
+	return str_dup(hex);
+}
+
+/* A text counts as one. */
+static int64_t pictures_of(const struct workbench *w)
+{
+	return w->list.n ? w->list.n : 1;
+}
+
+static void comparison_init(struct comparison *c, struct workbench *w,
+			    const struct knobs *k, const struct work_watch *watch)
+{
+	*c = (struct comparison){ .w = w,
+				  .watch = watch,
+				  .in = w->input,
+				  .base_class = -1,
+				  .knobs = *k,
+				  .base_knobs = knobs_base(k) };
+	knobs_canonical(&c->base_knobs, w->model->family->knobs, &c->reference);
+	c->key = reference_key(w, str_get(&c->reference));
+	c->known = reference_holds(&w->reference, c->key);
+	c->has_technique = workbench_has_technique(w->model, k);
+	c->classes = workbench_classes(w);
+	c->labels = mem_alloc(sizeof(*c->labels) * (size_t)w->input.items);
+	if (c->known)
+		return;
+	reference_begin(&w->reference, c->key, pictures_of(w));
+	reference_begin(&w->unnormed, c->key, pictures_of(w));
+}
+
+static void drop_settings(struct comparison *c)
+{
+	if (!c->ready)
+		return;
+	setting_release(&c->technique);
+	setting_release(&c->base);
+	c->technique = c->base = (struct setting){ 0 };
+	c->ready = false;
+}
+
+static void comparison_release(struct comparison *c)
+{
+	drop_settings(c);
+	str_release(&c->reference);
+	fidelity_release(&c->fidelity);
+	fidelity_release(&c->mixed);
+	free(c->labels);
+	free(c->key);
+}
+
+static enum err set_up(struct comparison *c, struct setting *s, const struct knobs *k)
+{
+	struct workbench *w = c->w;
+	enum err e = setting_init(s, w->model, w->backend, w->backend_self, w->pool,
+				  &c->in, k);
+	s->still_wanted = c->watch->still_wanted;
+	s->ctx = c->watch->ctx;
+	return e;
+}
+
+/* Batches of pictures of any size differ in shape: each has settings of its own. */
+static enum err make_ready(struct comparison *c)
+{
+	enum err e = OK;
+	if (c->ready && c->in.grids)
+		drop_settings(c);
+	if (c->ready)
+		return OK;
+	c->ready = true; /* half of it is released the same way */
+	if (c->has_technique)
+		e = set_up(c, &c->technique, &c->knobs);
+	return e || c->known ? e : set_up(c, &c->base, &c->base_knobs);
+}
+
+/* ---- what is compared of an item ---- */
+
+/* Rows of the tokens of item b among those of all items. */
+static struct tensor tokens_of(const struct outputs *out, int64_t b, int64_t *names)
+{
+	struct tensor t = out->image_embeds;
+	int64_t first = 0, n = 0;
+	for (int64_t i = 0; i <= b; i++) {
+		first += n;
+		n = trace_left(&out->trace, i, names);
+	}
+	t.data = tensor_row(&t, first);
+	t.dim[0] = n;
+	return t;
+}
+
+static int64_t *room_for_names(const struct outputs *out)
+{
+	return mem_alloc(sizeof(int64_t) *
+			 (size_t)(out->trace.patches + TRACE_MAX_SITES));
+}
+
+/* What the model says after the whole prompt: one row for each item. */
+static struct tensor last_logits(const struct outputs *out)
+{
+	struct tensor t = out->token_logits;
+	int64_t length = t.dim[1], cols = t.dim[2];
+	struct tensor rows =
+		tensor_of(DT_F32, tensor_row(&t, length - 1), DIMS(t.dim[0], cols));
+	rows.ld = length * cols;
+	return rows;
+}
+
+/* One row for each item: what is kept of a base, and compared as it is. */
+static struct tensor rows_of(const struct outputs *out)
+{
+	if (out->token_logits.ndim)
+		return last_logits(out);
+	return out->image_embeds.ndim ? out->image_embeds : out->text_embeds;
+}
+
+static bool by_token(const struct outputs *out)
+{
+	return out->by_token && !out->token_logits.ndim;
+}
+
+/* All tokens of item b as one row. */
+static struct tensor flat_tokens(const struct outputs *out, int64_t b)
+{
+	int64_t *names = room_for_names(out);
+	struct tensor t = tokens_of(out, b, names);
+	free(names);
+	return tensor_of(DT_F32, t.data, DIMS(1, tensor_count(&t)));
+}
+
+static void keep_base(struct comparison *c)
+{
+	struct reference *known = &c->w->reference;
+	const struct outputs *out = &c->base.out;
+	if (c->known)
+		return;
+	struct tensor rows = rows_of(out);
+	if (!by_token(out)) {
+		reference_add(known, &rows, c->items);
+		return;
+	}
+	for (int64_t b = 0; b < c->items; b++) {
+		rows = flat_tokens(out, b);
+		reference_add(known, &rows, 1);
+	}
+}
+
+/* Tokens that are left against the same ones of the base [1, all of them P]; what was
+ * made of several has no counterpart. */
+static enum err compare_tokens(struct comparison *c, int64_t b, struct tensor base)
+{
+	const struct outputs *out = &c->technique.out;
+	int64_t *names = room_for_names(out), n = 0,
+		cols = tensor_cols(&out->image_embeds);
+	struct tensor mine = tokens_of(out, b, names);
+	float *rows = malloc(sizeof(float) * (size_t)(2 * mine.dim[0] * cols + 1));
+	float *theirs = rows + mine.dim[0] * cols;
+	for (int64_t i = 0; rows && i < mine.dim[0]; i++) {
+		if (names[i] >= trace_count(&out->trace, b))
+			continue;
+		size_t bytes = sizeof(float) * (size_t)cols;
+		memcpy(rows + n * cols, tensor_row(&mine, i), bytes);
+		memcpy(theirs + n * cols, tensor_f32(&base) + names[i] * cols, bytes);
+		n++;
+	}
+	struct tensor x = tensor_of(DT_F32, rows, DIMS(1, n * cols));
+	struct tensor ref = tensor_of(DT_F32, theirs, DIMS(1, n * cols));
+	if (rows)
+		fidelity_add(&c->fidelity, &x, &ref, 1);
+	free(rows);
+	free(names);
+	return rows ? OK : err_set(ERR_NOMEM, "no memory to compare tokens");
+}
+
+static enum err compare_all_tokens(struct comparison *c, int64_t first)
+{
+	enum err e = OK;
+	for (int64_t b = 0; !e && b < c->items; b++)
+		e = compare_tokens(c, b,
+				   c->known ? reference_row(&c->w->reference, first + b)
+					    : flat_tokens(&c->base.out, b));
+	return e;
+}
+
+static int64_t highest(const float *row, int64_t n)
+{
+	int64_t best = 0;
+	for (int64_t i = 1; i < n; i++)
+		if (row[i] > row[best])
+			best = i;
+	return best;
+}
+
+/* Whether the next token is the same. */
+static void count_answers(struct comparison *c, const struct tensor *x,
+			  const struct tensor *base)
+{
+	int64_t n = tensor_cols(x);
+	if (!c->technique.out.token_logits.ndim)
+		return;
+	for (int64_t b = 0; b < c->items; b++)
+		c->agree +=
+			highest(tensor_row(x, b), n) == highest(tensor_row(base, b), n);
+	c->answers += (int)c->items;
+}
+
+/* ---- batch by batch ---- */
+
+static enum err read_labels(struct comparison *c, int64_t first)
+{
+	enum err e = OK;
+	for (int64_t i = 0; !e && i < c->items; i++)
+		e = input_list_label(&c->w->list, first + i, &c->labels[i]);
+	return e;
+}
+
+static void count_classes(struct comparison *c, const struct tensor *base)
+{
+	const struct tensor *technique = &c->technique.out.image_embeds;
+	if (!c->classes)
+		return;
+	accuracy_add(&c->accuracy, &c->classes->linear.weight,
+		     c->has_technique ? technique : base, c->has_technique ? base : NULL,
+		     c->labels, c->items);
+}
+
+/* The base's state before its norm with the technique's after it, where a model has both.
+ */
+static void compare_mixed(struct comparison *c, int64_t first)
+{
+	struct reference *known = &c->w->unnormed;
+	struct tensor base = c->base.out.unnormed;
+	if (!c->known && base.ndim)
+		reference_add(known, &base, c->items);
+	if (!c->has_technique || !c->technique.out.pooled.ndim)
+		return;
+	if (c->known && !reference_holds(known, c->key))
+		return; /* there was no room for them */
+	if (c->known)
+		base = reference_rows(known, first, c->items);
+	fidelity_add(&c->mixed, &c->technique.out.pooled, &base, c->items);
+}
+
+static enum err compare_rows(struct comparison *c, int64_t first)
+{
+	struct tensor base = c->known ? reference_rows(&c->w->reference, first, c->items)
+				      : rows_of(&c->base.out);
+	if (c->has_technique) {
+		struct tensor rows = rows_of(&c->technique.out);
+		fidelity_add(&c->fidelity, &rows, &base, c->items);
+		count_answers(c, &rows, &base);
+	}
+	compare_mixed(c, first);
+	count_classes(c, &base);
+	if (!first && c->classes && c->has_technique)
+		c->base_class =
+			accuracy_class(&c->classes->linear.weight, tensor_row(&base, 0));
+	return OK;
+}
+
+/* On the pixels of c->in, which begin at picture `first`. */
+static enum err compare_batch(struct comparison *c, int64_t first)
+{
+	enum err e = make_ready(c);
+	if (!e)
+		e = read_labels(c, first);
+	if (!e && c->has_technique)
+		e = setting_pass(&c->technique, false, NULL);
+	if (!e && !c->known)
+		e = setting_pass(&c->base, false, NULL);
+	if (e)
+		return e;
+	keep_base(c);
+	const struct setting *any = c->has_technique ? &c->technique : &c->base;
+	return by_token(&any->out) && c->has_technique ? compare_all_tokens(c, first)
+						       : compare_rows(c, first);
+}
+
+static enum err compare_all(struct comparison *c)
+{
+	struct workbench *w = c->w;
+	int64_t batch = w->input.items, n = pictures_of(w);
+	const char *what = c->has_technique ? "comparing with the base" : "recognising";
+	enum err e = OK;
+	for (int64_t first = 0; !e && first < n; first += batch) {
+		c->watch->on_progress(c->watch->ctx, what, (double)first, (double)n);
+		if (first)
+			e = workbench_load_batch(w, &c->knobs, first, &c->in);
+		if (e)
+			break;
+		c->items = batch < n - first ? batch : n - first;
+		e = compare_batch(c, first);
+		if (!first)
+			continue;
+		if (c->in.grids)
+			drop_settings(c);
+		input_release(&c->in);
+	}
+	return e;
+}
+
+static void report(const struct comparison *c, struct run *run)
+{
+	const struct workbench *w = c->w;
+	if (c->has_technique) {
+		fidelity_report(&c->fidelity, str_get(&c->reference), run);
+		run->fidelity.cosine_mixed = fidelity_mean(&c->mixed);
+		if (w->list.n)
+			run->fidelity.worst = run_str(
+				run,
+				input_list_name(&w->list, fidelity_worst(&c->fidelity)));
+	}
+	accuracy_report(&c->accuracy, run);
+	if (c->answers)
+		run->fidelity.top1_agree = (double)c->agree / c->answers;
+	if (run->zero_shot.label && c->base_class >= 0 && c->base_class < w->labels.count)
+		run->zero_shot.base_label = run_str(run, w->labels.names[c->base_class]);
+}
+
+enum err workbench_compare(struct workbench *w, const struct knobs *k,
+			   const struct work_watch *watch, struct run *run)
+{
+	struct comparison c;
+	comparison_init(&c, w, k, watch);
+	enum err e = compare_all(&c);
+	if (!e)
+		report(&c, run);
+	comparison_release(&c);
+	return e;
+}

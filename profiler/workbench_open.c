@@ -1,0 +1,354 @@
+/* The workbench: opening a model and its input. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "models/catalog.h"
+#include "models/preset.h"
+#include "models/texts.h"
+#include "profiler/memory.h"
+#include "profiler/workbench_private.h"
+#include "tensor/file_hash.h"
+#include "tensor/random_source.h"
+
+/* ---- the model ---- */
+
+uint64_t workbench_seed(const struct knobs *k)
+{
+	return (uint64_t)knob_num(k, KNOB_SEED);
+}
+
+enum input_kind workbench_kind(const struct spec *s)
+{
+	return s->input.text || s->input.tokens ? INPUT_TEXT : INPUT_PICTURES;
+}
+
+/* One checkpoint may hold a tower for pictures and one for text: two models here. */
+bool workbench_same_model(const struct model *m, const struct spec *s)
+{
+	return m && str_equal(m->name, s->model) &&
+	       family_takes(m->family, workbench_kind(s)) &&
+	       (!m->random_weights || m->seed == workbench_seed(&s->knobs));
+}
+
+/* A file as it is now, on this machine; "-" where it is not there. */
+static void add_file_key(struct str *key, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st)) {
+		str_add(key, ":-");
+		return;
+	}
+	str_addf(key, ":%llx:%llx:%lld:%lld.%09ld", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino, (long long)st.st_size,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Identifies a list of files: their content was hashed under this key. One file is named
+ * by what it is, several by a digest of that. */
+static char *files_key(char *const *files)
+{
+	char host[256] = "";
+	if (!files)
+		return NULL;
+	gethostname(host, sizeof(host) - 1);
+	struct str key = STR_INIT, shards = STR_INIT;
+	str_add(&key, host);
+	add_file_key(&key, files[0]);
+	for (char *const *f = files + 1; *f; f++)
+		add_file_key(&shards, *f);
+	if (files[1]) {
+		struct sha256 s;
+		char hex[SHA256_HEX];
+		sha256_start(&s);
+		sha256_add_str(&s, str_get(&shards));
+		sha256_end(&s, hex);
+		str_addf(&key, "+%s", hex);
+	}
+	str_release(&shards);
+	return str_detach(&key);
+}
+
+/* A preset's identity: its name and seed; the generator's version, since it may change.
+ */
+void workbench_hash_preset(const struct model *m, uint64_t seed_number,
+			   char hex[SHA256_HEX])
+{
+	char seed[48];
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, "preset");
+	sha256_add_str(&s, m->name);
+	snprintf(seed, sizeof(seed), "%llu %d", (unsigned long long)seed_number,
+		 RANDOM_SOURCE_VERSION);
+	sha256_add_str(&s, seed);
+	sha256_end(&s, hex);
+}
+
+static enum err open_model(struct workbench *w, const struct spec *s)
+{
+	struct model *m;
+	enum err e = model_open_for(s->model, workbench_seed(&s->knobs),
+				    workbench_kind(s), &m);
+	if (e)
+		return e;
+	workbench_drop_model(w);
+	w->key = files_key(m->weights_files);
+	guard_enter(w->guard);
+	w->model = m;
+	if (m->random_weights)
+		workbench_hash_preset(m, m->seed, w->sha256);
+	guard_leave(w->guard);
+	return OK;
+}
+
+bool workbench_same_pictures(const struct spec *a, const struct spec *b)
+{
+	const uint64_t shape =
+		KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) | KNOB_BIT(KNOB_SEQ);
+	return a->model && input_source_equal(&a->input, &b->input) &&
+	       knobs_equal(&a->knobs, &b->knobs, shape);
+}
+
+/* ---- whether it fits ---- */
+
+/* "clip-vit-b16, siglip-b16": presets whose weights fit beside as many activations. */
+static void presets_that_fit(const struct model *m, double activations, struct str *out)
+{
+	double left = memory_available_bytes() - activations;
+	for (const struct preset *p = presets; p->name; p++) {
+		struct catalog_facts facts;
+		if (strchr(p->name, ':') || !strcmp(p->name, m->name) ||
+		    catalog_look(p->name, &facts) || facts.bytes > left)
+			continue;
+		str_addf(out, "%s%s", out->len ? ", " : "", p->name);
+	}
+}
+
+/* Before anything is read: weights and activations, with what would do instead. */
+static enum err check_load(const struct model *m, double activations)
+{
+	double weights = model_bytes(m);
+	struct str others = STR_INIT;
+	enum err e = memory_check_load(m->name, weights, activations, NULL);
+	if (!e)
+		return OK;
+	presets_that_fit(m, activations, &others);
+	e = memory_check_load(m->name, weights, activations, str_get(&others));
+	str_release(&others);
+	return e;
+}
+
+/* Input and activations together, before any of them is touched. */
+static enum err check_fits(const struct workbench *w, const struct knobs *k,
+			   const struct input_facts *facts, const struct input *shape)
+{
+	const struct model *m = w->model;
+	struct knobs resolved = *k;
+	double input = (double)tensor_bytes(&shape->pixels) +
+		       (double)tensor_bytes(&shape->patches) +
+		       (double)tensor_bytes(&shape->ids);
+	if (model_check_knobs(m, &resolved))
+		return OK; /* a run will say so; a model can be looked at all the same */
+	struct run *run = run_create();
+	enum err e = setting_predict(m, facts, &resolved, NULL, NULL, run, NULL);
+	double activations = run->memory.peak_activation_bytes + input;
+	run_free(run);
+	if (!e && !w->prepared)
+		e = check_load(m, activations);
+	return e ? e : memory_check(MEMORY_OF_BATCH, activations);
+}
+
+static enum err check_shape(const struct workbench *w, const struct knobs *k,
+			    const struct input_facts *facts, const struct prompt *prompt)
+{
+	struct input shape;
+	enum err e = w->model->family->shape(w->model, facts, k, &shape);
+	if (e)
+		return e;
+	if (prompt && shape.grids)
+		e = prompt_check(w->model, prompt,
+				 tensor_rows(&shape.patches) / shape.items /
+					 w->model->patches_per_token);
+	if (!e)
+		e = check_fits(w, k, facts, &shape);
+	input_release(&shape);
+	return e;
+}
+
+/* ---- the input ---- */
+
+/* Inputs that this model, or this version, cannot take. */
+static enum err check_input(const struct model *m, const struct input_source *s)
+{
+	bool text = s->text || s->tokens;
+	enum err e = input_source_check(s);
+	if (!e && text && (s->n_images || s->dataset) && m->family->takes == INPUT_TEXT)
+		e = err_set(ERR_USAGE,
+			    "--text and -i: %s looks at a text or at pictures, not both",
+			    m->name);
+	if (!e && text && m->family->takes == INPUT_PICTURES)
+		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
+			    s->text ? "text" : "tokens", m->name, m->family->name);
+	return e;
+}
+
+static void hash_more(char sha256[SHA256_HEX], const void *data, size_t n)
+{
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, sha256);
+	sha256_add(&s, data, n);
+	sha256_end(&s, sha256);
+}
+
+/* The ids of the prompt in every item. */
+static enum err fill_prompt(const struct prompt *p, struct input *in)
+{
+	size_t row = sizeof(int32_t) * (size_t)p->n;
+	if (!p->n)
+		return OK;
+	in->ids.data = malloc(row * (size_t)in->items);
+	if (!in->ids.data)
+		return err_set(ERR_NOMEM, "no memory for %lld prompts",
+			       (long long)in->items);
+	for (int64_t b = 0; b < in->items; b++)
+		memcpy((char *)in->ids.data + (size_t)b * row, p->ids, row);
+	return OK;
+}
+
+/* What was opened, until it takes the place of what was there. */
+struct opened {
+	struct input_list list;
+	struct input_facts facts;
+	struct prompt prompt;
+	struct input in;
+	struct image shown;
+	struct labels labels;
+	struct str note;
+	char sha256[SHA256_HEX];
+};
+
+static void opened_release(struct opened *o)
+{
+	input_list_release(&o->list);
+	input_facts_release(&o->facts);
+	prompt_release(&o->prompt);
+	input_release(&o->in);
+	image_release(&o->shown);
+	labels_release(&o->labels);
+	str_release(&o->note);
+}
+
+static enum err open_text(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	enum err e = check_shape(w, &s->knobs, NULL, NULL);
+	return e ? e : texts_load(w->model, &s->input, &s->knobs, &o->in, o->sha256);
+}
+
+static enum err open_prompt(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	enum err e = prompt_read(w->model, &s->input, &o->prompt);
+	o->facts.prompt = o->prompt.n;
+	o->facts.before = o->prompt.before;
+	if (!e && o->prompt.bytes)
+		str_add(&o->note,
+			"no vocabulary: the bytes of the text are taken as tokens");
+	return e;
+}
+
+static enum err open_pictures(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	const struct model *m = w->model;
+	bool prompt = m->family->takes == INPUT_PROMPT;
+	enum err e = input_list_make(&s->input, &o->list);
+	if (!e) /* before minutes are spent: what is no picture further down the list */
+		e = input_list_check(&o->list, (int64_t)knob_num(&s->knobs, KNOB_BATCH));
+	if (!e)
+		e = input_facts_read(m, &o->list, s->input.exif, 0, &s->knobs, &o->facts);
+	if (!e && prompt)
+		e = open_prompt(w, s, o);
+	/* The activations come on top and are larger: a batch that fails, fails at once.
+	 */
+	if (!e)
+		e = check_shape(w, &s->knobs, &o->facts, prompt ? &o->prompt : NULL);
+	if (!e)
+		e = input_load(m, &o->list, s->input.exif, 0, &s->knobs, &o->facts,
+			       &o->in, &o->shown, &o->note, o->sha256);
+	if (!e && prompt)
+		e = fill_prompt(&o->prompt, &o->in);
+	if (!e && prompt)
+		hash_more(o->sha256, o->prompt.ids,
+			  sizeof(*o->prompt.ids) * (size_t)o->prompt.n);
+	return e ? e : workbench_open_labels(&s->input, &o->labels, o->sha256);
+}
+
+/* Takes what was opened. */
+static void take_over(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	workbench_drop_input(w);
+	w->list = o->list;
+	w->prompt = o->prompt;
+	w->input = o->in;
+	w->shown = o->shown;
+	w->labels = o->labels;
+	guard_enter(w->guard);
+	w->facts = o->facts;
+	w->note = str_detach(&o->note);
+	w->source = spec_copy(s);
+	memcpy(w->input_sha256, o->sha256, sizeof(o->sha256));
+	guard_leave(w->guard);
+}
+
+static enum err open_input(struct workbench *w, const struct spec *s)
+{
+	struct opened o = { .note = STR_INIT };
+	enum err e = check_input(w->model, &s->input);
+	if (!e && w->model->family->takes == INPUT_TEXT)
+		e = open_text(w, s, &o);
+	else if (!e)
+		e = open_pictures(w, s, &o);
+	if (e)
+		opened_release(&o);
+	else
+		take_over(w, s, &o);
+	return e;
+}
+
+enum err workbench_load_batch(struct workbench *w, const struct knobs *k, int64_t first,
+			      struct input *in)
+{
+	struct input_facts facts;
+	bool exif = w->source.input.exif;
+	enum err e = input_facts_read(w->model, &w->list, exif, first, k, &facts);
+	facts.prompt = w->facts.prompt;
+	facts.before = w->facts.before;
+	if (!e)
+		e = input_load(w->model, &w->list, exif, (int)first, k, &facts, in, NULL,
+			       NULL, NULL);
+	if (!e && w->prompt.n) {
+		e = fill_prompt(&w->prompt, in);
+		if (e)
+			input_release(in);
+	}
+	input_facts_release(&facts);
+	return e;
+}
+
+enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed)
+{
+	enum err e = OK;
+	*changed = false;
+	if (!workbench_same_model(w->model, s)) {
+		e = open_model(w, s);
+		*changed = e == OK;
+	}
+	if (!e && !workbench_same_pictures(&w->source, s)) {
+		e = open_input(w, s);
+		*changed = *changed || e == OK;
+	}
+	return e;
+}

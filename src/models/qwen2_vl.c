@@ -1,0 +1,266 @@
+/*
+ * Qwen2-VL and Qwen2.5-VL: a prompt about a picture.
+ *
+ *   visual      the picture as tokens [B K, D]             (models/qwen_visual.h)
+ *   embeddings  x = text before, picture, text behind      [B, P + K, D]
+ *   decoder     all layers (models/decoder.h); positions on three axes: time, row and
+ *               column, each turning its section of a head (M-RoPE). A token of the
+ *               picture keeps its place where others are dropped.
+ *   head        logits [B, P + K, V], of every position
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "models/decoder.h"
+#include "models/input.h"
+#include "models/model.h"
+#include "models/qwen_visual.h"
+
+#define EXAMPLE_PROMPT 16 /* tokens, where nobody gave a text yet */
+
+struct qwen2_vl {
+	struct qwen_visual visual;
+	struct decoder text;
+};
+
+static const struct qwen2_vl *qwen_of(const struct model *m) { return m->state; }
+
+/* ---- configuration and weights ---- */
+
+static enum err read_sections(struct qwen2_vl *q, const struct hfconfig *text)
+{
+	static const int64_t published[3] = { 16, 24, 24 };
+	struct qwen_layout *l = &q->visual.layout;
+	const struct hfconfig *scaling = hfconfig_sub(text, "rope_scaling");
+	const json_t *list = json_object_get(hfconfig_json(scaling), "mrope_section");
+	int64_t sum = 0;
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *item = list ? json_array_get(list, i) : NULL;
+		l->sections[i] = item ? json_integer_value(item) : published[i];
+		if (l->sections[i] < 0 || l->sections[i] > q->text.s.head_dim)
+			l->sections[i] = INT32_MAX; /* no sum that is right */
+		sum += l->sections[i];
+	}
+	l->text_head_dim = q->text.s.head_dim;
+	l->theta = q->text.theta;
+	return sum == q->text.s.head_dim / 2
+		       ? OK
+		       : err_set(ERR_FORMAT,
+				 "%s: rope_scaling.mrope_section has to add up to half "
+				 "of a head, %d",
+				 hfconfig_label(text), (int)q->text.s.head_dim / 2);
+}
+
+static enum err read_marks(struct model *m, const struct hfconfig *c)
+{
+	int64_t last = m->vocab - 1;
+	m->marks.picture = (int32_t)hfconfig_int(c, "image_token_id", 151655, 0, last);
+	m->marks.start =
+		(int32_t)hfconfig_int(c, "vision_start_token_id", 151652, 0, last);
+	m->marks.end = (int32_t)hfconfig_int(c, "vision_end_token_id", 151653, 0, last);
+	return hfconfig_error(c);
+}
+
+static enum err qwen_configure(struct model *m, const struct hfconfig *config)
+{
+	struct qwen2_vl *q = mem_alloc(sizeof(*q));
+	m->state = q;
+	bool gated = !strcmp(hfconfig_str(config, "model_type", ""), "qwen2_5_vl");
+	const struct hfconfig *text = qwen_text_config(config);
+	if (!hfconfig_has(text, "num_hidden_layers"))
+		return err_set(ERR_UNSUPPORTED,
+			       "%s is a vision tower without a language model: leave out "
+			       "--text and --tokens",
+			       m->name);
+	enum err e = decoder_configure(&q->text, text);
+	if (!e)
+		e = qwen_visual_configure(&q->visual, m,
+					  hfconfig_sub(config, "vision_config"), gated,
+					  q->text.s.width);
+	if (!e && q->visual.out != q->text.s.width)
+		e = err_set(ERR_FORMAT,
+			    "%s: the vision tower gives tokens of %d, the language model "
+			    "takes %d",
+			    hfconfig_label(config), (int)q->visual.out,
+			    (int)q->text.s.width);
+	if (!e)
+		e = read_sections(q, text);
+	m->vocab = q->text.s.vocab;
+	m->context = hfconfig_int(text, "max_position_embeddings", 32768, 1, 1 << 24);
+	m->language = q->text.s;
+	m->published_layers =
+		hfconfig_int(text, "published_num_hidden_layers", 0, 0, 1024);
+	return e ? e : read_marks(m, config);
+}
+
+/* Older checkpoints say "model.layers", newer ones put the language model beside the
+ * tower. */
+static void qwen_bind(struct model *m)
+{
+	struct qwen2_vl *q = m->state;
+	struct tensor stored;
+	bool nested = tensors_find(m->tensors, "model.language_model.embed_tokens.weight",
+				   &stored);
+	qwen_visual_bind(&q->visual, m->tensors);
+	decoder_bind(&q->text, m->tensors, nested ? "model.language_model" : "model",
+		     "lm_head");
+}
+
+static enum err qwen_each_linear(struct model *m, const struct knobs *k,
+				 enum err (*fn)(void *, struct linear *), void *ctx)
+{
+	struct qwen2_vl *q = m->state;
+	enum err e = qwen_visual_each_linear(&q->visual, k, fn, ctx);
+	return e ? e : decoder_each_linear(&q->text, fn, ctx);
+}
+
+static void qwen_release(struct model *m)
+{
+	struct qwen2_vl *q = m->state;
+	if (q) {
+		qwen_visual_release(&q->visual);
+		decoder_release(&q->text);
+	}
+	free(q);
+	m->state = NULL;
+}
+
+/* ---- knobs and shapes ---- */
+
+static enum err qwen_check(const struct model *m, const struct knobs *k)
+{
+	struct reduction r;
+	enum err e = qwen_visual_check(&qwen_of(m)->visual, m, k, &r);
+	if (!e && knob_num(k, KNOB_BATCH) > 1 && reduction_is_ragged(&r))
+		e = err_set(
+			ERR_USAGE,
+			"--method %s: pictures would keep different numbers of tokens, "
+			"and prompts of a batch have one length: --batch 1",
+			r.method->name);
+	return e;
+}
+
+static enum err qwen_shape(const struct model *m, const struct input_facts *facts,
+			   const struct knobs *k, struct input *out)
+{
+	struct input_facts example = facts ? *facts : (struct input_facts){ 0 };
+	if (!example.prompt)
+		example.prompt = EXAMPLE_PROMPT;
+	enum err e = qwen_visual_shape(&qwen_of(m)->visual, m, &example, k, out);
+	if (e)
+		return e;
+	const struct qwen_plan *plan = out->plan;
+	out->ids = tensor_of(DT_I32, NULL, DIMS(plan->items, plan->prompt));
+	if (!plan->uneven)
+		return OK;
+	input_release(out);
+	return err_set(ERR_FORMAT,
+		       "prompts of a batch have one length, and these pictures "
+		       "have different numbers of tokens: --batch 1, or "
+		       "--image-size");
+}
+
+/* ---- the pass ---- */
+
+/* [B, P + K, D] of the text [B or 1, P, D] and the pictures [B K, D]. */
+static struct tensor splice(struct pass *p, const char *name,
+			    const struct qwen_plan *plan, struct tensor text,
+			    struct tensor pictures)
+{
+	int64_t kept = tensor_rows(&pictures) / plan->items;
+	pictures = tensor_of(DT_F32, pictures.data,
+			     DIMS(plan->items, kept, tensor_cols(&pictures)));
+	return op_splice(p, name, text, pictures, plan->before);
+}
+
+/* [B (P + K), W]; the rows of the text are the same for every item. */
+static struct tensor turn_of(struct pass *p, const struct qwen_plan *plan,
+			     struct tensor pictures)
+{
+	int64_t width = plan->layout.text_head_dim;
+	struct tensor turn =
+		tensor_of(DT_F32, plan->prompt_turn, DIMS(1, plan->prompt, width));
+	turn = splice(p, "positions", plan, turn, pictures);
+	return tensor_of(DT_F32, turn.data, DIMS(tensor_rows(&turn), width));
+}
+
+static void qwen_forward(struct pass *p, const struct model *m, const struct input *in,
+			 const struct knobs *k, struct outputs *out)
+{
+	const struct qwen2_vl *q = qwen_of(m);
+	const struct qwen_plan *plan = in->plan;
+	struct qwen_visual_pass vp;
+	struct tensor picture_turn;
+	span_open(p, "visual", -1);
+	struct tensor pictures =
+		qwen_visual_forward(p, &q->visual, m, in, k, out, &vp, &picture_turn);
+	span_close(p);
+	span_open(p, "embeddings", -1);
+	struct tensor x =
+		op_lookup(p, "lookup", q->text.embed, in->ids, (struct tensor){ 0 });
+	x = splice(p, "splice", plan, x, pictures);
+	struct tensor turn = turn_of(p, plan, picture_turn);
+	span_close(p);
+	span_open(p, "decoder", -1);
+	x = decoder_forward(p, &q->text, x, turn, in->state);
+	span_close(p);
+	span_open(p, "head", -1);
+	out->token_logits = op_linear(p, "logits", x, &q->text.head, ACT_NONE);
+	span_close(p);
+}
+
+/* ---- one token after the other ---- */
+
+static enum err qwen_decode_begin(const struct model *m, const struct input *in,
+				  int64_t more, struct decoding **out)
+{
+	const struct qwen_plan *plan = in->plan;
+	if (plan->items != 1)
+		return err_set(ERR_USAGE, "a prompt goes on alone: --batch 1");
+	enum err e = decoding_create(&qwen_of(m)->text.s,
+				     plan->prompt + plan->tokens + more, out);
+	if (!e)
+		(*out)->position = plan->prompt + plan->longest;
+	return e;
+}
+
+static void qwen_decode(struct pass *p, const struct model *m, struct decoding *state,
+			int32_t token, struct outputs *out)
+{
+	const struct qwen2_vl *q = qwen_of(m);
+	const struct qwen_layout *l = &q->visual.layout;
+	const int64_t at[3] = { state->position, state->position, state->position };
+	struct tensor id = pass_tensor(p, DT_I32, DIMS(1, 1));
+	struct tensor turn = pass_tensor(p, DT_F32, DIMS(1, l->text_head_dim));
+	if (p->err)
+		return;
+	*(int32_t *)id.data = token;
+	qwen_text_turn(l, at, turn.data);
+	struct tensor x = op_lookup(p, "lookup", q->text.embed, id, (struct tensor){ 0 });
+	x = decoder_forward(p, &q->text, x, turn, state);
+	out->token_logits = op_linear(p, "logits", x, &q->text.head, ACT_NONE);
+	state->position++;
+}
+
+static const char *const qwen_types[] = { "qwen2_vl", "qwen2_5_vl", NULL };
+
+const struct family qwen2_vl_family = {
+	.name = "qwen2_vl",
+	.model_types = qwen_types,
+	.takes = INPUT_PROMPT,
+	.blocks = "visual.blocks",
+	.knobs = QWEN_VISUAL_KNOBS,
+	.why_not = qwen_visual_why_not,
+	.configure = qwen_configure,
+	.bind = qwen_bind,
+	.each_linear = qwen_each_linear,
+	.release = qwen_release,
+	.check = qwen_check,
+	.preprocess = qwen_visual_preprocess,
+	.shape = qwen_shape,
+	.fill = qwen_visual_fill,
+	.forward = qwen_forward,
+	.decode_begin = qwen_decode_begin,
+	.decode = qwen_decode,
+};
