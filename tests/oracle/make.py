@@ -36,6 +36,7 @@ VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
     "smart_resize_fixtures.py",
+    "vlm_flops_fixtures.py",
 )
 
 

@@ -43,7 +43,7 @@ def config(model_type, text, vision, tied):
         "transformers_version": "4.41.2",
         "use_cache": True,
         "use_sliding_window": False,
-        "vision_config": vision | PATCH,
+        "vision_config": PATCH | vision,
         "vocab_size": VOCAB,
         **text,
     }

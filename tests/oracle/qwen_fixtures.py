@@ -5,8 +5,9 @@
 
 OUTDIR/qwen2_tiny and qwen25_tiny are checkpoint folders with the hub's names plus
 oracle.safetensors; README.md lists the keys. qwen25_visual_bf16 (two shards) and
-qwen2_visual_f16 (names as later releases write them) have only the tower. Everything is what transformers computes,
-in fp64 (exact.py), rounded to F32 once; qwen_tower.py is asserted to agree.
+qwen2_visual_f16 (names as later releases write them) have only the tower. Everything is
+what transformers computes, in fp64 (exact.py), rounded to F32 once; qwen_tower.py is
+asserted to agree.
 """
 
 import argparse
