@@ -7,6 +7,9 @@
 #include "text/byte_chars.h"
 #include "text/unicode.h"
 
+/* GPT-NeoX has no tokens for the bytes that are in no UTF-8. */
+static bool occurs(int byte) { return byte != 0xC0 && byte != 0xC1 && byte < 0xF5; }
+
 int byte_bpe_find_bytes(struct byte_bpe *b)
 {
 	struct str token = STR_INIT;
@@ -15,7 +18,7 @@ int byte_bpe_find_bytes(struct byte_bpe *b)
 		str_clear(&token);
 		byte_char_add(&token, (uint8_t)byte);
 		b->byte[byte] = vocab_find(&b->bpe.vocab, str_get(&token), token.len);
-		if (b->byte[byte] < 0)
+		if (b->byte[byte] < 0 && occurs(byte))
 			missing = byte;
 	}
 	str_release(&token);

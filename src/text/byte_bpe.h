@@ -19,14 +19,16 @@ struct byte_bpe {
 	struct vocab added; /* the added tokens as they are written */
 	/* The same to be found in a text: [0] before it is normalised, [1] after. */
 	struct vocab split[2];
-	int32_t byte[256];
+	int32_t byte[256]; /* -1 at most where no UTF-8 has that byte */
 	enum byte_pattern pattern;
 	bool nfc;           /* the text is brought into normalisation form C */
 	bool prefix_space;  /* before each piece that does not begin with one */
 	bool ignore_merges; /* a word that is a token is not built from merges */
 };
 
-/* Sets b->byte from the vocabulary; the first byte that has no token, or -1. */
+/* Sets b->byte from the vocabulary; the first byte that needs a token and has none, or
+ * -1.
+ */
 int byte_bpe_find_bytes(struct byte_bpe *);
 
 /* A vocabulary of the 256 bytes in GPT-2's order, nothing else. */

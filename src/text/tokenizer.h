@@ -26,11 +26,11 @@ struct tokenizer;
  * vocab.json and merges.txt are read, and have to be CLIP's. GPT-2's or Qwen2's two files
  * alone are refused: what splits a text into words, and added tokens, stand elsewhere.
  *
- * A tokenizer.json is byte-level BPE: all 256 bytes have a token; the normalizer is none
- * or NFC; the pre-tokenizer is ByteLevel, or a Split by a pattern of byte_words.h and
- * ByteLevel; nothing is added around a text; added tokens do not strip or look around.
- * All else is ERR_UNSUPPORTED and named. With a token for every byte, unk_token, fuse_unk
- * and byte_fallback cannot do anything; truncation and padding are the caller's.
+ * A tokenizer.json is byte-level BPE: all bytes of UTF-8 have a token; the normalizer is
+ * none or NFC; the pre-tokenizer is ByteLevel, or a Split by a pattern of byte_words.h
+ * and ByteLevel; nothing is added around a text; added tokens do not strip or look
+ * around. All else is ERR_UNSUPPORTED and named. With a token for every byte, unk_token,
+ * fuse_unk and byte_fallback cannot do anything; truncation and padding are the caller's.
  *
  * ERR_NOTFOUND, ERR_IO, ERR_FORMAT, ERR_NOMEM; messages name the file and the line or the
  * fact. After an error *out is NULL.

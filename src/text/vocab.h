@@ -18,8 +18,11 @@ struct vocab {
 	} * tokens;
 	int32_t count;
 	struct str text;
-	int32_t *by_text; /* ids that have a text, in its order */
-	int32_t indexed;  /* how many */
+	struct vocab_entry {
+		uint64_t begin; /* the first eight bytes, as a number of their order */
+		int32_t id;
+	} * by_text;     /* ids that have a text, in its order */
+	int32_t indexed; /* how many */
 };
 
 void vocab_init(struct vocab *, int32_t count); /* at most VOCAB_MAX_TOKENS */

@@ -156,6 +156,43 @@ WORDS = {
     "marks": "aaaa<|endoftext|>abc <|STARTOFTEXT|><|end",
     "scripts": "\u0130 e\u0301\u0323 \u1100\u1161\u11a8 \u732b \U0001f600 \u00a0x\u2028\u00bd",
 }
+TEXTS = {
+    "contractions": "it's IT'LL 're '\u017f o'clock x'",
+    "white_space": "a  b \n \r\n\t c\u00a0\u2028 !\n\n ?\r",
+    "mixed": "\u0301a 12345 \u00bd\u4e00\u732b \u05d0 \U0001f600 _a (b) e\u0301",
+}
+
+
+def added(token, content, **flags):
+    return {"id": token, "content": content, "special": True, "normalized": False} | flags
+
+
+def tokenizers():
+    """fuzz_tokenizer puts the tokens of the 256 bytes for the @."""
+    byte_level = {"type": "ByteLevel"}
+    plain = {"normalizer": None, "pre_tokenizer": byte_level, "decoder": byte_level,
+             "model": {"vocab": {"ab": 256, "abc": 257}, "merges": ["a b", "ab c"]}}
+    qwen2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+             r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+    split = {"type": "Split", "pattern": {"Regex": qwen2}, "behavior": "Isolated", "invert": False}
+    steps = [split, byte_level | {"use_regex": False, "add_prefix_space": False}]
+    yield "plain", plain
+    yield "prefixed", plain | {"pre_tokenizer": byte_level | {"add_prefix_space": True}}
+    yield "added", plain | {"added_tokens": [added(258, "<|a|>"), added(256, "ab"), added(300, "  ")]}
+    yield "normalized", plain | {
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]},
+        "added_tokens": [added(258, "e\u0301<|b|>", normalized=True), added(259, "<|a|>")]}
+    yield "qwen2", plain | {
+        "normalizer": {"type": "NFC"}, "post_processor": byte_level,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
+        "model": {"type": "BPE", "vocab": {"ab": 256, "abc": 257}, "ignore_merges": True,
+                  "merges": [["a", "b"]]}}
+    yield "template", plain | {"post_processor": {"type": "TemplateProcessing", "single": [
+        {"Sequence": {"id": "A", "type_id": 0}}]}}
+    yield "strip", plain | {"added_tokens": [added(258, "<|a|>", lstrip=True)]}
+    yield "twice", plain | {"model": plain["model"] | {"merges": ["a b", "a b"]}}
+
+
 LABELS = {
     "lines": b"\xef\xbb\xbfcat\r\n\r\n dog, the \nlast",
     "list": b"cat, a photo of a dog,bird",
@@ -181,6 +218,11 @@ def main():
         put("merges", name, data)
     for name, words in WORDS.items():
         put("words", name, words.encode())
+    for name, words in TEXTS.items():
+        put("tokenizer", name, words.encode())
+    for name, tokenizer in tokenizers():
+        text = json.dumps(tokenizer, ensure_ascii=False).replace('"vocab": {', '"vocab": {@')
+        put("tokenizer", name, text.encode())
     for name, data in LABELS.items():
         put("labels", name, data)
     put("cifar", "one", cifar_record(9))

@@ -6,6 +6,8 @@
 OUTDIR/byte_bpe/NAME/tokenizer.json
 OUTDIR/byte_bpe/NAME.json    {"size", "cases": [{text, ids, decoded}]}; where nothing stands
                              for `decoded` it is the text
+OUTDIR/byte_bpe/words.json   {"cases": [{text, gpt2, qwen2, llama3}]}: the lengths in bytes of
+                             what each pattern splits the text into
 
     qwen2     its pattern, NFC, chat and vision tokens; merges are pairs
     gpt2      its pattern, nothing normalised; merges are strings, the model has no type
@@ -26,6 +28,7 @@ from tokenizer_fixtures import BY_HAND, PROMPTS, random_texts
 
 SEED = 23
 CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
+GPT2 = CONTRACTIONS + r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 QWEN2 = (r"(?i:" + CONTRACTIONS + r")|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 LLAMA3 = QWEN2.replace(r"\p{N}|", r"\p{N}{1,3}|")
@@ -175,6 +178,20 @@ def write(folder, name, written):
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
+def lengths(pattern, text):
+    words = pre_tokenizers.Split(Regex(pattern), "isolated").pre_tokenize_str(text)
+    return [len(word.encode("utf-8")) for word, _ in words]
+
+
+def write_words(folder):
+    patterns = {"gpt2": GPT2, "qwen2": QWEN2, "llama3": LLAMA3}
+    cases = ({"text": text} | {name: lengths(p, text) for name, p in patterns.items()}
+             for text in all_texts())
+    lines = (json.dumps(case, ensure_ascii=True, separators=(",", ":")) for case in cases)
+    text = '{"cases": [\n' + ",\n".join(lines) + "\n]}\n"
+    (folder / "words.json").write_text(text, encoding="utf-8")
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -182,6 +199,7 @@ def main():
     folder = parser.parse_args().outdir / "byte_bpe"
     for make in (qwen2, gpt2, neox, llama3, prefixed):
         write(folder, make.__name__, make())
+    write_words(folder)
 
 
 if __name__ == "__main__":

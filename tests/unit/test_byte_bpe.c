@@ -30,6 +30,7 @@ static const char *put(const char *name, const char *text)
 {
 	static char path[128];
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path); /* some file systems flush what is written over */
 	FILE *f = fopen(path, "wb");
 	assert_non_null(f);
 	assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
@@ -196,6 +197,35 @@ static void the_built_in_bytes_are_those_of_the_reference(void **state)
 
 /* --- words ------------------------------------------------------------------------- */
 
+static void check_lengths(const json_t *item, const char *name, enum byte_pattern pattern)
+{
+	const json_t *want = json_object_get(item, name);
+	const char *text = json_string_value(json_object_get(item, "text")), *word;
+	struct byte_words words = { text, strlen(text), pattern };
+	size_t i = 0;
+	for (size_t n; byte_words_next(&words, &word, &n); i++)
+		if ((json_int_t)n != json_integer_value(json_array_get(want, i)))
+			fail_msg("\"%s\", %s: word %zu has %zu bytes", text, name, i, n);
+	assert_int_equal(i, json_array_size(want));
+}
+
+static void words_as_the_reference(void **state)
+{
+	(void)state;
+	json_t *all, *item;
+	size_t i;
+	check_ok(json_read_file(fixture("byte_bpe/words.json"), 1 << 20, &all));
+	json_t *list = json_object_get(all, "cases");
+	assert_true(json_array_size(list) > 400);
+	json_array_foreach(list, i, item)
+	{
+		check_lengths(item, "gpt2", BYTE_PATTERN_GPT2);
+		check_lengths(item, "qwen2", BYTE_PATTERN_QWEN2);
+		check_lengths(item, "llama3", BYTE_PATTERN_LLAMA3);
+	}
+	json_decref(all);
+}
+
 /* The words of a text with a bar after each. */
 static void check_words(enum byte_pattern pattern, const char *text, const char *want)
 {
@@ -211,7 +241,7 @@ static void check_words(enum byte_pattern pattern, const char *text, const char 
 	str_release(&got);
 }
 
-/* Without a vocabulary that would show them, what the expressions find by their order. */
+/* The same to be read: what the order of the alternatives decides. */
 static void words_are_what_the_patterns_say(void **state)
 {
 	(void)state;
@@ -561,6 +591,7 @@ int main(void)
 		cmocka_unit_test(tokens_are_found_by_name),
 		cmocka_unit_test(ids_are_cut_at_the_maximum),
 		cmocka_unit_test(the_built_in_bytes_are_those_of_the_reference),
+		cmocka_unit_test(words_as_the_reference),
 		cmocka_unit_test(words_are_what_the_patterns_say),
 		cmocka_unit_test_setup_teardown(an_unknown_pre_tokenizer_is_named, up,
 						down),
