@@ -13,6 +13,7 @@ void study_release(struct study *s)
 	for (int i = 0; i < s->n_rows; i++) {
 		free(s->rows[i].label);
 		free(s->rows[i].model);
+		free(s->rows[i].text);
 		free(s->rows[i].note);
 	}
 	free(s->rows);
@@ -24,6 +25,7 @@ void study_release(struct study *s)
 	free(s->source);
 	free(s->hardware);
 	free(s->model);
+	free(s->text);
 	*s = (struct study){ 0 };
 }
 
@@ -52,22 +54,38 @@ static enum err check_keys(const struct json_in *in, const char *const *known)
 	return OK;
 }
 
-/* A copy of a text; NULL where it is missing. What reaches a terminal is escaped here,
- * once. */
-static char *take_text(const struct json_in *in, const char *key)
+/* A text of at most STUDY_MAX_TEXT bytes, borrowed; NULL where it is missing. */
+static const char *find_text(const struct json_in *in, const char *key)
 {
 	const char *text = json_in_str(in, key);
 	if (!text || *in->err)
 		return NULL;
-	size_t n = strlen(text);
-	if (n > STUDY_MAX_TEXT) {
+	if (strlen(text) > STUDY_MAX_TEXT) {
 		*in->err = err_set(ERR_FORMAT, "%s: \"%s\" is longer than %d bytes",
 				   in->what, key, STUDY_MAX_TEXT);
 		return NULL;
 	}
+	return text;
+}
+
+/* A copy of it. What reaches a terminal is escaped here, once. */
+static char *take_text(const struct json_in *in, const char *key)
+{
+	const char *text = find_text(in, key);
+	if (!text)
+		return NULL;
 	struct str s = STR_INIT;
-	str_add_escaped(&s, text, n, 0);
+	str_add_escaped(&s, text, strlen(text), 0);
 	return str_detach(&s);
+}
+
+/* What a model reads: as it is, line ends and all. */
+static char *take_input_text(const struct json_in *in, const char *key)
+{
+	const char *text = find_text(in, key);
+	if (text && !*text)
+		*in->err = err_set(ERR_FORMAT, "%s: \"%s\" is empty", in->what, key);
+	return *in->err ? NULL : str_dup(text);
 }
 
 static char *need_text(const struct json_in *in, const char *key)
@@ -202,8 +220,8 @@ static enum err take_against(const struct json_in *in, const struct study *s,
 static enum err read_row(const json_t *json, const char *what, const struct knobs *shared,
 			 struct study *s)
 {
-	static const char *const known[] = { "label",     "model", "knobs", "against",
-					     "published", "note",  NULL };
+	static const char *const known[] = { "label",   "model",     "text", "knobs",
+					     "against", "published", "note", NULL };
 	enum err e = OK;
 	const struct json_in in = { json, what, &e };
 	if (!json_is_object(json))
@@ -212,6 +230,7 @@ static enum err read_row(const json_t *json, const char *what, const struct knob
 	row->knobs = *shared;
 	row->label = need_text(&in, "label");
 	row->model = take_text(&in, "model");
+	row->text = take_input_text(&in, "text");
 	row->note = take_text(&in, "note");
 	if (!e)
 		e = check_keys(&in, known);
@@ -395,15 +414,16 @@ static enum err check_name(const struct json_in *in, const char *name)
 
 static enum err read_head(const struct json_in *in, struct study *s)
 {
-	static const char *const known[] = { "name",   "title",  "source",   "hardware",
-					     "model",  "knobs",  "budget_s", "columns",
-					     "claims", "slopes", "rows",     "grid",
-					     NULL };
+	static const char *const known[] = { "name",    "title",  "source", "hardware",
+					     "model",   "text",   "knobs",  "budget_s",
+					     "columns", "claims", "slopes", "rows",
+					     "grid",    NULL };
 	s->name = need_text(in, "name");
 	if (!*in->err)
 		s->title = need_text(in, "title");
 	if (!*in->err)
 		s->model = need_text(in, "model");
+	s->text = take_input_text(in, "text");
 	s->source = take_text(in, "source");
 	s->hardware = take_text(in, "hardware");
 	s->budget_s = json_in_num(in, "budget_s");
@@ -414,6 +434,13 @@ static enum err read_head(const struct json_in *in, struct study *s)
 	if (!e)
 		e = check_keys(in, known);
 	return e ? e : check_name(in, s->name);
+}
+
+static void share_text(struct study *s)
+{
+	for (int i = 0; i < s->n_rows; i++)
+		if (!s->rows[i].text)
+			s->rows[i].text = str_dup(s->text);
 }
 
 static enum err read_study(const json_t *json, const char *what, struct study *s)
@@ -439,6 +466,7 @@ static enum err read_study(const json_t *json, const char *what, struct study *s
 		e = read_grid(&in, &shared, s);
 	if (!e && !s->n_rows)
 		e = err_set(ERR_FORMAT, "%s: neither \"rows\" nor a \"grid\"", what);
+	share_text(s);
 	return e;
 }
 

@@ -17,8 +17,10 @@
 #define STUDY_MAX_SLOPES 16
 
 struct study_row {
-	char *label;        /* "keep=0.7", or the file's own words */
-	char *model;        /* NULL: the study's */
+	char *label; /* "keep=0.7", or the file's own words */
+	char *model; /* NULL: the study's */
+	char *text;  /* what a language model is asked, or a text tower reads; NULL: none
+		      */
 	struct knobs knobs; /* the method is resolved */
 	int against;        /* the row that its ratios are to; its own index: none */
 	double published[FIGURE_COUNT]; /* NaN: not published */
@@ -34,9 +36,10 @@ struct study_slope {
 struct study {
 	char *name; /* "vtp": letters, digits, - and _ */
 	char *title;
-	char *source;    /* where the figures come from, or NULL */
-	char *hardware;  /* of the published rows, or NULL: nothing was published */
-	char *model;     /* MODEL as the command line has it */
+	char *source;   /* where the figures come from, or NULL */
+	char *hardware; /* of the published rows, or NULL: nothing was published */
+	char *model;    /* MODEL as the command line has it */
+	char *text;     /* of rows without one of their own, which have a copy; or NULL */
 	double budget_s; /* of one row; NaN: the default */
 	enum figure_id columns[FIGURE_COUNT];
 	int n_columns;

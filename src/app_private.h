@@ -19,6 +19,7 @@ enum cell_state { CELL_WAITING, CELL_KNOWN, CELL_MEASURED, CELL_FAILED };
 struct sweep_cell {
 	struct knobs knobs;
 	char *label, *model; /* model NULL: whichever is open */
+	char *text;          /* that goes in; NULL: the user's, or none */
 	int row;             /* of the study */
 	enum cell_state state;
 };
@@ -59,9 +60,9 @@ struct app_private {
 	struct sweep_cell *cells; /* [app->sweep.n] */
 	int cell;                 /* the one at work; -1: none */
 	int study;                /* whose rows the cells are; -1: of none */
-	/* What was open, and where the sliders stood, when the study opened another
-	 * model; home_model NULL: it did not. */
-	char *home_model;
+	/* What was open, with which text, and where the sliders stood, when the study
+	 * opened another model or text; home_model NULL: it did not. */
+	char *home_model, *home_text;
 	struct knobs home_knobs;
 	double sweep_budget_s; /* of one cell; NaN: as of any other */
 	double spent_s;        /* on `n_spent` cells */

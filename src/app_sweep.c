@@ -25,6 +25,7 @@ static void forget_cells(struct app *app)
 	for (int i = 0; i < app->sweep.n; i++) {
 		free(p->cells[i].label);
 		free(p->cells[i].model);
+		free(p->cells[i].text);
 	}
 	free(p->cells);
 	p->cells = NULL;
@@ -34,8 +35,10 @@ static void forget_cells(struct app *app)
 
 static void forget_home(struct app *app)
 {
-	free(app->private->home_model);
-	app->private->home_model = NULL;
+	struct app_private *p = app->private;
+	free(p->home_model);
+	free(p->home_text);
+	p->home_model = p->home_text = NULL;
 }
 
 void app_sweep_release(struct app *app)
@@ -50,6 +53,7 @@ static void leave_home(struct app *app)
 	if (p->home_model)
 		return;
 	p->home_model = str_dup(app->opt.model);
+	p->home_text = str_dup(app->input.text);
 	p->home_knobs = app->opened ? p->present : app->knobs;
 }
 
@@ -59,15 +63,28 @@ static void take_home_knobs(struct app *app)
 	app_set_knobs(app, &k);
 }
 
-/* The user's model and knobs, as they were before a study opened another. */
+/* Whoever opens the model next reads it. */
+static void set_text(struct app *app, const char *text)
+{
+	char *copy = str_dup(text);
+	free(app->input.text);
+	app->input.text = copy;
+}
+
+/* The user's model, text and knobs, as they were before a study opened others. */
 static void go_home(struct app *app)
 {
-	char *model = app->private->home_model;
+	struct app_private *p = app->private;
+	char *model = p->home_model;
 	if (!model)
 		return;
-	app->private->home_model = NULL;
+	bool away = strcmp(model, app->opt.model) != 0 ||
+		    !str_equal(p->home_text, app->input.text);
+	p->home_model = NULL;
 	take_home_knobs(app);
-	if (strcmp(model, app->opt.model) != 0)
+	set_text(app, p->home_text);
+	forget_home(app);
+	if (away)
 		app_replace_model(app, model);
 	free(model);
 }
@@ -79,6 +96,7 @@ void app_sweep_broken(struct app *app)
 	if (!p->home_model)
 		return;
 	take_home_knobs(app);
+	set_text(app, p->home_text);
 	app_drop_results(app);
 	app_name_model(app, p->home_model); /* `r` opens it */
 	forget_home(app);
@@ -114,8 +132,10 @@ void app_sweep_leave(struct app *app)
 	if (!app->sweep.running)
 		return;
 	stop(app);
-	if (app->private->home_model)
+	if (app->private->home_model) {
 		take_home_knobs(app);
+		set_text(app, app->private->home_text);
+	}
 	forget_home(app);
 	say_stopped(app);
 }
@@ -313,6 +333,7 @@ static void take_study(struct app *app, const struct study *study)
 						   .label = str_dup(row->label),
 						   .row = order[i] };
 		p->cells[i].model = str_dup(row->model ? row->model : study->model);
+		p->cells[i].text = str_dup(row->text);
 	}
 	app->sweep.n = study->n_rows;
 	free(order);
@@ -379,6 +400,19 @@ static void say_end(struct app *app)
 	str_release(&t);
 }
 
+static const char *text_of(const struct app *app, const struct sweep_cell *cell)
+{
+	const struct app_private *p = app->private;
+	return cell->text ? cell->text : p->home_model ? p->home_text : app->input.text;
+}
+
+/* Whether what is open is what the cell is of. */
+static bool is_open(const struct app *app, const struct sweep_cell *cell)
+{
+	return (!cell->model || !strcmp(cell->model, app->opt.model)) &&
+	       str_equal(text_of(app, cell), app->input.text);
+}
+
 /* The next cell: those of the open model first, for another takes a while to open. */
 static int first_waiting(const struct app *app)
 {
@@ -387,7 +421,7 @@ static int first_waiting(const struct app *app)
 		const struct sweep_cell *cell = &app->private->cells[i];
 		if (cell->state != CELL_WAITING)
 			continue;
-		if (!cell->model || !strcmp(cell->model, app->opt.model))
+		if (is_open(app, cell))
 			return i;
 		first = first < 0 ? i : first;
 	}
@@ -425,6 +459,7 @@ static void open_model_of(struct app *app, const struct sweep_cell *cell)
 	struct knobs k = cell->knobs;
 	leave_home(app);
 	app_set_knobs(app, &k);
+	set_text(app, text_of(app, cell));
 	app_replace_model(app, cell->model);
 }
 
@@ -440,8 +475,7 @@ void app_sweep_claim(struct app *app, const struct knobs *k)
 	const struct app_private *p = app->private;
 	for (int i = 0; app->sweep.running && i < app->sweep.n; i++) {
 		const struct sweep_cell *cell = &p->cells[i];
-		if (cell->state == CELL_WAITING &&
-		    (!cell->model || !strcmp(cell->model, app->opt.model)) &&
+		if (cell->state == CELL_WAITING && is_open(app, cell) &&
 		    app_same_setting(app, &cell->knobs, k)) {
 			/* The study's session may have what the user's has not. */
 			if (study_session(app) && is_known(app, cell))
@@ -466,7 +500,7 @@ bool app_sweep_next(struct app *app)
 			return true;
 		}
 		const struct sweep_cell *cell = &app->private->cells[i];
-		if (cell->model && strcmp(cell->model, app->opt.model) != 0) {
+		if (cell->model && !is_open(app, cell)) {
 			open_model_of(app, cell);
 			return true;
 		}
@@ -516,6 +550,6 @@ void app_sweep_model_failed(struct app *app, const char *why)
 	const struct app_private *p = app->private;
 	for (int i = 0; app->sweep.running && i < app->sweep.n; i++)
 		if (p->cells[i].state == CELL_WAITING && p->cells[i].model &&
-		    !strcmp(p->cells[i].model, app->opt.model))
+		    is_open(app, &p->cells[i]))
 			fail(app, i, why);
 }

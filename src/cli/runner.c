@@ -25,13 +25,23 @@ struct work {
 
 /* ---- the worker ---- */
 
+static struct input_source input_of(const struct runner *r, const struct cell *cell)
+{
+	struct input_source in = input_source_copy(&r->o->input);
+	if (cell->text) {
+		free(in.text);
+		in.text = str_dup(cell->text);
+	}
+	return in;
+}
+
 static struct command command_of(const struct runner *r, const struct cell *cell)
 {
 	const struct options *o = r->o;
 	struct command c = { .n_specs = 1, .measure = measure_defaults() };
 	c.specs = mem_alloc(sizeof(*c.specs));
 	c.specs[0] = (struct spec){ .model = str_dup(cell->model),
-				    .input = input_source_copy(&o->input),
+				    .input = input_of(r, cell),
 				    .knobs = cell->knobs };
 	if (!isnan(r->budget_s))
 		c.measure.budget_s = r->budget_s;
@@ -66,7 +76,8 @@ static bool same_workload(const struct cell *a, const struct cell *b)
 	for (int i = 0; i < KNOB_COUNT; i++)
 		if (knob_table[i].group == KNOB_WORKLOAD)
 			mask |= KNOB_BIT(i);
-	return !strcmp(a->model, b->model) && knobs_equal(&a->knobs, &b->knobs, mask);
+	return !strcmp(a->model, b->model) && str_equal(a->text, b->text) &&
+	       knobs_equal(&a->knobs, &b->knobs, mask);
 }
 
 static enum err load(struct work *w, const struct cell *cell)

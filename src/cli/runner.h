@@ -18,6 +18,7 @@ enum cell_state {
 
 struct cell {
 	const char *model;  /* as the user wrote it; borrowed */
+	const char *text;   /* goes in with the options' input; borrowed. NULL: theirs */
 	struct knobs knobs; /* the method is resolved */
 	const char *label;  /* "keep=0.7 method=l2"; borrowed */
 

@@ -113,11 +113,18 @@ static enum err check_changes(const struct options *o)
 	return OK;
 }
 
+/* What the command line puts in instead of a text holds for every row, too. */
+static bool brings_input(const struct input_source *in)
+{
+	return in->text || in->tokens || in->dataset;
+}
+
 static struct cell cell_of(const struct options *o, const struct study *s, int i)
 {
 	const struct study_row *row = &s->rows[i];
 	struct cell cell = { .knobs = row->knobs, .label = row->label };
 	cell.model = row->model ? row->model : o->model ? o->model : s->model;
+	cell.text = brings_input(&o->input) ? NULL : row->text;
 	for (int k = 0; k < KNOB_COUNT; k++)
 		if (o->given & KNOB_BIT(k))
 			cell.knobs.v[k] = o->knobs.v[k];

@@ -7,10 +7,11 @@
  * above.
  *
  * It appends a line to FOLDER/log for its start ("start PID") and for what it reads
- * ("load", "load a.png", "run 0.5", "estimate 0.5", "cancel", "hash"). Of a model that is
- * not called "fake" it is "load NAME"; that of another name has another hash, and no
- * batch. A rule is DEED:LINE or DEED:LINE#N: what to do on that line ("start" without the
- * number), or only the first N times the log has it, over all workers of the folder.
+ * ("load", "load a.png", "load MODEL:TEXT", "run 0.5", "estimate 0.5", "cancel", "hash").
+ * Of a model that is not called "fake" it is "load NAME"; that of another name has
+ * another hash, and no batch. A rule is DEED:LINE or DEED:LINE#N: what to do on that line
+ * ("start" without the number), or only the first N times the log has it, over all
+ * workers of the folder.
  *
  *   die       ends by SIGKILL
  *   hang      reads and says nothing any more, also on SIGTERM
@@ -115,8 +116,11 @@ static void describe_input(const struct input_source *in, struct run *r)
 	const char *source = in->dataset    ? in->dataset
 			     : in->n_images ? in->images[0]
 					    : "";
+	const char *text = in->text ? in->text : "";
 	for (size_t i = 0; source[i]; i++)
 		sha[i % 64] = "0123456789abcdef"[(sha[i % 64] + source[i]) % 16];
+	for (size_t i = 0; text[i]; i++)
+		sha[63 - i % 64] = "0123456789abcdef"[(sha[63 - i % 64] + text[i]) % 16];
 	r->input.kind = in->dataset ? "dataset" : in->n_images ? "image" : "scene";
 	r->input.source = run_str(r, *source ? source : NULL);
 	r->input.sha256 = run_str(r, sha);
@@ -298,6 +302,9 @@ static void name_line(const struct command *c, char line[80])
 	if (c->type == COMMAND_RUN || c->type == COMMAND_ESTIMATE)
 		snprintf(line, 80, "%s %s", names[c->type],
 			 knobs_get(&c->specs[0].knobs, KNOB_KEEP, keep));
+	else if (c->type == COMMAND_LOAD && c->specs[0].input.text)
+		snprintf(line, 80, "load %.30s:%.30s", c->specs[0].model,
+			 c->specs[0].input.text);
 	else if (c->type == COMMAND_LOAD && strcmp(c->specs[0].model, "fake") != 0)
 		snprintf(line, 80, "load %s", c->specs[0].model);
 	else if (c->type == COMMAND_LOAD && c->specs[0].input.n_images)

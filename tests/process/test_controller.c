@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "app.h"
+#include "app_study.h"
 #include "base/clock.h"
 
 #define DEADLINE_NS                                                                      \
@@ -1383,6 +1384,64 @@ static void study_row_fails_in_its_session(void **state)
 	assert_int_equal(runs_in("vtp"), n);
 }
 
+/* The last two rows of a study ask a model something; the others do not. */
+static void start_asking(const char *model)
+{
+	struct study *s = &app->studies->state[app_study_find(app, "vtp")].def;
+	free(s->model);
+	s->model = str_dup(model);
+	for (int i = s->n_rows - 2; i < s->n_rows; i++)
+		s->rows[i].text = str_dup("why?");
+	assert_true(app_study_start(app, s->name));
+}
+
+static void study_brings_its_text(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	assert_true(app_study_find(app, "vtp") >= 0);
+	start_asking("clip-vit-b16");
+	WAIT_FOR(app->input.text != NULL);
+	assert_string_equal(app->input.text, "why?");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(app->sweep.failed, 0);
+	assert_int_equal(asked("load clip-vit-b16"), 1);
+	assert_int_equal(asked("load clip-vit-b16:why?"), 1);
+	assert_null(app->input.text); /* the user's own is none */
+	assert_string_equal(app->model.name, "fake");
+}
+
+/* Of the model that is open another text is another input all the same. */
+static void study_asks_the_open_model(void **state)
+{
+	(void)state;
+	ENTER(NULL);
+	measure_base();
+	assert_true(app_study_find(app, "vtp") >= 0);
+	start_asking("fake");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(app->sweep.failed, 0);
+	assert_int_equal(asked("load fake:why?"), 1);
+	assert_int_equal(asked("load"), 3); /* at first, this, and back home */
+	assert_null(app->input.text);
+	measure_base();
+}
+
+static void study_whose_text_cannot_be_read(void **state)
+{
+	(void)state;
+	ENTER("fail:load fake:why?");
+	measure_base();
+	assert_true(app_study_find(app, "vtp") >= 0);
+	start_asking("fake");
+	WAIT_FOR(!app->sweep.running && at_rest());
+	assert_int_equal(app->sweep.failed, 2);
+	assert_int_equal(asked("load fake:why?"), 1);
+	assert_null(app->input.text);
+	assert_int_equal(app->phase, APP_IDLE);
+}
+
 /* The setting on the screen is a row of the study: measured once, and no stop. */
 static void setting_that_is_a_row(void **state)
 {
@@ -1780,6 +1839,9 @@ int main(void)
 		CASE(study_whose_model_cannot_be_opened),
 		CASE(study_has_its_session),
 		CASE(study_row_fails_in_its_session),
+		CASE(study_brings_its_text),
+		CASE(study_asks_the_open_model),
+		CASE(study_whose_text_cannot_be_read),
 		CASE(study_ends_at_home),
 		CASE(study_stopped_goes_home),
 		CASE(study_stopped_while_it_loads),

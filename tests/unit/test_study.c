@@ -165,6 +165,28 @@ static void a_file(void **state)
 	study_release(&s);
 }
 
+/* What goes in besides pictures: the row's, else the study's, as it was written. */
+static void texts_of_rows(void **state)
+{
+	(void)state;
+	struct study s;
+	check_ok(parse("{" MINIMAL ",\"text\":\"Describe\\nthis.\",\"rows\":[" ROW
+		       ",{\"label\":\"b\",\"text\":\"\\u001b\\u732b\"}],"
+		       "\"grid\":{\"keep\":\"1,.5\"}}",
+		       &s));
+	assert_int_equal(s.n_rows, 4);
+	assert_string_equal(s.rows[0].text, "Describe\nthis.");
+	assert_string_equal(s.rows[1].text, "\033\xe7\x8c\xab");
+	assert_string_equal(s.rows[3].text, "Describe\nthis.");
+	study_release(&s);
+	check_ok(parse("{" MINIMAL ",\"rows\":[" ROW
+		       ",{\"label\":\"b\",\"text\":\"why\"}]}",
+		       &s));
+	assert_null(s.rows[0].text);
+	assert_string_equal(s.rows[1].text, "why");
+	study_release(&s);
+}
+
 /* A grid of one point is a row that is called by its knob. */
 static void a_grid_of_one(void **state)
 {
@@ -190,6 +212,8 @@ static void bad_files(void **state)
 	REFUSED("\"title\" is missing", "{\"name\":\"x\"}");
 	REFUSED("\"model\" is missing", "{\"name\":\"x\",\"title\":\"t\"}");
 	REFUSED("unknown key \"rwos\\x1b\"", "{" MINIMAL ",\"rwos\\u001b\":[]}");
+	REFUSED("my.json: \"text\" is empty", "{" MINIMAL ",\"text\":\"\"}");
+	REFUSED("\"text\" is not a string", "{" MINIMAL ",\"text\":[\"a\"]}");
 	REFUSED("neither", "{" MINIMAL "}");
 	REFUSED("neither", "{" MINIMAL ",\"rows\":[]}");
 	REFUSED("\"rows\" is not an array", "{" MINIMAL ",\"rows\":{}}");
@@ -219,6 +243,10 @@ static void bad_rows(void **state)
 				      "\"knobs\":{\"batch\":\"x\"}}]}");
 	REFUSED("rows[0]: \"against\": no row above is \"z\"",
 		"{" MINIMAL ",\"rows\":[{\"label\":\"a\",\"against\":\"z\"}]}");
+	REFUSED("rows[0]: \"text\" is empty",
+		"{" MINIMAL ",\"rows\":[{\"label\":\"a\",\"text\":\"\"}]}");
+	REFUSED("rows[0]: \"text\" is not a string",
+		"{" MINIMAL ",\"rows\":[{\"label\":\"a\",\"text\":7}]}");
 	REFUSED("\"mss\" is none of the figures",
 		"{" MINIMAL ",\"rows\":[{\"label\":\"a\",\"published\":{\"mss\":1}}]}");
 	REFUSED("\"ms\" is not a number",
@@ -255,6 +283,12 @@ static void hostile(void **state)
 		str_add(&s, "t");
 	str_add(&s, "\",\"model\":\"m\"}");
 	REFUSED("longer than 2048 bytes", str_get(&s));
+	str_clear(&s);
+	str_add(&s, "{" MINIMAL ",\"text\":\"");
+	for (int i = 0; i < 3000; i++)
+		str_add(&s, "t");
+	str_add(&s, "\"}");
+	REFUSED("\"text\" is longer than 2048 bytes", str_get(&s));
 	str_clear(&s);
 	for (int i = 0; i < 100000; i++)
 		str_add(&s, "[");
@@ -492,6 +526,7 @@ int main(void)
 		cmocka_unit_test(figures_of_others),
 		cmocka_unit_test(knobs_of_rows),
 		cmocka_unit_test(a_file),
+		cmocka_unit_test(texts_of_rows),
 		cmocka_unit_test(a_grid_of_one),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(bad_rows),
