@@ -17,10 +17,9 @@
 #define STUDY_MAX_SLOPES 16
 
 struct study_row {
-	char *label; /* "keep=0.7", or the file's own words */
-	char *model; /* NULL: the study's */
-	char *text;  /* what a language model is asked, or a text tower reads; NULL: none
-		      */
+	char *label;        /* "keep=0.7", or the file's own words */
+	char *model;        /* NULL: the study's */
+	char *text;         /* goes in with the pictures, not escaped; NULL: none */
 	struct knobs knobs; /* the method is resolved */
 	int against;        /* the row that its ratios are to; its own index: none */
 	double published[FIGURE_COUNT]; /* NaN: not published */

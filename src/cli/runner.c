@@ -182,8 +182,8 @@ static enum err fail(struct work *w, struct cell *cell, enum err why, double sta
 	return described && why != ERR_USAGE ? put(w, cell->run) : OK;
 }
 
-/* The model that all cells share cannot be opened: what holds for the first holds for
- * all. A setting that is too large or refused says nothing about the next. */
+/* The model and text that all cells share cannot be opened: what holds for the first
+ * holds for all. A setting that is too large or refused says nothing about the next. */
 static bool hopeless(const struct work *w, enum err e)
 {
 	const struct runner *r = w->r;
@@ -193,7 +193,8 @@ static bool hopeless(const struct work *w, enum err e)
 	    w->client.loaded)
 		return false;
 	for (int i = 1; i < r->n; i++)
-		if (strcmp(r->cells[i].model, r->cells[0].model))
+		if (strcmp(r->cells[i].model, r->cells[0].model) ||
+		    !str_equal(r->cells[i].text, r->cells[0].text))
 			return false;
 	return true;
 }

@@ -614,6 +614,25 @@ static void study_models(void **state)
 	lines_release(&l);
 }
 
+/* A row's text goes in at that row alone: here into a model that cannot read. */
+static void study_asks(void **state)
+{
+	(void)state;
+	write_study(
+		"{\"label\":\"asked\",\"model\":\"siglip-b16:tiny\",\"text\":\"cat\"},"
+		"{\"label\":\"seen\",\"model\":\"siglip-b16:tiny\"}");
+	WANT(1, "study", "--file", path, FAST, "--json");
+	struct lines l = take_lines();
+	assert_int_equal(l.n, 2);
+	assert_non_null(strstr(text(l.line[0], "error"), "pictures only"));
+	assert_true(num(l.line[1], "measured.ms") > 0);
+	lines_release(&l);
+	/* What the command line puts in is not replaced. */
+	write_study("{\"label\":\"asked\",\"text\":\"cat\"}");
+	WANT(1, "study", "--file", path, FAST, "--tokens", "no-such-file");
+	stderr_has("no-such-file");
+}
+
 static void study_cancelled(void **state)
 {
 	(void)state;
@@ -651,6 +670,7 @@ int main(int argc, char **argv)
 		CASE(study_text),
 		CASE(study_vtp),
 		CASE(study_models),
+		CASE(study_asks),
 		CASE(study_cancelled),
 	};
 	signal(SIGPIPE, SIG_IGN);
