@@ -169,6 +169,71 @@ static void print_low_rank(const struct run *run)
 		       100 * l->rel_error, l->break_even);
 }
 
+static const char *many(double n) { return n == 1 ? "" : "s"; }
+
+/* What a vision tower hands on. */
+static void print_visual(const struct run *run)
+{
+	char each[16];
+	const struct run_visual *v = &run->visual;
+	if (isnan(v->tokens))
+		return;
+	printf("visual     %.0f visual token%s", v->tokens, many(v->tokens));
+	if (v->rows > 0 && v->columns > 0)
+		printf(" of %.0f (%.0f x %.0f grid)", v->rows * v->columns, v->rows,
+		       v->columns);
+	if (!isnan(v->ns_per_token))
+		printf(", %s ms each",
+		       metric_text(UNIT_NS, v->ns_per_token, each, sizeof(each)));
+	printf("\n");
+}
+
+/* And what these would cost behind it. */
+static void print_language(const struct run *run)
+{
+	char name[512], flops[16], bytes[16], ms[16];
+	const struct run_language *l = &run->language;
+	if (!l->name)
+		return;
+	printf("language   in %s: %s FLOPs, %s of keys and values, about %s ms\n",
+	       plain(l->name, name),
+	       metric_text(UNIT_FLOPS, l->flops, flops, sizeof(flops)),
+	       metric_text(UNIT_BYTES, l->kv_bytes, bytes, sizeof(bytes)),
+	       metric_text(UNIT_NS, l->estimated_ns, ms, sizeof(ms)));
+}
+
+#define MAX_IDS 16 /* shown where there is no tokenizer to read them */
+
+static void print_ids(const struct run_generated *g)
+{
+	for (int i = 0; i < g->n_ids && i < MAX_IDS; i++)
+		printf("%s%.0f", i ? " " : "ids ", g->ids[i]);
+	if (g->n_ids > MAX_IDS)
+		printf(" ...");
+}
+
+static void print_generated(const struct run *run)
+{
+	char shown[512], each[16];
+	const struct run_generated *g = &run->generated;
+	if (isnan(g->prompt_tokens))
+		return;
+	printf("prompt     %.0f token%s", g->prompt_tokens, many(g->prompt_tokens));
+	if (g->n_ids > 0) {
+		printf("; goes on: ");
+		if (g->text)
+			printf("\"%s\"", plain(g->text, shown));
+		else
+			print_ids(g);
+		printf(" (%d token%s", g->n_ids, many(g->n_ids));
+		if (!isnan(g->ns_per_token))
+			printf(", %s ms each",
+			       metric_text(UNIT_NS, g->ns_per_token, each, sizeof(each)));
+		printf(")%s", run->model.random_weights ? " (random)" : "");
+	}
+	printf("\n");
+}
+
 void table_print_headline(const struct run *run, const struct run *base)
 {
 	char a[16], b[16], c[16], shown[512], more[512], most[512];
@@ -194,6 +259,9 @@ void table_print_headline(const struct run *run, const struct run *base)
 	printf("work       %s FLOPs, %s GFLOP/s\n",
 	       metric_text(UNIT_FLOPS, run->flops.ours, a, sizeof(a)),
 	       metric_text(UNIT_COUNT, run->flops.ours / run->wall.p50_ns, b, sizeof(b)));
+	print_visual(run);
+	print_language(run);
+	print_generated(run);
 	print_fidelity(run);
 	print_accuracy(run);
 	print_zero_shot(run);

@@ -7,7 +7,8 @@
 /* ERR_USAGE for a grouping or a sort key that does not exist; NULL is the default. */
 enum err table_check(const char *group_by, const char *sort) MUST_CHECK;
 
-/* Time, speed-up over `base` (may be NULL), FLOPs, fidelity, memory, warnings. */
+/* Time, speed-up over `base` (may be NULL), FLOPs, visual tokens, fidelity, memory,
+ * warnings. */
 void table_print_headline(const struct run *, const struct run *base);
 
 /* group_by: layer (the tree), op (leaves by their name), kind. limit < 0: all rows. */

@@ -931,6 +931,53 @@ static void layers_without_a_kind(void **state)
 	assert_non_null(strstr(str_get(&p.out_text), "\n--"));
 }
 
+/* What a vision-language model adds to the headline; what it says is escaped. */
+static void visual_tokens_are_told(void **state)
+{
+	(void)state;
+	struct run *r = sample_run(1);
+	double ids[20] = { 785, 2168 };
+	r->visual = (struct run_visual){ 13, 14, 4, 130, 1.93e6 };
+	r->language = (struct run_language){ run_str(r, "qwen2-1.5b"), 1.5e9, 0.24e12,
+					     55 * 1048576.0, 640e6 };
+	r->generated = (struct run_generated){ .prompt_tokens = 212,
+					       .ids = run_doubles(r, ids, 2),
+					       .n_ids = 2,
+					       .text = "The\n\033[2J",
+					       .ns_per_token = 31e6 };
+	put_run(r);
+	WANT(0, "sessions", "show", "last");
+	const char *out = str_get(&p.out_text);
+	assert_non_null(strstr(out,
+			       "\nvisual     130 visual tokens of 182 (13 x 14 grid), "
+			       "1.93 ms each\n"));
+	assert_non_null(strstr(out,
+			       "\nlanguage   in qwen2-1.5b: 240G FLOPs, 55.0M of keys "
+			       "and values, about 640 ms\n"));
+	assert_non_null(strstr(out,
+			       "\nprompt     212 tokens; goes on: \"The\\x0a\\x1b[2J\" "
+			       "(2 tokens, 31.0 ms each) (random)\n"));
+	r->uid[0] = 0;
+	r->started_ns += 1e9;
+	r->model.random_weights = false;
+	r->visual.rows = r->visual.ns_per_token = r->generated.ns_per_token = (double)NAN;
+	r->visual.tokens = 1;
+	r->language.name = r->generated.text = NULL;
+	r->generated.ids = run_doubles(r, ids, 20);
+	r->generated.n_ids = 20;
+	put_run(r);
+	run_free(r);
+	WANT(0, "sessions", "show", "last");
+	out = str_get(&p.out_text);
+	assert_non_null(strstr(out, "\nvisual     1 visual token\n"));
+	assert_null(strstr(out, "\nlanguage"));
+	assert_non_null(strstr(out, "goes on: ids 785 2168 0 0"));
+	assert_non_null(strstr(out, "0 ... (20 tokens)\n"));
+	WANT(0, "run", QUICK);
+	assert_null(strstr(str_get(&p.out_text), "\nvisual"));
+	assert_null(strstr(str_get(&p.out_text), "\nprompt"));
+}
+
 /* ---- workers that go wrong ---- */
 
 static void no_worker(void **state)
@@ -1203,6 +1250,7 @@ int main(int argc, char **argv)
 		CASE(hub_cache),
 		CASE(odd_names),
 		CASE(layers_without_a_kind),
+		CASE(visual_tokens_are_told),
 		CASE(doctor),
 		CASE(selectors),
 	};
