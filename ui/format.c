@@ -55,6 +55,21 @@ const char *format_change(double ratio, char *buf, size_t size)
 	return buf;
 }
 
+const char *format_rate(double rate, char *buf, size_t size)
+{
+	if (!isfinite(rate))
+		return unmeasured(buf, size);
+	snprintf(buf, size, rate < 9.95 ? "%.1f" : "%.0f", rate);
+	return buf;
+}
+
+char format_letter(int i)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	return i >= 0 && i < (int)sizeof(letters) - 1 ? letters[i] : '*';
+}
+
 const char *format_cosine(double cosine, char *buf, size_t size)
 {
 	if (isnan(cosine))

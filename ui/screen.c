@@ -70,7 +70,9 @@ static void draw_notice(const char *text, struct canvas *c, int from)
 	canvas_field(c, c->width - w - 1, 1, w, STYLE_WARN, text);
 }
 
-enum tab_form { TABS_AIRY, TABS_TIGHT, TABS_NUMBERS, TAB_FORMS };
+enum tab_form { TABS_AIRY, TABS_TIGHT, TABS_SHORT, TABS_NUMBERS };
+
+#define SHORT_TAB 3 /* letters of a title */
 
 static void tab_label(const struct ui *ui, int i, enum tab_form form, char *buf,
 		      size_t size)
@@ -79,6 +81,8 @@ static void tab_label(const struct ui *ui, int i, enum tab_form form, char *buf,
 		snprintf(buf, size, " %d %s ", i + 1, views[i]->title);
 	else if (form == TABS_TIGHT || i == ui->active)
 		snprintf(buf, size, "%d%s", i + 1, views[i]->title);
+	else if (form == TABS_SHORT)
+		snprintf(buf, size, "%d%.*s", i + 1, SHORT_TAB, views[i]->title);
 	else
 		snprintf(buf, size, "%d", i + 1);
 }

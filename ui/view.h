@@ -42,6 +42,10 @@ struct view {
 
 extern const struct view *const views[]; /* NULL-terminated, in the order of the tabs */
 
+/* What the shown run is compared with: the base; NULL: there is none, or it is this run.
+ */
+const struct run *view_base(const struct app *);
+
 /* Text that matches: any of the words between '|', without regard to case; "" matches
  * all. */
 bool view_matches(const char *text, const char *pattern);

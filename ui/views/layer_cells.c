@@ -100,10 +100,7 @@ static void format_value(enum layer_column column, double v, char *buf, size_t s
 	case COL_RATE:
 	case COL_BANDWIDTH:
 	case COL_AI:
-		if (isnan(v) || isinf(v))
-			snprintf(buf, size, "--");
-		else
-			snprintf(buf, size, v < 9.95 ? "%.1f" : "%.0f", v);
+		format_rate(v, buf, size);
 		break;
 	default:
 		format_count(v, buf, size);

@@ -200,10 +200,7 @@ bool layers_rebuild(struct layers *st, const struct app *app, struct layers_show
 	st->n_rows = 0;
 	if (!run || !run->n_layers)
 		return false;
-	s->base = app->base && app->base != run && app->base->id != run->id ? app->base
-									    : NULL;
-	if (app->base && run->state == RUN_ESTIMATE)
-		s->base = app->base;
+	s->base = view_base(app);
 	add_up(st, s);
 	find_base_layers(st, run, s->base);
 	for (int i = 0; i < run->n_layers; i++)

@@ -79,7 +79,7 @@ static void say_group(struct pen *p, const struct tokens_shown *s, int patch)
 	if (g < 0)
 		say(p, STYLE_NORMAL, "a token of its own");
 	else
-		say(p, STYLE_NORMAL, "in token %c, of %d patches", tokens_group_mark(g),
+		say(p, STYLE_NORMAL, "in token %c, of %d patches", format_letter(g),
 		    s->groups[g].size);
 }
 
@@ -173,7 +173,7 @@ static void draw_group(struct pen *p, const struct tokens_shown *s, int g)
 	bool here = tokens_group_of(s, s->grid.cursor) == g;
 	unsigned style = here ? STYLE_REVERSE : STYLE_NORMAL;
 	char text[120];
-	snprintf(text, sizeof(text), "%c %4d patches %5.1f %%", tokens_group_mark(g),
+	snprintf(text, sizeof(text), "%c %4d patches %5.1f %%", format_letter(g),
 		 group->size, 100.0 * group->size / s->now.n);
 	int x = canvas_text(p->c, 0, p->y, -1, style, text) + 2;
 	if (x + LIST_BAR <= p->c->width)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/format.h"
+
 /* ---- the picture ---- */
 
 static bool same_input(const struct run *a, const struct run *b)
@@ -22,13 +24,6 @@ struct picture tokens_picture(const struct app *app, const struct run *run)
 }
 
 /* ---- groups ---- */
-
-char tokens_group_mark(int group)
-{
-	static const char marks[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	return group >= 0 && group < (int)sizeof(marks) - 1 ? marks[group] : '*';
-}
 
 int tokens_group_of(const struct tokens_shown *s, int patch)
 {
@@ -59,7 +54,7 @@ static void paint_groups(struct tokens_shown *s, int cursor)
 		int g = of[i];
 		if (g < 0)
 			continue;
-		s->patch[i].mark = tokens_group_mark(g);
+		s->patch[i].mark = format_letter(g);
 		s->patch[i].lit = g == here;
 		s->patch[i].flat = sum[g][3] > 0;
 		for (int k = 0; k < 3 && sum[g][3]; k++)

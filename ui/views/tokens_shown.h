@@ -38,9 +38,8 @@ struct tokens_shown {
 bool tokens_rebuild(struct tokens *, const struct app *, struct tokens_shown *);
 void tokens_shown_release(struct tokens_shown *);
 
-/* The letter of a group by its place in `groups`: the largest has 'a'. */
-char tokens_group_mark(int group);
-/* The place of a patch's group in `groups`, -1: it is alone or gone. */
+/* The place of a patch's group in `groups`, -1: it is alone or gone. The largest has the
+ * letter 'a'. */
 int tokens_group_of(const struct tokens_shown *, int patch);
 /* "method" of the run, resolved. */
 const char *tokens_method(const struct run *, char buf[KNOB_TEXT_SIZE]);
