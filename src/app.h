@@ -50,6 +50,8 @@ struct app_model {
 	uint64_t knob_mask;
 	char *why_not[KNOB_COUNT]; /* for knobs outside the mask: why, in words */
 	int64_t tokens; /* prunable tokens of an item at keep 1 (CLS not counted) */
+	int patches_per_token; /* of these so many go or stay together: 1, or 4 of a
+				  2 x 2 merger */
 	/* The preprocessed picture, RGB8; NULL while there is none. */
 	uint8_t *picture;
 	int picture_width, picture_height;
@@ -230,6 +232,9 @@ bool app_knob_set_fraction(struct app *, enum knob_id,
 bool app_knob_set(struct app *, enum knob_id, const char *text);
 bool app_undo(struct app *);
 bool app_redo(struct app *);
+
+/* Tokens of the open model that stay at a share: whole units of patches_per_token. */
+int64_t app_kept(const struct app *, double keep);
 
 /* Sliders the screen shows: those of the amounts that the model has, and what it lacks
  * only where there would be fewer than three. */

@@ -115,11 +115,23 @@ static bool set_number(struct app *app, enum knob_id id, double v)
 	return app_knob_set(app, id, text);
 }
 
-/* keep moves by whole tokens, the only steps that change anything. */
-static bool step_keep(struct app *app, int64_t tokens)
+/* What goes or stays as one. */
+static int64_t unit_of(const struct app *app)
 {
-	int64_t n = app->model.tokens;
-	int64_t kept = knob_kept(n, knob_num(&app->knobs, KNOB_KEEP)) + tokens;
+	return app->model.patches_per_token > 1 ? app->model.patches_per_token : 1;
+}
+
+int64_t app_kept(const struct app *app, double keep)
+{
+	int64_t unit = unit_of(app);
+	return unit * knob_kept(app->model.tokens / unit, keep);
+}
+
+/* keep moves by whole units, the only steps that change anything. */
+static bool step_keep(struct app *app, int64_t units)
+{
+	int64_t n = app->model.tokens / unit_of(app);
+	int64_t kept = knob_kept(n, knob_num(&app->knobs, KNOB_KEEP)) + units;
 	int64_t least = knob_kept(n, knob_table[KNOB_KEEP].min);
 	kept = kept < least ? least : kept > n ? n : kept;
 	return set_number(app, KNOB_KEEP, knob_keep_for(n, kept));
@@ -210,8 +222,8 @@ bool app_knob_step_large(struct app *app, enum knob_id id, int steps)
 static double slider_end(const struct app *app, enum knob_id id)
 {
 	switch (id) {
-	case KNOB_MERGE_R: /* half of the tokens in one layer */
-		return app->model.tokens > 1 ? (double)(app->model.tokens / 2) : 1;
+	case KNOB_MERGE_R: /* half of the units in one layer */
+		return fmax(1, (double)(app->model.tokens / unit_of(app) / 2));
 	case KNOB_RANK:
 		return 1024;
 	case KNOB_THRESHOLD: /* norms of tokens are tens */
@@ -230,7 +242,7 @@ bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
 		return false;
 	at = fmin(1, fmax(0, at));
 	if (id == KNOB_KEEP && app->model.tokens > 0) {
-		int64_t n = app->model.tokens;
+		int64_t n = app->model.tokens / unit_of(app);
 		int64_t kept = (int64_t)llround(at * (double)n);
 		return step_keep(app, kept - knob_kept(n, knob_num(&app->knobs, id)));
 	}

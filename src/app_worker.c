@@ -226,6 +226,8 @@ static void on_loaded(struct app *app, struct event *ev)
 	m->random_weights = from->random_weights;
 	m->knob_mask = ev->run->knob_mask;
 	m->tokens = isnan(ev->run->input.tokens) ? 0 : (int64_t)ev->run->input.tokens;
+	double unit = ev->run->visual.patches_per_token;
+	m->patches_per_token = unit >= 1 && unit <= (double)m->tokens ? (int)unit : 1;
 	memcpy(m->why_not, ev->why_not, sizeof(m->why_not));
 	memset(ev->why_not, 0, sizeof(ev->why_not));
 	m->picture = ev->picture;

@@ -159,10 +159,9 @@ static void slider_note(const struct app *app, enum knob_id id, const char *why,
 	if (id == app->knob)
 		step_hint(id, hint, sizeof(hint));
 	if (id == KNOB_KEEP && app->has_model && app->model.tokens > 0)
-		snprintf(buf, size, "%lld/%lld tokens   %s",
-			 (long long)knob_kept(app->model.tokens,
-					      knob_num(&app->knobs, id)),
-			 (long long)app->model.tokens, hint);
+		snprintf(buf, size, "%lld/%lld %s   %s",
+			 (long long)app_kept(app, knob_num(&app->knobs, id)),
+			 (long long)app->model.tokens, view_kept_word(app), hint);
 	else
 		snprintf(buf, size, "%s", hint);
 }
@@ -319,16 +318,15 @@ static int draw_picture(const struct app *app, struct canvas *c)
 			     .patch = patch,
 			     .n = n,
 			     .cursor = -1 };
-	patches_grid(n, p.picture.width, p.picture.height, &p.columns, &p.rows);
+	patch_map_grid(run, n, p.picture.width, p.picture.height, &p.columns, &p.rows);
 	patch_map_make(&m, run, PATCH_MAP_END, n);
 	for (int i = 0; i < n; i++)
 		patch[i].kept = m.patch[i].fate == PATCH_STAYS;
 	struct patches_fit fit = patches_draw(c, 1, 0, c->width - 2, rows, &p);
 	if (m.known && m.stay < n)
 		canvas_printf(c, 1, fit.height, STYLE_NORMAL,
-			      m.grouped ? "%d tokens of %d patches"
-					: "%d of %d patches stay",
-			      m.stay, n);
+			      m.grouped ? "%d tokens of %d %s" : "%d of %d %s stay",
+			      m.stay, n, patch_map_unit(run) > 1 ? "tokens" : "patches");
 	else
 		canvas_text(c, 1, fit.height, -1, STYLE_NORMAL, "what the model sees");
 	patch_map_release(&m);

@@ -11,6 +11,11 @@ const struct run *view_base(const struct app *app)
 	return base != run && base->id != run->id ? base : NULL;
 }
 
+const char *view_kept_word(const struct app *app)
+{
+	return app->model.patches_per_token > 1 ? "patches" : "tokens";
+}
+
 static bool contains(const char *text, const char *word, size_t n)
 {
 	for (; *text; text++)

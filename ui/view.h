@@ -46,6 +46,9 @@ extern const struct view *const views[]; /* NULL-terminated, in the order of the
  */
 const struct run *view_base(const struct app *);
 
+/* What keep counts of the open model: "tokens"; "patches" where several are a token. */
+const char *view_kept_word(const struct app *);
+
 /* Text that matches: any of the words between '|', without regard to case; "" matches
  * all. */
 bool view_matches(const char *text, const char *pattern);
