@@ -318,6 +318,20 @@ static void add_zero_shot(const struct run *run, struct parts *p)
 			   format_name(run->zero_shot.base_label, shown, sizeof(shown)));
 }
 
+/* What a language model gets, and what the tower took for each. */
+static void add_visual(const struct run *run, const struct timing *t, struct parts *p)
+{
+	unsigned style = t->estimate ? STYLE_DIM : STYLE_NORMAL;
+	char tokens[24], ms[16];
+	if (isnan(run->visual.tokens))
+		return;
+	parts_add(p, 3, style, "%s visual tokens",
+		  format_count(run->visual.tokens, tokens, sizeof(tokens)));
+	if (!isnan(run->visual.ns_per_token))
+		parts_join(p, 3, style, "%s%s ms each", t->estimate ? "~" : "",
+			   format_ms(run->visual.ns_per_token, ms, sizeof(ms)));
+}
+
 static void add_low_rank(const struct run *run, struct parts *p)
 {
 	if (run->low_rank.matrices > 0)
@@ -369,6 +383,7 @@ void headline_parts(const struct app *app, const enum knob_id *sliders, int n_sl
 	add_fidelity(app, run, p);
 	add_accuracy(run, p);
 	add_zero_shot(run, p);
+	add_visual(run, &t, p);
 	add_low_rank(run, p);
 	add_memory(run, t.estimate ? STYLE_DIM : STYLE_NORMAL, p);
 	add_origin(app, run, p);

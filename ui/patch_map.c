@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "ui/widgets/patches.h"
 
 #define PATCHES_MAX 65536 /* more is a file that lies */
+#define UNIT_MAX 256
 
 /* ---- one site ---- */
 
@@ -82,6 +84,18 @@ static void keep_only(struct patch_map *m, const double *kept, int n_kept, int s
 	free(stays);
 }
 
+/* The list counts patches in the order that they enter the model, unit by unit. */
+static void keep_listed(struct patch_map *m, const struct run *run)
+{
+	const struct run_tokens *t = &run->tokens;
+	int unit = patch_map_unit(run);
+	double *kept = mem_alloc((size_t)t->n_kept * sizeof(double));
+	for (int i = 0; i < t->n_kept; i++)
+		kept[i] = floor(t->kept[i] / unit);
+	keep_only(m, kept, t->n_kept, -1);
+	free(kept);
+}
+
 static void regroup(struct patch_map *m, const struct run_site *run_site, int site)
 {
 	for (int i = 0; i < m->n; i++) {
@@ -134,12 +148,48 @@ static bool is_text(const struct run *run)
 	return kind && (!strcmp(kind, "text") || !strcmp(kind, "tokens"));
 }
 
+/* A whole number from 1 on; 0: it is none. */
+static int whole(double v, int most)
+{
+	return v >= 1 && v <= most && v == floor(v) ? (int)v : 0;
+}
+
+int patch_map_unit(const struct run *run)
+{
+	int unit = whole(run->visual.patches_per_token, UNIT_MAX);
+	return unit ? unit : 1;
+}
+
+/* Cells of the run's own grid; 0: it does not say, or says what cannot be. */
+static int own_grid(const struct run *run)
+{
+	int rows = whole(run->visual.rows, PATCHES_MAX);
+	int columns = whole(run->visual.columns, PATCHES_MAX);
+	return columns && rows <= PATCHES_MAX / columns ? rows * columns : 0;
+}
+
 int patch_map_count(const struct run *run, int64_t otherwise)
 {
 	if (is_text(run))
 		return 0;
-	int64_t n = run && run->tokens.n_sites ? run->tokens.sites[0].n_alive : otherwise;
+	int64_t n = otherwise;
+	if (run && run->tokens.n_sites)
+		n = run->tokens.sites[0].n_alive;
+	else if (run && own_grid(run))
+		n = own_grid(run);
+	else if (run)
+		n = otherwise / patch_map_unit(run);
 	return n > 0 && n <= PATCHES_MAX ? (int)n : 0;
+}
+
+void patch_map_grid(const struct run *run, int n, int picture_width, int picture_height,
+		    int *columns, int *rows)
+{
+	patches_grid(n, picture_width, picture_height, columns, rows);
+	if (!n || own_grid(run) != n)
+		return;
+	*columns = (int)run->visual.columns;
+	*rows = (int)run->visual.rows;
 }
 
 /* Without sites and without a list: a run that was measured dropped nothing if it does
@@ -148,7 +198,7 @@ static bool drops_nothing(const struct run *run, int n)
 {
 	struct knobs k = run->knobs;
 	if (run->tokens.n_kept)
-		return run->tokens.n_kept >= n;
+		return run->tokens.n_kept / patch_map_unit(run) >= n;
 	knobs_resolve_method(&k);
 	return run->state == RUN_DONE || !strcmp(knob_text(&k, KNOB_METHOD), "none");
 }
@@ -168,7 +218,7 @@ void patch_map_make(struct patch_map *m, const struct run *run, int site, int n)
 	for (int i = 0; i <= last; i++)
 		apply(m, &t->sites[i], i);
 	if (!t->n_sites && site == PATCH_MAP_END && t->kept)
-		keep_only(m, t->kept, t->n_kept, -1);
+		keep_listed(m, run);
 	else
 		m->known = t->n_sites || drops_nothing(run, n);
 	m->stay = count_tokens(m);

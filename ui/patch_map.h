@@ -1,7 +1,8 @@
 /*
  * What became of each patch of item 0 at one place of a run where tokens are dropped or
- * merged. It reads a run and draws nothing. A run from a file may say anything: what lies
- * outside the grid is left out.
+ * merged. Where patches go and stay together (visual.patches_per_token), these units
+ * stand for patches everywhere here. It reads a run and draws nothing. A run from a file
+ * may say anything: what lies outside the grid is left out.
  */
 #ifndef UI_PATCH_MAP_H
 #define UI_PATCH_MAP_H
@@ -32,9 +33,15 @@ struct patch_map {
 	bool known; /* false: which patches stay is not known, all count as staying */
 };
 
-/* Patches of an item: what came into the run's first site, else `otherwise`; 0 of a text.
- */
+/* Patches that make a unit: 1 where each stands for itself. */
+int patch_map_unit(const struct run *);
+/* Patches (or units) of an item: what came into the run's first site, else those of its
+ * grid, else `otherwise`, which counts patches; 0 of a text. */
 int patch_map_count(const struct run *, int64_t otherwise);
+/* Where they stand: the run's own grid of n, else as the picture's shape suggests (see
+ * patches_grid). */
+void patch_map_grid(const struct run *, int n, int picture_width, int picture_height,
+		    int *columns, int *rows);
 /* The state after `site`, or at the end of the run for PATCH_MAP_END. Borrows nothing. */
 #define PATCH_MAP_END (-1)
 void patch_map_make(struct patch_map *, const struct run *, int site, int n);

@@ -164,6 +164,67 @@ static void what_is_not_known_is_said(void **state)
 	run_free(run);
 }
 
+/* Two rows of three units of 2 x 2 patches. */
+static void units_stand_for_patches(void **state)
+{
+	struct run *run = run_create();
+	struct patch_map m;
+	int columns, rows;
+	(void)state;
+	run->visual.rows = 2;
+	run->visual.columns = 3;
+	run->visual.patches_per_token = 4;
+	assert_int_equal(patch_map_unit(run), 4);
+	assert_int_equal(patch_map_count(run, 24), 6);
+	patch_map_grid(run, 6, 500, 500, &columns, &rows);
+	assert_true(columns == 3 && rows == 2);
+	patch_map_make(&m, run, PATCH_MAP_END, 6);
+	assert_true(m.known && m.stay == 6);
+	patch_map_release(&m);
+	set(run, &run->tokens.kept, &run->tokens.n_kept,
+	    ARRAY(4, 5, 6, 7, 20, 21, 22, 23));
+	patch_map_make(&m, run, PATCH_MAP_END, 6);
+	assert_true(m.known && m.stay == 2);
+	assert_int_equal(m.patch[1].fate, PATCH_STAYS);
+	assert_int_equal(m.patch[5].fate, PATCH_STAYS);
+	assert_int_equal(m.patch[4].fate, PATCH_DROPPED);
+	patch_map_release(&m);
+	/* Sites count units themselves. */
+	struct run_site *s = add_site(run, "visual.blocks.1", 1);
+	set(run, &s->alive, &s->n_alive, ARRAY(0, 1, 2, 3, 4, 5));
+	set(run, &s->kept, &s->n_kept, ARRAY(0, 5));
+	patch_map_make(&m, run, PATCH_MAP_END, 6);
+	assert_int_equal(m.stay, 2);
+	assert_int_equal(m.patch[0].fate, PATCH_STAYS);
+	assert_int_equal(m.patch[1].fate, PATCH_DROPPED);
+	patch_map_release(&m);
+	run_free(run);
+}
+
+/* What a file says of its grid may be nonsense: then the picture's shape decides. */
+static void a_grid_that_cannot_be_is_refused(void **state)
+{
+	static const double nonsense[][3] = {
+		{ 2, 4, 1 },           { 0, 6, 1 },
+		{ -2, -3, 1 },         { 1.5, 4, 1 },
+		{ (double)NAN, 6, 1 }, { 1e300, 1e300, 1e300 },
+		{ 65536, 65536, 0 },   { 4294967297.0, 6, -4 },
+	};
+	struct run *run = run_create();
+	int columns, rows;
+	(void)state;
+	for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+		run->visual.rows = nonsense[i][0];
+		run->visual.columns = nonsense[i][1];
+		run->visual.patches_per_token = nonsense[i][2];
+		assert_int_equal(patch_map_unit(run), 1);
+		patch_map_grid(run, 6, 300, 200, &columns, &rows);
+		assert_true(columns == 3 && rows == 2);
+	}
+	assert_int_equal(patch_map_count(run, 6), 6);
+	run_free(run);
+}
+
 static void two_runs_are_compared(void **state)
 {
 	struct run *run = pruned(), *other = pruned();
@@ -238,12 +299,12 @@ static void grids_fit_where_they_can(void **state)
 	assert_int_equal(f.cell_h, 0);
 	assert_int_equal(f.width, 24);
 	assert_int_equal(f.height, 12);
-	assert_string_equal(patches_fit_words(&f, words, sizeof(words)),
+	assert_string_equal(patches_fit_words(&f, "patches", words, sizeof(words)),
 			    "a cell is 2 patches");
 	f = patches_fit(24, 24, 47, 5);
 	assert_int_equal(f.per, 3);
 	assert_int_equal(f.height, 4);
-	assert_string_equal(patches_fit_words(&f, words, sizeof(words)),
+	assert_string_equal(patches_fit_words(&f, "patches", words, sizeof(words)),
 			    "half a cell is 3 x 3 patches");
 	f = patches_fit(24, 24, 0, 5);
 	assert_int_equal(f.width, 0);
@@ -405,6 +466,8 @@ int main(void)
 		cmocka_unit_test(patches_of_one_token_stay_together),
 		cmocka_unit_test(nonsense_is_left_out),
 		cmocka_unit_test(what_is_not_known_is_said),
+		cmocka_unit_test(units_stand_for_patches),
+		cmocka_unit_test(a_grid_that_cannot_be_is_refused),
 		cmocka_unit_test(two_runs_are_compared),
 		cmocka_unit_test(selection_is_summed_over_leaves),
 		cmocka_unit_test(grids_fit_where_they_can),

@@ -23,11 +23,17 @@ static void draw_nothing(const struct app *app, struct canvas *c)
 	canvas_text(c, 2, 1, c->width - 2, STYLE_DIM, why);
 }
 
+static void add_each(const struct tokens_shown *s, struct parts *p)
+{
+	if (s->each[0])
+		parts_join(p, 2, STYLE_NORMAL, "(%s)", s->each);
+}
+
 /* What stays at the site; what is made of the others counts as one beside the patches. */
 static void add_site(const struct tokens_shown *s, struct parts *p)
 {
 	const struct patch_map *m = &s->now;
-	const char *what = m->grouped ? "tokens" : "patches";
+	const char *what = s->stays;
 	char name[80], percent[16], made[32] = "";
 	parts_add(p, 0, STYLE_BOLD, "%s", format_name(s->site->path, name, sizeof(name)));
 	if (m->made > 0)
@@ -37,6 +43,7 @@ static void add_site(const struct tokens_shown *s, struct parts *p)
 	else
 		parts_add(p, 0, STYLE_NORMAL, "%d of %d %s%s stay", m->stay, m->in, what,
 			  made);
+	add_each(s, p);
 	parts_add(p, 3, STYLE_NORMAL, "%s %% of %d",
 		  format_percent((double)m->stay / m->n, percent, sizeof(percent)), m->n);
 }
@@ -56,16 +63,17 @@ static void add_whole(const struct tokens_shown *s, struct parts *p)
 	const struct patch_map *m = &s->now;
 	if (!m->known && s->run->state == RUN_ESTIMATE)
 		parts_add(p, 0, STYLE_DIM,
-			  "~ estimate: which of the %d patches stay is not known yet",
-			  m->n);
+			  "~ estimate: which of the %d %s stay is not known yet", m->n,
+			  s->many);
 	else if (!m->known)
-		parts_add(p, 0, STYLE_DIM, "which of the %d patches stay is not known",
-			  m->n);
+		parts_add(p, 0, STYLE_DIM, "which of the %d %s stay is not known", m->n,
+			  s->many);
 	else if (m->stay == m->n)
-		parts_add(p, 0, STYLE_NORMAL, "all %d patches stay", m->n);
+		parts_add(p, 0, STYLE_NORMAL, "all %d %s stay", m->n, s->many);
 	else
-		parts_add(p, 0, STYLE_NORMAL, "%d of %d patches stay to the end", m->stay,
-			  m->n);
+		parts_add(p, 0, STYLE_NORMAL, "%d of %d %s stay to the end", m->stay,
+			  m->n, s->many);
+	add_each(s, p);
 }
 
 static void draw_header(const struct tokens_shown *s, const struct patches_fit *fit,
@@ -79,7 +87,7 @@ static void draw_header(const struct tokens_shown *s, const struct patches_fit *
 	} else {
 		add_whole(s, &p);
 	}
-	patches_fit_words(fit, words, sizeof(words));
+	patches_fit_words(fit, s->many, words, sizeof(words));
 	if (words[0])
 		parts_add(&p, 1, STYLE_DIM, "%s", words);
 	parts_add(&p, 4, STYLE_DIM, "card: %s",

@@ -12,12 +12,13 @@
 
 #define BARS_MIN 3
 #define BARS_MAX 8
-#define WRAP_MAX 3     /* rows of a line of the card */
-#define LABEL_WIDTH 11 /* of a line of the card */
-#define CHART_WIDTH 48 /* columns of the histogram */
-#define PER_BIN 8      /* scores, at least on the average ... */
-#define BINS_MIN 8     /* ... if there are so many bins then */
-#define LIST_BAR 12    /* columns of the bar of a group */
+#define WRAP_MAX 3        /* rows of a line of the card */
+#define LABEL_WIDTH 11    /* of a line of the card */
+#define CHART_WIDTH 48    /* columns of the histogram */
+#define PER_BIN 8         /* scores, at least on the average ... */
+#define BINS_MIN 8        /* ... if there are so many bins then */
+#define GENERATED_MAX 400 /* bytes of a line that a model wrote */
+#define LIST_BAR 12       /* columns of the bar of a group */
 
 /* Rows from the top down; what has no room is not drawn. */
 struct pen {
@@ -79,15 +80,16 @@ static void say_group(struct pen *p, const struct tokens_shown *s, int patch)
 	if (g < 0)
 		say(p, STYLE_NORMAL, "a token of its own");
 	else
-		say(p, STYLE_NORMAL, "in token %c, of %d patches", format_letter(g),
-		    s->groups[g].size);
+		say(p, STYLE_NORMAL, "in token %c, of %d %s", format_letter(g),
+		    s->groups[g].size, s->many);
 }
 
 static void draw_cursor(struct pen *p, const struct tokens_shown *s)
 {
 	int i = s->grid.cursor, columns = s->grid.columns;
 	const struct patch *patch = &s->patch[i];
-	say(p, STYLE_BOLD, "patch %d: row %d, column %d", i, i / columns, i % columns);
+	say(p, STYLE_BOLD, "%s %d: row %d, column %d", s->one, i, i / columns,
+	    i % columns);
 	say_fate(p, s, &s->now.patch[i]);
 	say_group(p, s, i);
 	if (s->compared && (patch->mark == '+' || patch->mark == '-'))
@@ -110,16 +112,87 @@ static void draw_pinned(struct pen *p, const struct tokens_shown *s)
 		snprintf(at, sizeof(at), " at %s",
 			 site_name(s->pinned_site, name, sizeof(name)));
 	if (!s->compared) {
-		say(p, STYLE_DIM, "pin%s: not known, or of other patches", id);
+		say(p, STYLE_DIM, "pin%s: not known, or of other %s", id, s->many);
 		return;
 	}
 	say(p, STYLE_BOLD, "against pin%s%s", id, at);
 	if (s->now.grouped && s->pinned.grouped)
-		say(p, STYLE_NORMAL, "%d patches are in another token", s->change.moved);
+		say(p, STYLE_NORMAL, "%d %s are in another token", s->change.moved,
+		    s->many);
 	else
 		say(p, STYLE_NORMAL, "+%d  -%d  Jaccard %s", s->change.added,
 		    s->change.lost,
 		    format_cosine(s->change.jaccard, overlap, sizeof(overlap)));
+}
+
+/* ---- what the language model gets ---- */
+
+/* "530 G" and "FLOP" instead of "530G": the prefix goes with the unit. */
+static const char *with_unit(enum metric_unit kind, double v, const char *unit, char *buf,
+			     size_t size)
+{
+	char text[24];
+	size_t n = strlen(metric_text(kind, v, text, sizeof(text)));
+	bool prefixed = n > 1 && text[n - 1] > '9';
+	snprintf(buf, size, "%.*s %s%s", (int)(n - prefixed), text,
+		 prefixed ? text + n - 1 : "", unit);
+	return buf;
+}
+
+static void say_cost(struct pen *p, const struct run_language *l)
+{
+	char name[64], ms[16], flop[40], bytes[40];
+	struct str s = STR_INIT;
+	if (!l->name)
+		return;
+	str_addf(&s, "in %s they cost ", format_name(l->name, name, sizeof(name)));
+	str_addf(&s, isnan(l->estimated_ns) ? "%s ms" : "~%s ms",
+		 format_ms(l->estimated_ns, ms, sizeof(ms)));
+	if (!isnan(l->flops))
+		str_addf(&s, ", %s",
+			 with_unit(UNIT_FLOPS, l->flops, "FLOP", flop, sizeof(flop)));
+	if (!isnan(l->kv_bytes))
+		str_addf(&s, ", %s of KV",
+			 with_unit(UNIT_BYTES, l->kv_bytes, "iB", bytes, sizeof(bytes)));
+	p->y += canvas_wrap(p->c, 0, p->y, p->c->width, 2, STYLE_DIM, str_get(&s));
+	str_release(&s);
+}
+
+/* Line ends of a model are no line ends here. */
+static void say_generated(struct pen *p, const struct run_generated *g)
+{
+	struct str s = STR_INIT;
+	if (!g->text)
+		return;
+	str_add(&s, "goes on: ");
+	for (const char *at = g->text; *at;) {
+		size_t n = strcspn(at, "\n\t");
+		str_add_escaped(&s, at, n, GENERATED_MAX);
+		str_add(&s, at[n] ? " " : "");
+		at += n + (at[n] != 0);
+	}
+	p->y += canvas_wrap(p->c, 0, p->y, p->c->width, WRAP_MAX, STYLE_NORMAL,
+			    str_get(&s));
+	str_release(&s);
+}
+
+static void draw_handed(struct pen *p, const struct run *run)
+{
+	const struct run_visual *v = &run->visual;
+	const char *about = run->state == RUN_ESTIMATE ? "~" : "";
+	char text[160], tokens[24], ms[16];
+	if (isnan(v->tokens) && !run->language.name && !run->generated.text)
+		return;
+	gap(p);
+	size_t n =
+		(size_t)snprintf(text, sizeof(text), "to the language model: %s tokens",
+				 format_count(v->tokens, tokens, sizeof(tokens)));
+	if (!isnan(v->ns_per_token))
+		snprintf(text + n, sizeof(text) - n, ", %s%s ms each", about,
+			 format_ms(v->ns_per_token, ms, sizeof(ms)));
+	p->y += canvas_wrap(p->c, 0, p->y, p->c->width, 2, STYLE_BOLD, text);
+	say_cost(p, &run->language);
+	say_generated(p, &run->generated);
 }
 
 /* ---- scores ---- */
@@ -173,8 +246,8 @@ static void draw_group(struct pen *p, const struct tokens_shown *s, int g)
 	bool here = tokens_group_of(s, s->grid.cursor) == g;
 	unsigned style = here ? STYLE_REVERSE : STYLE_NORMAL;
 	char text[120];
-	snprintf(text, sizeof(text), "%c %4d patches %5.1f %%", format_letter(g),
-		 group->size, 100.0 * group->size / s->now.n);
+	snprintf(text, sizeof(text), "%c %4d %s %5.1f %%", format_letter(g), group->size,
+		 s->many, 100.0 * group->size / s->now.n);
 	int x = canvas_text(p->c, 0, p->y, -1, style, text) + 2;
 	if (x + LIST_BAR <= p->c->width)
 		canvas_bar(p->c, x, p->y, LIST_BAR, group->size / most, STYLE_ACCENT);
@@ -191,7 +264,7 @@ static void draw_groups(struct pen *p, const struct tokens_shown *s, int rows)
 {
 	int end = p->y + rows, single = s->now.stay - s->n_groups;
 	gap(p);
-	say(p, STYLE_BOLD, "%d tokens of several patches, %d of one", s->n_groups,
+	say(p, STYLE_BOLD, "%d tokens of several %s, %d of one", s->n_groups, s->many,
 	    single);
 	/* The list begins so that the group of the cursor is in it. */
 	int n = end - p->y, here = tokens_group_of(s, s->grid.cursor);
@@ -281,6 +354,7 @@ void tokens_draw_info(const struct tokens *st, const struct tokens_shown *s,
 	card.name = format_name(card.name, shown, sizeof(shown));
 	draw_cursor(&p, s);
 	draw_pinned(&p, s);
+	draw_handed(&p, s->run);
 	if (st->card) {
 		draw_card(&p, s->run, &card, true);
 		draw_choice(&p, s, room(&p));

@@ -1,5 +1,7 @@
 #include "ui/views/tokens_shown.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +105,21 @@ const char *tokens_method(const struct run *run, char buf[KNOB_TEXT_SIZE])
 	return buf;
 }
 
+/* One of the grid, several, and what goes on: of two by two patches each cell is a token
+ * from the start. */
+static void name_units(struct tokens_shown *s)
+{
+	int unit = patch_map_unit(s->run), side = (int)lround(sqrt(unit));
+	bool merged = s->now.grouped;
+	s->one = unit == 1 ? "patch" : merged ? "unit" : "token";
+	s->many = unit == 1 ? "patches" : merged ? "units" : "tokens";
+	s->stays = unit == 1 && !merged ? "patches" : "tokens";
+	if (unit > 1 && side * side == unit)
+		snprintf(s->each, sizeof(s->each), "%dx%d patches each", side, side);
+	else if (unit > 1)
+		snprintf(s->each, sizeof(s->each), "%d patches each", unit);
+}
+
 static int site_of(const struct tokens *st, const struct run *run)
 {
 	int at = PATCH_MAP_NONE;
@@ -131,8 +148,9 @@ bool tokens_rebuild(struct tokens *st, const struct app *app, struct tokens_show
 				    .patch = s->patch,
 				    .n = n,
 				    .cursor = st->cursor };
-	patches_grid(n, app->model.picture_width, app->model.picture_height,
-		     &s->grid.columns, &s->grid.rows);
+	patch_map_grid(run, n, app->model.picture_width, app->model.picture_height,
+		       &s->grid.columns, &s->grid.rows);
+	name_units(s);
 	s->groups = patch_map_groups(&s->now, &s->n_groups);
 	paint_groups(s, st->cursor);
 	compare(s);

@@ -31,6 +31,9 @@ struct tokens_shown {
 	int n_groups;
 	struct patches grid;
 	struct patch *patch;
+	/* What a cell is called, and what goes on: patches, or units of several. */
+	const char *one, *many, *stays;
+	char each[32]; /* "2x2 patches each"; "": a cell is a patch */
 };
 
 /* False when there is nothing to show; else the caller releases. Moves the cursor into

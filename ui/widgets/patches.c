@@ -49,13 +49,14 @@ struct patches_fit patches_fit(int columns, int rows, int width, int height)
 	return f;
 }
 
-const char *patches_fit_words(const struct patches_fit *f, char *buf, size_t size)
+const char *patches_fit_words(const struct patches_fit *f, const char *many, char *buf,
+			      size_t size)
 {
+	buf[0] = 0;
 	if (f->per > 1)
-		snprintf(buf, size, "half a cell is %d x %d patches", f->per, f->per);
-	else
-		snprintf(buf, size, "%s",
-			 f->width && !f->cell_h ? "a cell is 2 patches" : "");
+		snprintf(buf, size, "half a cell is %d x %d %s", f->per, f->per, many);
+	else if (f->width && !f->cell_h)
+		snprintf(buf, size, "a cell is 2 %s", many);
 	return buf;
 }
 

@@ -35,8 +35,10 @@ struct patches_fit {
 	int width, height;  /* cells it takes; 0: nothing fits */
 };
 struct patches_fit patches_fit(int columns, int rows, int width, int height);
-/* "a cell is 2 patches" for people; "" where a patch has cells of its own. */
-const char *patches_fit_words(const struct patches_fit *, char *buf, size_t size);
+/* "a cell is 2 patches" for people, who call them `many`; "" where a patch has cells of
+ * its own. */
+const char *patches_fit_words(const struct patches_fit *, const char *many, char *buf,
+			      size_t size);
 /* The patch at a point of the drawing, -1: none. */
 int patches_at(const struct patches_fit *, int columns, int rows, int n, int x, int y);
 
