@@ -38,6 +38,14 @@ int64_t clock_wall_ns(void) { return INT64_C(1795348800) * 1000000000; }
 
 static const char *setting(const char *name) { return getenv(name) ? getenv(name) : ""; }
 
+static bool is_vl(void) { return *setting("FAKE_VL"); }
+
+/* Tokens that keep counts: of merge units where there are some. */
+static int64_t n_tokens(void)
+{
+	return is_vl() ? FAKE_VL_ROWS * FAKE_VL_COLUMNS : TOKENS;
+}
+
 static const struct part {
 	const char *name, *kind;
 	double n, k; /* columns and inner dimension; 0: no matrix product */
@@ -319,7 +327,10 @@ struct run *fake_run(const struct knobs *knobs, bool estimate)
 	run->knobs = *knobs;
 	run->knob_mask = fake_knob_mask();
 	run->started_ns = (double)clock_wall_ns();
-	fill_layers(run, kept, estimate);
+	if (is_vl())
+		fake_vl_fill(run, knobs);
+	else
+		fill_layers(run, kept, estimate);
 	for (int i = 0; i < run->n_layers; i++)
 		if (run_layer_is_leaf(run, i)) {
 			sum_ns += run->layers[i].v[METRIC_wall_ns];
@@ -330,8 +341,10 @@ struct run *fake_run(const struct knobs *knobs, bool estimate)
 	run->wall.p50_ns = sum_ns;
 	if (!estimate) {
 		fill_measured(run, kept, sum_ns);
-		fill_sites(run, knobs);
+		if (!is_vl())
+			fill_sites(run, knobs);
 	}
+	run->visual.ns_per_token = run->wall.p50_ns / run->visual.tokens;
 	return run;
 }
 
@@ -363,6 +376,11 @@ const char *app_knob_why_not(const struct app *app, enum knob_id id)
 		return NULL;
 	return id == KNOB_DOWNSAMPLE ? "not here: a ViT has no scan; mamba models have it"
 				     : "not here: no layer of a ViT takes it";
+}
+
+int64_t app_kept(const struct app *app, double keep)
+{
+	return app->model.patches_per_token * knob_kept(n_tokens(), keep);
 }
 
 double app_knob_fraction(const struct app *app, enum knob_id id)
@@ -407,8 +425,9 @@ static void changed(struct app *app, const struct knobs *before)
 static bool set_keep(struct app *app, int64_t kept)
 {
 	struct knobs before = app->knobs;
-	kept = kept < 1 ? 1 : kept > TOKENS ? TOKENS : kept;
-	app->knobs.v[KNOB_KEEP].num = kept == TOKENS ? 1 : knob_keep_for(TOKENS, kept);
+	int64_t n = n_tokens();
+	kept = kept < 1 ? 1 : kept > n ? n : kept;
+	app->knobs.v[KNOB_KEEP].num = kept == n ? 1 : knob_keep_for(n, kept);
 	if (knobs_equal(&before, &app->knobs, fake_knob_mask()))
 		return false;
 	changed(app, &before);
@@ -429,8 +448,8 @@ static bool step(struct app *app, enum knob_id id, int64_t tokens, int steps)
 	if (refuse(app, id))
 		return false;
 	if (id == KNOB_KEEP)
-		return set_keep(app,
-				knob_kept(TOKENS, knob_num(&app->knobs, id)) + tokens);
+		return set_keep(app, knob_kept(n_tokens(), knob_num(&app->knobs, id)) +
+					     tokens);
 	double v = knob_num(&app->knobs, id) + steps;
 	if (knob_table[id].kind != KNOB_INTEGER)
 		return false;
@@ -455,7 +474,7 @@ bool app_knob_set_fraction(struct app *app, enum knob_id id, double at)
 {
 	if (refuse(app, id) || id != KNOB_KEEP)
 		return false;
-	return set_keep(app, (int64_t)lround(at * TOKENS));
+	return set_keep(app, (int64_t)lround(at * (double)n_tokens()));
 }
 
 bool app_knob_set(struct app *app, enum knob_id id, const char *text)
@@ -642,22 +661,24 @@ char *app_sweep_suggestion(const struct app *app)
 
 static void load(struct app *app)
 {
-	int side = 64;
+	int width = 64, height = is_vl() ? 60 : 64;
 	app->has_model = true;
-	app->model = (struct app_model){ .name = "clip-vit-b16",
-					 .family = "clip_vit",
+	app->model = (struct app_model){ .family = "clip_vit",
 					 .format = "preset",
 					 .params = 86.2e6,
 					 .bytes = 345e6,
 					 .random_weights = true,
 					 .knob_mask = fake_knob_mask(),
-					 .tokens = TOKENS,
-					 .picture_width = side,
-					 .picture_height = side };
-	app->model.picture = mem_alloc((size_t)side * (size_t)side * 3);
-	for (int y = 0; y < side; y++)
-		for (int x = 0; x < side; x++) {
-			uint8_t *p = app->model.picture + 3 * (y * side + x);
+					 .patches_per_token = is_vl() ? 4 : 1,
+					 .picture_width = width,
+					 .picture_height = height };
+	app->model.tokens = n_tokens() * app->model.patches_per_token;
+	snprintf(app->model.name, sizeof(app->model.name), "%s",
+		 is_vl() ? "qwen2-vl-2b" : "clip-vit-b16");
+	app->model.picture = mem_alloc((size_t)width * (size_t)height * 3);
+	for (int y = 0; y < height; y++)
+		for (int x = 0; x < width; x++) {
+			uint8_t *p = app->model.picture + 3 * (y * width + x);
 			p[0] = (uint8_t)(x * 4);
 			p[1] = (uint8_t)(y * 4);
 			p[2] = (uint8_t)((x ^ y) * 4);

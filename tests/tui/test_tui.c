@@ -263,6 +263,133 @@ static void patches_in_words(void **state)
 	quit(&p);
 }
 
+/* ---- shares, and tokens of a vision-language model ---- */
+
+static void start_vl(struct pty *p, int width, int height, const char *env,
+		     const char *option)
+{
+	const char *const all[] = { "FAKE_VL=1", "FAKE_MEASURE_MS=1", env, NULL };
+	const char *const args[] = { option, NULL };
+	pty_start(p, width, height, args, all);
+	pty_wait(p, "sum of layers");
+}
+
+static void shares_at_every_size(void **state)
+{
+	static const struct {
+		int width, height;
+		const char *name;
+	} sizes[] = { { 200, 60, "shares_200x60" },
+		      { 60, 16, "shares_60x16" },
+		      { 40, 10, "shares_40x10" } };
+	struct pty p;
+	(void)state;
+	start_vl(&p, 80, 24, "COLORTERM=", NULL);
+	pty_keys(&p, "vshares\r:set prune-at 3\r:keep 0.5\r");
+	pty_wait(&p, "cos .");
+	pty_golden(&p, "shares_80x24");
+	pty_keys(&p, "\r");
+	pty_wait(&p, "the pass > visual");
+	pty_golden(&p, "shares_visual_80x24");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		pty_resize(&p, sizes[i].width, sizes[i].height);
+		pty_golden(&p, sizes[i].name);
+	}
+	pty_resize(&p, 1, 1);
+	pty_keys(&p, "jk\rjsI");
+	pty_resize(&p, 80, 24);
+	pty_wait(&p, "the pass > visual > blocks");
+	pty_wait(&p, "bars: FLOPs   largest first");
+	quit(&p);
+}
+
+static void shares_lead_in_and_out(void **state)
+{
+	struct pty p;
+	(void)state;
+	start(&p, 80, 24);
+	pty_keys(&p, "vshares\r");
+	pty_wait(&p, "b blocks (12) │ 99.3 % of the ms");
+	pty_keys(&p, "l");
+	pty_wait(&p, "the pass > blocks");
+	pty_keys(&p, "/sdpa\r");
+	pty_wait(&p, "c attn.sdpa │ 0.5 % of the ms │ 0.1 % of the FLOPs");
+	pty_keys(&p, "s");
+	pty_wait(&p, "bars: FLOPs");
+	pty_keys(&p, "\\mlp\r");
+	pty_wait(&p, "filter: mlp");
+	pty_wait_gone(&p, "a ln1");
+	pty_keys(&p, "\033:sort ms\r");
+	pty_wait(&p, "bars: ms   largest first");
+	pty_keys(&p, ":sort nothing\r");
+	pty_wait(&p, "no column of that name");
+	pty_keys(&p, "Y");
+	pty_wait(&p, "as Markdown");
+	pty_keys(&p, "h");
+	pty_wait(&p, "b blocks (12)");
+	pty_keys(&p, "/head\r"); /* at another level */
+	pty_wait(&p, "c head");
+	pty_keys(&p,
+		 "\033[<0;40;8M\033[<0;40;8M"); /* twice on the long part of the bar */
+	pty_wait(&p, "the pass > blocks");
+	pty_keys(&p, "<<"); /* out, and then out of the view */
+	pty_wait(&p, "sum of layers");
+	quit(&p);
+}
+
+/* The same without colours, in ASCII, before anything is measured, and in words. */
+static void shares_do_not_hang_on_color(void **state)
+{
+	static const char *const env[] = { "FAKE_VL=1", NULL };
+	struct pty p;
+	(void)state;
+	start_vl(&p, 80, 24, "NO_COLOR=1", NULL);
+	pty_keys(&p, "vshares\r:keep 0.5\r\r\r");
+	pty_wait(&p, "cos .");
+	pty_golden(&p, "shares_mono_80x24");
+	for (int y = 0; y < 24; y++)
+		for (int x = 0; x < 80; x++)
+			assert_false(pty_cell_is_colored(&p, x, y));
+	quit(&p);
+	start_vl(&p, 80, 24, "COLORTERM=", "--ascii");
+	pty_keys(&p, "vshares\r:keep 0.5\r\r");
+	pty_wait(&p, "cos .");
+	pty_golden(&p, "shares_ascii_80x24");
+	quit(&p);
+	start_vl(&p, 80, 24, "COLORTERM=", "--plain");
+	pty_keys(&p, "vshares\r:keep 0.5\r");
+	pty_wait(&p, "cos .");
+	pty_golden(&p, "shares_plain_80x24");
+	quit(&p);
+	pty_start(&p, 80, 24, nothing, env);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "vshares\r:keep 0.5\r");
+	pty_wait(&p, "~ estimate");
+	pty_golden(&p, "shares_estimate_80x24");
+	quit(&p);
+}
+
+static void tokens_of_a_ragged_grid(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_vl(&p, 80, 24, "COLORTERM=", NULL);
+	pty_keys(&p, "vtok\r");
+	pty_wait(&p, "all 182 tokens stay (2x2 patches each)");
+	pty_keys(&p, "]["); /* one unit less */
+	pty_wait(&p, "724/728 patches");
+	pty_keys(&p, ":keep 0.5\rjlll");
+	pty_wait(&p, "91 of 182 tokens stay (2x2 patches each)");
+	pty_wait(&p, "token 17: row 1, column 3");
+	pty_wait(&p, "in qwen2-1.5b they cost ~");
+	pty_wait(&p, "two cats\\x1b[31m");
+	pty_golden(&p, "tokens_units_80x24");
+	pty_resize(&p, 200, 60);
+	pty_wait(&p, "91 visual tokens");
+	pty_golden(&p, "tokens_units_200x60");
+	quit(&p);
+}
+
 static void curve_at(int width, int height, const char *const *options, const char *env,
 		     const char *golden)
 {
@@ -696,8 +823,8 @@ static void copies_what_reproduces_the_screen(void **state)
 
 static void Q_quits_from_everywhere(void **state)
 {
-	static const char *const places[] = { "",  "/",      ":se", "K", "K\r",
-					      "?", "vs\r\r", "\\x", "v", "vtok\r" };
+	static const char *const places[] = { "",  "/",       ":se", "K", "K\r",
+					      "?", "vse\r\r", "\\x", "v", "vtok\r" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		struct pty p;
@@ -858,6 +985,10 @@ int main(void)
 		cmocka_unit_test(the_worst_picture_and_back),
 		cmocka_unit_test(merged_tokens_show_their_groups),
 		cmocka_unit_test(patches_in_words),
+		cmocka_unit_test(shares_at_every_size),
+		cmocka_unit_test(shares_lead_in_and_out),
+		cmocka_unit_test(shares_do_not_hang_on_color),
+		cmocka_unit_test(tokens_of_a_ragged_grid),
 		cmocka_unit_test(curves),
 		cmocka_unit_test(curves_lead_to_runs),
 		cmocka_unit_test(sweeps),

@@ -170,12 +170,11 @@ static void draw_status(const struct shares *st, const struct shares_shown *s,
 		parts_add(
 			&p, 2, STYLE_DIM, "search: %s",
 			str_escaped(text, sizeof(text), st->search, strlen(st->search)));
-	snprintf(right, sizeof(right), "bars: %s   order: %s", share_metric_names[m],
+	snprintf(right, sizeof(right), "bars: %s   %s", share_metric_names[m],
 		 st->by_size ? "largest first" : "as run");
 	int w = canvas_text_width(c, right);
-	int left = parts_draw(&p, c, 1, 0, c->width - 2);
-	if (left + 3 + w < c->width)
-		canvas_text(c, c->width - w - 1, 0, w, STYLE_DIM, right);
+	parts_draw(&p, c, 1, 0, c->width - w - 4);
+	canvas_text(c, c->width - w - 1, 0, w, STYLE_DIM, right);
 }
 
 static void draw_nothing(const struct app *app, struct canvas *c)
@@ -253,9 +252,12 @@ static enum reaction go_out(struct shares *st)
 static enum reaction search(struct shares *st, const struct shares_shown *s, int step,
 			    bool here)
 {
+	if (s->cursor >= 0)
+		memcpy(st->selected, s->now.part[s->cursor].path, sizeof(st->selected));
 	if (!st->search[0] ||
 	    !share_search(s->run, st->search, view_matches, step, here, st->selected))
 		return REACT_SAME;
+	st->chosen = true;
 	memcpy(st->level, st->selected, sizeof(st->level));
 	share_path_up(st->level);
 	st->filter[0] = 0;

@@ -14,7 +14,8 @@
 #define LABEL_WIDTH 11 /* before a bar: "base FLOPs" */
 #define TOTAL_WIDTH 8  /* behind it: " 12345" */
 #define TALL 30        /* rows of a canvas where bars get air and height */
-#define PROFILE_TALL 6 /* rows of the profile there */
+#define PROFILE_TALL 7 /* rows of the profile there, with its axis */
+#define TALL_BAR 3     /* rows of a bar there, the last of them blank */
 #define LEGEND_ROWS 2
 
 /* ---- what there is room for ---- */
@@ -24,7 +25,6 @@ enum line {
 	LEVEL_NOW,
 	LEVEL_OTHER,
 	LEVEL_BASE,
-	GAP,
 	HEADING,
 	IN_NOW,
 	IN_OTHER,
@@ -39,7 +39,6 @@ enum line {
 /* The rows that each line gets. */
 struct plan {
 	int rows[LINES];
-	int thickness; /* of a bar */
 };
 
 static bool is_wanted(const struct shares_shown *s, const struct canvas *c,
@@ -73,17 +72,16 @@ static bool is_wanted(const struct shares_shown *s, const struct canvas *c,
 static struct plan make_plan(const struct shares_shown *s, const struct canvas *c,
 			     int room)
 {
-	static const enum line order[] = { LEVEL_NOW,  LEVEL_OTHER, HEADING,
-					   IN_NOW,     IN_OTHER,    PROFILE,
-					   LEVEL_BASE, IN_BASE,     GAP,
-					   END_GAP,    LEGEND,      PROFILE_BASE };
+	static const enum line order[] = { LEVEL_NOW, LEVEL_OTHER, HEADING,     IN_NOW,
+					   IN_OTHER,  PROFILE,     LEVEL_BASE,  IN_BASE,
+					   END_GAP,   LEGEND,      PROFILE_BASE };
 	bool tall = c->height >= TALL;
-	struct plan plan = { .thickness = tall ? 2 : 1 };
+	struct plan plan = { .rows = { 0 } };
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		enum line line = order[i];
 		int rows = 1;
 		if (line <= LEVEL_BASE || (line >= IN_NOW && line <= IN_BASE))
-			rows = plan.thickness;
+			rows = tall ? TALL_BAR : 1;
 		if (line == PROFILE && tall)
 			rows = PROFILE_TALL;
 		if (line == LEGEND)
@@ -141,7 +139,8 @@ static void draw_stack(struct bars *b, const struct share_map *m,
 	snprintf(label, sizeof(label), "%s%s%s", base ? "base " : "",
 		 estimate && metric == SHARE_NS ? "~" : "", share_metric_names[metric]);
 	canvas_field(b->c, 1, b->y, LABEL_WIDTH - 1, style, label);
-	stack_draw(b->c, 1 + LABEL_WIDTH, b->y, bar_width(b->c), rows, &stack);
+	stack_draw(b->c, 1 + LABEL_WIDTH, b->y, bar_width(b->c), rows - (rows > 1),
+		   &stack);
 	canvas_field_right(b->c, b->c->width - TOTAL_WIDTH, b->y, TOTAL_WIDTH - 1, style,
 			   share_text(metric, m->whole[metric], total, sizeof(total)));
 	b->y += rows;
@@ -195,22 +194,30 @@ static void draw_heading(struct bars *b)
 	parts_draw(&p, b->c, 1, b->y++, b->c->width - 2);
 }
 
-/* What is inside in words: letters alone need them, and screen readers have no bars. */
+/* What is inside in words: letters alone need them, and screen readers have no bars. A
+ * part is not broken over two rows. */
 static void draw_legend(struct bars *b, int rows)
 {
 	const struct share_map *m = &b->s->in_now;
-	struct str text = STR_INIT;
-	char name[120], percent[16];
-	for (int i = 0; i < m->n; i++)
-		str_addf(&text, "%s%c %s %s", i ? "  " : "", format_letter(i),
+	struct canvas words = canvas_window(b->c, 1 + LABEL_WIDTH, b->y,
+					    b->c->width - 2 - LABEL_WIDTH, rows);
+	int x = 0, y = 0;
+	canvas_field(b->c, 1, b->y, LABEL_WIDTH - 1, STYLE_DIM,
+		     b->c->plain ? "inside, %" : "%");
+	for (int i = 0; i < m->n; i++) {
+		char name[120], percent[16], text[160];
+		snprintf(text, sizeof(text), "%c %s %s", format_letter(i),
 			 share_name(&m->part[i], name, sizeof(name)),
 			 format_percent(share_of(m, i, b->st->metric), percent,
 					sizeof(percent)));
-	canvas_field(b->c, 1, b->y, LABEL_WIDTH - 1, STYLE_DIM,
-		     b->c->plain ? "inside, %" : "%");
-	canvas_wrap(b->c, 1 + LABEL_WIDTH, b->y, b->c->width - 2 - LABEL_WIDTH, rows,
-		    STYLE_DIM, str_get(&text));
-	str_release(&text);
+		int w = canvas_text_width(&words, text);
+		if (x && x + w > words.width && y + 1 < rows) {
+			x = 0;
+			y++;
+		}
+		canvas_field(&words, x, y, words.width - x, STYLE_DIM, text);
+		x += w + 2;
+	}
 	b->y += rows;
 }
 
@@ -222,7 +229,11 @@ static void draw_columns(struct bars *b, const struct columns *columns, int rows
 	for (int i = 0; i < columns->n; i++)
 		most = largest(columns->value[i], most);
 	canvas_field(b->c, 1, b->y, LABEL_WIDTH - 1, style, label);
-	columns_draw(b->c, 1 + LABEL_WIDTH, b->y, bar_width(b->c), rows, columns);
+	int axis = rows > 2;
+	columns_draw(b->c, 1 + LABEL_WIDTH, b->y, bar_width(b->c), rows - axis, columns);
+	if (axis)
+		columns_axis(b->c, 1 + LABEL_WIDTH, b->y + rows - 1, bar_width(b->c),
+			     columns->n);
 	canvas_field_right(b->c, b->c->width - TOTAL_WIDTH, b->y, TOTAL_WIDTH - 1, style,
 			   share_text(b->st->metric, most, total, sizeof(total)));
 	b->y += rows;
@@ -261,7 +272,6 @@ int shares_draw_bars(struct shares *st, const struct shares_shown *s, struct can
 	st->bar_width = bar_width(c);
 	st->bar_height = plan.rows[LEVEL_NOW] + plan.rows[LEVEL_OTHER];
 	draw_level(&b, &s->now, &s->before, s->cursor, plan.rows + LEVEL_NOW);
-	b.y += plan.rows[GAP];
 	if (plan.rows[HEADING])
 		draw_heading(&b);
 	draw_level(&b, &s->in_now, &s->in_before, -1, plan.rows + IN_NOW);

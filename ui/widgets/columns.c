@@ -1,8 +1,10 @@
 #include "ui/widgets/columns.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define STEP_MAX 8
+#define AXIS_GAP 2 /* blanks between numbers, at least */
 
 double columns_top(const struct columns *p)
 {
@@ -84,5 +86,19 @@ void columns_draw(struct canvas *c, int x, int y, int width, int height,
 			before = value_at(p->before, p->n_before, n, i);
 		draw_column(&area, i * (step ? step : 1), step > 1 ? step - 1 : 1, v,
 			    before, p);
+	}
+}
+
+void columns_axis(struct canvas *c, int x, int y, int width, int n)
+{
+	struct canvas row = canvas_window(c, x, y, width, 1);
+	int step = columns_step(n, row.width), end = 0;
+	for (int i = 0; i < n && !c->plain; i++) {
+		char text[16];
+		int at = step ? i * step : (int)((int64_t)i * row.width / n);
+		snprintf(text, sizeof(text), "%d", i);
+		if (i && at < end + AXIS_GAP)
+			continue;
+		end = at + canvas_text(&row, at, 0, -1, STYLE_DIM, text);
 	}
 }

@@ -24,5 +24,7 @@ int columns_step(int n, int width);
 /* Plain: nothing. */
 void columns_draw(struct canvas *, int x, int y, int width, int height,
 		  const struct columns *);
+/* The numbers of the columns, from 0, under them where there is room. */
+void columns_axis(struct canvas *, int x, int y, int width, int n);
 
 #endif

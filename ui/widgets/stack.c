@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define BLACK 16
-#define YELLOW 226
+#define BRIGHT 229
 
 /* Bright enough for black words, and no two next to each other alike. */
 static const uint8_t palette[] = { 75, 114, 179, 176, 80, 210, 151, 147 };
@@ -58,7 +58,7 @@ static struct cell look(const struct canvas *c, const struct stack *s, int i)
 	struct cell cell = { .ch = ' ' };
 	if (c->colors && !c->ascii && !s->estimate) {
 		cell.fg = BLACK;
-		cell.bg = p->selected ? YELLOW : palette[hue % HUES];
+		cell.bg = p->selected ? BRIGHT : palette[hue % HUES];
 		cell.style = p->selected ? STYLE_BOLD : STYLE_NORMAL;
 		return cell;
 	}
