@@ -246,6 +246,10 @@ struct backend {
 	 * a; a [B, T, D], or [1, T, D] for all items alike, b [B, K, D]; no views. */
 	void (*splice)(void *self, struct tensor y, struct tensor a, struct tensor b,
 		       int64_t before);
+	/* y: the rows of x but the first of every item, packed; items of x [B, T, D], or
+	 * as `rows` says. */
+	void (*skip_first)(void *self, struct tensor y, struct tensor x,
+			   const struct segments *rows);
 	/*
 	 * Where runs of equal ids lie: ids I32 [U] ascending, 0 <= id < G; start, length
 	 * I32 [G]: start[g], length[g] are those of the rows with id g, times `unit`; an

@@ -150,6 +150,10 @@ struct tensor op_ends(struct pass *, const char *name, struct tensor ids, int32_
 /* a [B or 1, T, D] with b [B, K, D] after its first `before` rows: [B, T + K, D] */
 struct tensor op_splice(struct pass *, const char *name, struct tensor a, struct tensor b,
 			int64_t before);
+/* Without the first row of every item: x [B, T, D] -> [B, T - 1, D]; [1, R, D] of ragged
+ * `rows`, packed -> [1, R - B, D]. */
+struct tensor op_skip_first(struct pass *, const char *name, struct tensor x,
+			    const struct segments *rows);
 /* Segments of equal ids (backend.h), into `out`, whose start and length I32 [G] have
  * room. */
 void op_runs(struct pass *, const char *name, struct segments *out, struct tensor ids,

@@ -230,6 +230,26 @@ struct tensor op_splice(struct pass *p, const char *name, struct tensor a,
 	return y;
 }
 
+struct tensor op_skip_first(struct pass *p, const char *name, struct tensor x,
+			    const struct segments *rows)
+{
+	bool ragged = segments_ragged(rows);
+	int64_t items = ragged ? rows->length.dim[0] : x.dim[0];
+	struct tensor y = pass_tensor(
+		p, DT_F32, DIMS(x.dim[0], x.dim[1] - (ragged ? items : 1), x.dim[2]));
+	if (!op_begin(p, name))
+		return y;
+	p->backend->skip_first(p->self, y, x, rows);
+	op_end(p, &(struct op_count){
+			  .kind = "gather",
+			  .bytes_read = bytes_of(&y),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+	return y;
+}
+
 void op_runs(struct pass *p, const char *name, struct segments *out, struct tensor ids,
 	     int unit)
 {

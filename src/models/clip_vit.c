@@ -86,6 +86,12 @@ static enum err clip_shape(const struct model *m, const struct input_facts *fact
 	return OK;
 }
 
+static struct preprocess_config clip_preprocess(const struct model *m, int side)
+{
+	(void)m;
+	return preprocess_clip_defaults(side);
+}
+
 static enum err clip_adapt(struct model *m, const struct knobs *k)
 {
 	struct clip_vit *c = m->state;
@@ -142,7 +148,7 @@ const struct family clip_vit_family = {
 	.adapt = clip_adapt,
 	.release = clip_release,
 	.check = clip_check,
-	.preprocess = preprocess_clip_defaults,
+	.preprocess = clip_preprocess,
 	.shape = clip_shape,
 	.forward = clip_forward,
 };

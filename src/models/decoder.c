@@ -13,16 +13,23 @@
 
 enum err decoder_configure(struct decoder *d, const struct hfconfig *c)
 {
+	/* What the libraries take where a sparse file says nothing. */
+	static const struct decoder_sizes llama = { 4096, 11008, 32,    32,   32,
+						    128,  32000, false, false },
+					  qwen = { 8192, 29568,  80,   64,   8,
+						   128,  152064, true, false };
 	const char *what = hfconfig_label(c);
+	const char *type = hfconfig_str(c, "model_type", "llama");
 	struct decoder_sizes *s = &d->s;
-	s->width = hfconfig_int(c, "hidden_size", 1536, 4, 65536);
-	s->mlp = hfconfig_int(c, "intermediate_size", 8960, 1, 1 << 20);
-	s->layers = hfconfig_int(c, "num_hidden_layers", 28, 1, 1024);
-	s->heads = hfconfig_int(c, "num_attention_heads", 12, 1, 1024);
+	const struct decoder_sizes missing = strncmp(type, "qwen", 4) ? llama : qwen;
+	s->width = hfconfig_int(c, "hidden_size", missing.width, 4, 65536);
+	s->mlp = hfconfig_int(c, "intermediate_size", missing.mlp, 1, 1 << 20);
+	s->layers = hfconfig_int(c, "num_hidden_layers", missing.layers, 1, 1024);
+	s->heads = hfconfig_int(c, "num_attention_heads", missing.heads, 1, 1024);
 	s->kv_heads = hfconfig_int(c, "num_key_value_heads", s->heads, 1, 1024);
-	s->vocab = hfconfig_int(c, "vocab_size", 151936, 1, 1 << 24);
+	s->vocab = hfconfig_int(c, "vocab_size", missing.vocab, 1, 1 << 24);
 	s->head_dim = hfconfig_int(c, "head_dim", s->width / s->heads, 2, 65536);
-	s->qkv_bias = true;
+	s->qkv_bias = missing.qkv_bias;
 	s->tied = hfconfig_bool(c, "tie_word_embeddings", false);
 	d->eps = (float)hfconfig_num(c, "rms_norm_eps", 1e-6, 0, 1);
 	d->theta = hfconfig_num(c, "rope_theta", 1e6, 1, 1e12);
@@ -213,7 +220,7 @@ static void attend(struct pass *p, const struct decoder *d, const struct decoder
 		v = take_along(p, state, &state->v[i], v);
 	}
 	h = op_attention(p, "attn.sdpa", q, k, v, &attn);
-	op_linear_add(p, "attn.o", x, h, &l->o);
+	op_linear_add(p, "attn.out", x, h, &l->o);
 }
 
 struct tensor decoder_forward(struct pass *p, const struct decoder *d, struct tensor x,

@@ -107,8 +107,8 @@ struct family {
 	enum err (*check)(const struct model *, const struct knobs *);
 	/* How pictures of `side` become pixels where no file says so; of INPUT_PICTURES.
 	 */
-	struct preprocess_config (*preprocess)(
-		int side); /* 0: the model takes any size */
+	/* (side 0: the model takes any size) */
+	struct preprocess_config (*preprocess)(const struct model *, int side);
 	/* The shape of the input for these knobs (batch, sizes), data-less;
 	 * input_release() is the caller's. ERR_FORMAT: pictures that this model cannot
 	 * take. */

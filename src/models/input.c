@@ -279,11 +279,12 @@ enum err input_check_side(const struct model *m, const struct knobs *k)
 {
 	int side = side_of(k), token = m->cut.patch * m->cut.merge;
 	int next = (side / token + 1) * token;
-	return side % token ? err_set(ERR_USAGE,
-				      "--image-size %d: %s takes multiples of %d, such as "
-				      "%d",
-				      side, m->name, token, next)
-			    : OK;
+	return side % token
+		       ? err_set(ERR_USAGE,
+				 "--image-size %d: %s takes multiples of %d, such as "
+				 "%d",
+				 side, m->name, token, next)
+		       : OK;
 }
 
 /* A message without a file's name gets it. */

@@ -85,7 +85,7 @@ static enum err open_preprocess(struct model *m, const char *path)
 {
 	if (m->family->takes == INPUT_TEXT)
 		return OK;
-	m->preprocess = m->family->preprocess((int)m->image_size);
+	m->preprocess = m->family->preprocess(m, (int)m->image_size);
 	if (m->preprocess.grid)
 		return open_grid(m, path);
 	return path ? preprocess_read_file(path, &m->preprocess) : OK;

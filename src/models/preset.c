@@ -46,6 +46,20 @@
 	",\"vision_start_token_id\":" #start ",\"vision_end_token_id\":" #end            \
 	",\"image_token_id\":" #picture
 
+/* A tower of LLaVA's kind: the vision_config, which layer of it, and the language model:
+ * its width, MLP, layers, heads. */
+#define LLAVA(vision, layer, select, d, f, l, h)                                         \
+	"{\"model_type\":\"llava\",\"torch_dtype\":\"bfloat16\",\"vision_"               \
+	"config\":" vision ",\"vision_feature_layer\":" #layer                           \
+	",\"vision_feature_select_strategy\":\"" select "\",\"text_config\":{"           \
+	"\"model_type\":\"llama\",\"hidden_size\":" #d ",\"intermediate_size\":" #f      \
+	",\"num_hidden_layers\":" #l ",\"num_attention_heads\":" #h                      \
+	",\"vocab_size\":32000}}"
+#define TOWER(type, d, f, l, h, p, s)                                                    \
+	"{\"model_type\":\"" type "\",\"hidden_size\":" #d ",\"intermediate_size\":" #f  \
+	",\"num_hidden_layers\":" #l ",\"num_attention_heads\":" #h                      \
+	",\"patch_size\":" #p ",\"image_size\":" #s "}"
+
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
 	  "CLIP ViT-B/16 image tower, 196 patches" },
@@ -80,6 +94,30 @@ const struct preset presets[] = {
 	       QWEN25_VISION(1280, 3420, 32, 16, 2048, "[7,15,23,31]")
 		       QWEN_TEXT(2048, 11008, 4, 36, 16, 2, 151936, "[16,24,24]")),
 	  "Qwen2.5-VL-3B: with --text its language model, cut to 4 of 36 layers" },
+	{ "llava-1.5-7b-visual",
+	  LLAVA(TOWER("clip_vision_model", 1024, 4096, 24, 16, 14, 336), -2, "default",
+		4096, 11008, 32, 32),
+	  "LLaVA-1.5-7B: CLIP ViT-L/14-336 and projector, 576 tokens" },
+	{ "llava-1.5-13b-visual",
+	  LLAVA(TOWER("clip_vision_model", 1024, 4096, 24, 16, 14, 336), -2, "default",
+		5120, 13824, 40, 40),
+	  "LLaVA-1.5-13B: CLIP ViT-L/14-336 and projector, 576 tokens" },
+	{ "vila-siglip-visual",
+	  LLAVA(TOWER("siglip_vision_model", 1152, 4304, 27, 16, 14, 384), -2, "full",
+		4096, 11008, 32, 32),
+	  "VILA-style: SigLIP So400m/14-384 and projector, 729 tokens" },
+	{ "llava-1.5-7b-visual:tiny",
+	  LLAVA(TOWER("clip_vision_model", 64, 256, 3, 4, 8, 64), -2, "default", 96, 256,
+		2, 4),
+	  "LLaVA's tower and projector in miniature, 64 tokens" },
+	{ "llava-1.5-13b-visual:tiny",
+	  LLAVA(TOWER("clip_vision_model", 64, 256, 3, 4, 8, 64), -2, "default", 128, 352,
+		2, 4),
+	  "LLaVA-13B's tower and projector in miniature, 64 tokens" },
+	{ "vila-siglip-visual:tiny",
+	  LLAVA(TOWER("siglip_vision_model", 64, 256, 3, 4, 8, 64), -2, "full", 96, 256,
+		2, 4),
+	  "VILA-style tower and projector in miniature, 64 tokens" },
 	{ "qwen2-vl-2b-visual:tiny",
 	  QWEN("qwen2_vl", QWEN2_VISION(64, 4, 4, 64) READ_BY("qwen2-1.5b")),
 	  "Qwen2-VL's vision tower in miniature" },

@@ -295,9 +295,9 @@ enum err qwen_visual_fill(const struct model *m, struct input *in)
 	return qwen_plan_fill(in->plan, in->grids);
 }
 
-struct preprocess_config qwen_visual_preprocess(int side)
+struct preprocess_config qwen_visual_preprocess(const struct model *m, int side)
 {
-	(void)side; /* of the picture */
+	(void)m, (void)side; /* that of the picture */
 	return preprocess_qwen_defaults();
 }
 
@@ -493,7 +493,7 @@ static void attend(struct pass *p, const struct qwen_visual *v,
 				 in_a_row(t.v), &attn);
 	else
 		h = op_attention(p, "attn.sdpa", t.q, t.k, t.v, &attn);
-	op_linear_add(p, "attn.proj", vp->set.x, h, &b->out);
+	op_linear_add(p, "attn.out", vp->set.x, h, &b->out);
 }
 
 static void forward_block(struct pass *p, const struct qwen_visual *v,

@@ -67,7 +67,7 @@ enum err qwen_visual_shape(const struct qwen_visual *, const struct model *,
 			   struct input *) MUST_CHECK;
 /* Angles of the input's plan. */
 enum err qwen_visual_fill(const struct model *, struct input *) MUST_CHECK;
-struct preprocess_config qwen_visual_preprocess(int side);
+struct preprocess_config qwen_visual_preprocess(const struct model *, int side);
 const char *qwen_visual_why_not(enum knob_id);
 
 /* The tower of a pass: lives as long as it. */

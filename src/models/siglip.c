@@ -91,6 +91,12 @@ static enum err siglip_shape(const struct model *m, const struct input_facts *fa
 	return OK;
 }
 
+static struct preprocess_config siglip_preprocess(const struct model *m, int side)
+{
+	(void)m;
+	return preprocess_siglip_defaults(side);
+}
+
 static enum err siglip_adapt(struct model *m, const struct knobs *k)
 {
 	struct siglip *s = m->state;
@@ -155,7 +161,7 @@ const struct family siglip_family = {
 	.adapt = siglip_adapt,
 	.release = siglip_release,
 	.check = siglip_check,
-	.preprocess = preprocess_siglip_defaults,
+	.preprocess = siglip_preprocess,
 	.shape = siglip_shape,
 	.forward = siglip_forward,
 };

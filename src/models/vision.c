@@ -1,14 +1,23 @@
 #include "models/vision.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "models/model.h"
+
+/* The tower's tensors may lie inside of a larger model's. */
+static const char *name_of(const struct vision *v, const char *name, char buf[160])
+{
+	snprintf(buf, 160, "%svision_model.%s", v->root ? v->root : "", name);
+	return buf;
+}
 
 enum err vision_configure(struct vision *v, struct model *m, const struct hfconfig *c,
 			  const struct vit_defaults *d, int64_t patch)
 {
 	const char *what = hfconfig_label(m->config);
+	char name[160];
 	v->patch = hfconfig_int(c, "patch_size", patch, 1, 1024);
 	v->image = hfconfig_int(c, "image_size", 224, 1, 8192);
 	int64_t channels = hfconfig_int(c, "num_channels", 3, 1, 64);
@@ -23,29 +32,29 @@ enum err vision_configure(struct vision *v, struct model *m, const struct hfconf
 	v->pos.side = v->image / v->patch;
 	m->tokens = v->pos.side * v->pos.side;
 	m->image_size = v->image;
-	return vit_check_depth(&v->vit, m, "vision_model.encoder.layers");
+	return vit_check_depth(&v->vit, m, name_of(v, "encoder.layers", name));
 }
 
 void vision_bind(struct vision *v, struct tensors *t, bool cls, bool patch_bias)
 {
 	int64_t width = v->vit.width, grid = v->pos.side * v->pos.side;
-	v->patch_embed.weight =
-		tensors_get(t, "vision_model.embeddings.patch_embedding.weight",
-			    DIMS(width, 3, v->patch, v->patch));
+	char name[160];
+#define NAME(suffix) name_of(v, suffix, name)
+	v->patch_embed.weight = tensors_get(t, NAME("embeddings.patch_embedding.weight"),
+					    DIMS(width, 3, v->patch, v->patch));
 	/* The convolution as a matrix: its kernels lie row by row already. */
 	v->patch_embed.weight = tensor_of(DT_F32, v->patch_embed.weight.data,
 					  DIMS(width, 3 * v->patch * v->patch));
 	if (patch_bias)
 		v->patch_embed.bias = tensors_get(
-			t, "vision_model.embeddings.patch_embedding.bias", DIMS(width));
+			t, NAME("embeddings.patch_embedding.bias"), DIMS(width));
 	if (cls)
-		v->cls = tensors_get(t, "vision_model.embeddings.class_embedding",
-				     DIMS(width));
+		v->cls = tensors_get(t, NAME("embeddings.class_embedding"), DIMS(width));
 	v->pos.lead = cls;
-	v->pos.trained =
-		tensors_get(t, "vision_model.embeddings.position_embedding.weight",
-			    DIMS(cls + grid, width));
-	vit_bind(&v->vit, t, "vision_model.encoder.layers");
+	v->pos.trained = tensors_get(t, NAME("embeddings.position_embedding.weight"),
+				     DIMS(cls + grid, width));
+	vit_bind(&v->vit, t, NAME("encoder.layers"));
+#undef NAME
 }
 
 /* What the method of these knobs projects apart; with any knobs: everything. */

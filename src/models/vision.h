@@ -16,6 +16,8 @@
 struct vision {
 	struct vit vit;
 	int64_t patch, image;
+	const char
+		*root; /* before "vision_model.": "", "vision_tower."; static; NULL: "" */
 	struct linear patch_embed;
 	struct tensor cls; /* [D]; ndim 0: none */
 	struct positions pos;

@@ -52,6 +52,44 @@ static void splice(void **state)
 	bed_on_threads(run_splice);
 }
 
+static void compare_skip_first(int64_t items, int64_t t, int64_t d, bool ragged)
+{
+	struct tensor start = bed_i32(DIMS(items)), length = bed_i32(DIMS(items));
+	struct segments rows = { 0 };
+	int64_t all = 0;
+	for (int64_t b = 0; b < items; b++) {
+		int32_t n = (int32_t)(ragged ? bed_pick(1, t) : t);
+		((int32_t *)start.data)[b] = (int32_t)all;
+		((int32_t *)length.data)[b] = n;
+		all += n;
+	}
+	if (ragged)
+		rows = (struct segments){ .start = start, .length = length };
+	struct tensor x = ragged ? bed_random(0, -1, 1, DIMS(1, all, d))
+				 : bed_random(0, -1, 1, DIMS(items, t, d));
+	struct tensor y = bed_random(2, -1, 1, DIMS(1, all - items, d)),
+		      want = bed_copy(y);
+	bed_cpu->skip_first(bed_self, y, x, &rows);
+	bed_ref->skip_first(NULL, want, x, &rows);
+	bed_same("skip_first", y, want, 0, 0);
+	bed_clear();
+}
+
+static void run_skip_first(void)
+{
+	compare_skip_first(1, 2, 1, false);
+	compare_skip_first(1, 577, 33, false);
+	compare_skip_first(3, 50, 64, false);
+	compare_skip_first(4, 50, 65, true);
+	compare_skip_first(40, 9, 7, true);
+}
+
+static void skip_first(void **state)
+{
+	(void)state;
+	bed_on_threads(run_skip_first);
+}
+
 static void compare_runs(int64_t n, int64_t groups, int unit)
 {
 	struct tensor ids = bed_i32(DIMS(n));
@@ -125,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(splice),
+		cmocka_unit_test(skip_first),
 		cmocka_unit_test(runs),
 		cmocka_unit_test(order),
 	};

@@ -124,6 +124,7 @@ const struct backend cpu_backend = {
 	.lookup = cpu_lookup,
 	.ends = cpu_ends,
 	.splice = cpu_splice,
+	.skip_first = cpu_skip_first,
 	.runs = cpu_runs,
 	.order = cpu_order,
 };

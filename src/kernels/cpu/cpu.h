@@ -62,6 +62,8 @@ void cpu_match(void *self, struct tensor into, struct tensor k, int heads, int64
 void cpu_merge(void *self, struct tensor y, struct tensor y_size, struct tensor x,
 	       struct tensor size, struct tensor into);
 void cpu_ends(void *self, struct tensor rows, struct tensor ids, int32_t end);
+void cpu_skip_first(void *self, struct tensor y, struct tensor x,
+		    const struct segments *rows);
 void cpu_splice(void *self, struct tensor y, struct tensor a, struct tensor b,
 		int64_t before);
 void cpu_runs(void *self, struct tensor start, struct tensor length, struct tensor ids,

@@ -9,6 +9,7 @@ struct rows {
 	int64_t count;
 	struct tensor y, x, pick, cls, pos; /* pick: I32, which row of x */
 	const struct norm *norm;
+	const struct segments *segments;
 	int64_t patch, before;
 	int heads;
 };
@@ -163,6 +164,27 @@ void cpu_splice(void *self, struct tensor y, struct tensor a, struct tensor b,
 				      .x = b,
 				      .cls = a,
 				      .before = before });
+}
+
+/* One item: its rows but the first lie together, and so do they in y. */
+static void skip_first_item(const struct rows *r, int64_t b)
+{
+	int64_t begin, n, skipped = b + 1;
+	segments_rows(r->segments, r->x.dim[1], b, &begin, &n);
+	if (n > 1)
+		memcpy(tensor_row(&r->y, begin + 1 - skipped),
+		       tensor_row(&r->x, begin + 1),
+		       sizeof(float) * (size_t)((n - 1) * tensor_cols(&r->x)));
+}
+
+void cpu_skip_first(void *self, struct tensor y, struct tensor x,
+		    const struct segments *rows)
+{
+	struct rows r = { .of_row = skip_first_item, .y = y, .x = x, .segments = rows };
+	struct cpu *c = self;
+	r.vec = c->vec;
+	r.count = segments_ragged(rows) ? rows->length.dim[0] : x.dim[0];
+	cpu_run(c, tensor_count(&y), run_rows, &r);
 }
 
 static void normalize_row(const struct rows *r, int64_t i)

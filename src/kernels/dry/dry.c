@@ -118,6 +118,12 @@ static void dry_splice(void *self, struct tensor y, struct tensor a, struct tens
 	(void)self, (void)y, (void)a, (void)b, (void)before;
 }
 
+static void dry_skip_first(void *self, struct tensor y, struct tensor x,
+			   const struct segments *rows)
+{
+	(void)self, (void)y, (void)x, (void)rows;
+}
+
 static void dry_runs(void *self, struct tensor start, struct tensor length,
 		     struct tensor ids, int unit)
 {
@@ -149,6 +155,7 @@ const struct backend dry_backend = {
 	.lookup = dry_four,
 	.ends = dry_ends,
 	.splice = dry_splice,
+	.skip_first = dry_skip_first,
 	.runs = dry_runs,
 	.order = dry_two,
 };

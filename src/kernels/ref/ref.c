@@ -591,6 +591,20 @@ static void ref_splice(void *self, struct tensor y, struct tensor a, struct tens
 	}
 }
 
+static void ref_skip_first(void *self, struct tensor y, struct tensor x,
+			   const struct segments *rows)
+{
+	(void)self;
+	int64_t items = segments_ragged(rows) ? rows->length.dim[0] : x.dim[0], at = 0;
+	for (int64_t b = 0; b < items; b++) {
+		int64_t begin, n;
+		segments_rows(rows, x.dim[1], b, &begin, &n);
+		for (int64_t i = 1; i < n; i++)
+			memcpy(tensor_row(&y, at++), tensor_row(&x, begin + i),
+			       sizeof(float) * (size_t)tensor_cols(&x));
+	}
+}
+
 static void ref_runs(void *self, struct tensor start, struct tensor length,
 		     struct tensor ids, int unit)
 {
@@ -643,6 +657,7 @@ const struct backend ref_backend = {
 	.lookup = ref_lookup,
 	.ends = ref_ends,
 	.splice = ref_splice,
+	.skip_first = ref_skip_first,
 	.runs = ref_runs,
 	.order = ref_order,
 };
