@@ -112,7 +112,8 @@ static bool is_qkv(const struct layer *l)
 
 static bool is_rotary(const struct layer *l)
 {
-	return is_part(l, (const char *const[]){ "rotary", NULL });
+	return is_part(l,
+		       (const char *const[]){ "rotary", "rotary_q", "rotary_k", NULL });
 }
 
 static bool is_out(const struct layer *l)

@@ -113,7 +113,10 @@ static bool weights_progress(void *ctx, int64_t done, int64_t total)
 {
 	const struct prepare_work *work = ctx;
 	const struct work_watch *watch = work->watch;
-	watch->on_progress(watch->ctx, "preparing weights", (double)done, (double)total);
+	char what[48], size[16];
+	snprintf(what, sizeof(what), "preparing %s of weights",
+		 memory_text((double)total, size, sizeof(size)));
+	watch->on_progress(watch->ctx, what, (double)done, (double)total);
 	return watch->still_wanted(watch->ctx);
 }
 

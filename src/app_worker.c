@@ -7,6 +7,7 @@
 #include "app_private.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "profiler/memory.h"
 #include "profiler/stats.h"
 
 #define QUICK_DEATH_NS                                                                   \
@@ -211,6 +212,20 @@ static void remember_good_model(struct app *app)
 	p->has_refused = false;
 }
 
+#define WORTH_SAYING 0x1p30 /* bytes: what a machine may not have left */
+
+/* What the model will take, before it is taken. */
+static void say_need(struct app *app, const struct run *r)
+{
+	double weights = r->memory.model_bytes, rest = r->memory.peak_activation_bytes;
+	char size[2][16];
+	if (!(weights + rest >= WORTH_SAYING))
+		return;
+	app_say(app, APP_INFO, "%s needs %s of weights and %s of activations",
+		r->model.name, memory_text(weights, size[0], sizeof(size[0])),
+		memory_text(rest, size[1], sizeof(size[1])));
+}
+
 static void on_loaded(struct app *app, struct event *ev)
 {
 	struct app_private *p = app->private;
@@ -241,6 +256,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	p->file_key = ev->file_key;
 	ev->file_key = NULL;
 	app->has_model = true;
+	say_need(app, p->described);
 	app_note_workload(app);
 	app_follow_workload(app);
 	drop_foreign_knobs(app);

@@ -1,6 +1,7 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "profiler/memory.h"
 #include "sessions/store.h"
 
 #define HELLO_S 60 /* a worker behind a job queue or a slow line may take its time */
@@ -145,12 +147,28 @@ static struct run *take_result(struct event *ev)
 	return run;
 }
 
+/* What it will take is said before it is taken. */
+static void show_need(const struct client *c)
+{
+	const struct run *r = c->described;
+	char weights[16], activations[16];
+	if (!progress_wanted() || isnan(r->memory.peak_activation_bytes))
+		return;
+	clear_progress();
+	fprintf(stderr, "%s%s needs %s of weights and %s of activations\n", c->prefix,
+		r->model.name,
+		memory_text(r->memory.model_bytes, weights, sizeof(weights)),
+		memory_text(r->memory.peak_activation_bytes, activations,
+			    sizeof(activations)));
+}
+
 static void take_loaded(struct client *c, struct event *ev)
 {
 	c->loaded = true;
 	run_free(c->described);
 	c->described = ev->run;
 	ev->run = NULL;
+	show_need(c);
 	free(c->file_key);
 	c->file_key = str_dup(ev->file_key);
 	offer_hash(c);
