@@ -37,10 +37,16 @@ static bool by_lapack(struct svd_work *a)
 
 static bool load(double *to, const struct tensor *w)
 {
+	const size_t size = dtype_size(w->dtype);
+	const char *from = w->data;
 	double sum = 0;
+	float x;
 	for (int64_t i = 0; i < w->dim[0]; i++)
-		for (int64_t j = 0; j < w->dim[1]; j++)
-			sum += fabs(*to++ = (double)tensor_row(w, i)[j]);
+		for (int64_t j = 0; j < w->dim[1]; j++) {
+			dtype_to_f32(w->dtype, from + (size_t)(i * w->ld + j) * size, &x,
+				     1);
+			sum += fabs(*to++ = (double)x);
+		}
 	return isfinite(sum);
 }
 

@@ -11,10 +11,10 @@
 #include "tensor/tensor.h"
 
 /*
- * w [m, n] F32 with rows of any ld; k = min(m, n), at least 1. Fills left [m, k] (U,
- * orthonormal columns), sigma [k], falling, and right [k, n] (V, orthonormal rows); all
- * the caller's, F32, rows of any ld. Which of a pair of vectors carries the sign is open.
- * ERR_NOMEM; ERR_FORMAT where w holds a NaN or an infinity.
+ * w [m, n] F32, F16 or BF16 with rows of any ld; k = min(m, n), at least 1. Fills left
+ * [m, k] (U, orthonormal columns), sigma [k], falling, and right [k, n] (V, orthonormal
+ * rows); all the caller's, F32, rows of any ld. Which of a pair of vectors carries the
+ * sign is open. ERR_NOMEM; ERR_FORMAT where w holds a NaN or an infinity.
  */
 enum err svd(const struct tensor *w, struct tensor *left, float *sigma,
 	     struct tensor *right) MUST_CHECK;

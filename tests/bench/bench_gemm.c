@@ -1,7 +1,7 @@
 /*
  * How near the cpu backend is to the machine's own ceiling, run by hand:
- *   bench_gemm [--threads N] [--rounds N] [engine ...]     (default: every engine but
- * ref)
+ *   bench_gemm [--threads N] [--rounds N] [--weights half] [engine ...]
+ *                                               (default: every engine but ref)
  *
  * At batch 1 and 8 and the tokens of keep 1, .9, .7, .5 of ViT-B/16: every product alone,
  * the ops between them alone, and the twelve blocks beside a plain loop of their products
@@ -9,6 +9,9 @@
  * ceiling. What is compared takes turns in every round; the lowest time of all rounds
  * counts, since neighbours only ever add. Trust the ratios within one run, not the
  * absolute figures.
+ *
+ * With --weights half: the products of a Qwen2-VL vision block with weights in F16 and
+ * BF16 beside the same in F32, all from memory, as ratios.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +76,12 @@ static float *filled(size_t count, float spread, const char *name)
 static int by_value(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static int rising(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
 	return (x > y) - (x < y);
 }
 
@@ -227,6 +236,110 @@ static void time_encoder(int64_t batch, int64_t tokens, double keep_1[MAX_ENGINE
 	}
 }
 
+/* ---- weights in half precision ---- */
+
+enum { COPIES = 6, TYPES = 3 }; /* so many that no cache holds them */
+
+static const struct {
+	int64_t n, k;
+} halves[] = { { 3840, 1280 }, { 5120, 1280 }, { 1280, 5120 } };
+static const int64_t rows_of_halves[] = { 1, 6, 16, 50, 256, 1296 };
+
+/* The upper half of an F32 is a BF16; the same bits as F16 are as good a number. */
+static struct tensor narrowed(const struct tensor *w, enum dtype type)
+{
+	int64_t count = tensor_count(w);
+	uint16_t *to = malloc(2 * (size_t)count);
+	if (!to)
+		abort();
+	for (int64_t i = 0; i < count; i++) {
+		uint32_t bits;
+		memcpy(&bits, tensor_f32(w) + i, sizeof(bits));
+		to[i] = (uint16_t)(bits >> 16);
+	}
+	struct tensor half = *w;
+	half.dtype = type;
+	half.data = to;
+	return half;
+}
+
+static void make_halves(struct linear l[TYPES][COPIES], int64_t n, int64_t k)
+{
+	for (int i = 0; i < COPIES; i++) {
+		float *w = filled((size_t)(n * k), 0.05f, "w");
+		l[DT_F32][i] =
+			(struct linear){ .weight = tensor_of(DT_F32, w, DIMS(n, k)) };
+		for (int type = DT_F16; type <= DT_BF16; type++)
+			l[type][i].weight = narrowed(&l[DT_F32][i].weight, type);
+	}
+}
+
+static void prepare_halves(struct contender *c, struct linear l[TYPES][COPIES], bool on)
+{
+	for (int type = 0; type < TYPES; type++)
+		for (int i = 0; i < COPIES; i++) {
+			if (!on)
+				cpu->unprepare(c->self, &l[type][i]);
+			else if (cpu->prepare(c->self, &l[type][i]))
+				abort();
+		}
+}
+
+static void time_half(struct contender *c, struct linear l[TYPES][COPIES], int64_t m)
+{
+	static struct timing t[TYPES];
+	static double ratio[TYPES][MAX_ROUNDS];
+	int64_t n = l[0][0].weight.dim[0], k = l[0][0].weight.dim[1];
+	struct tensor x = tensor_of(DT_F32, input, DIMS(m, k));
+	struct tensor y = tensor_of(DT_F32, wide, DIMS(m, n));
+	memset(t, 0, sizeof(t));
+	for (int r = -1; r < rounds; r++)
+		for (int i = 0; i < TYPES; i++) {
+			int type = (r + 1 + i) % TYPES;
+			int64_t begin = clock_now_ns();
+			cpu->linear(c->self, y, x, &l[type][(r + 1) % COPIES],
+				    (struct epilogue){ 0 });
+			if (r >= 0)
+				t[type].ns[r] = clock_now_ns() - begin;
+		}
+	printf("  %-8s %4d x %4d x %4d", cpu->engine(c->self, m, &l[0][0]), (int)m,
+	       (int)n, (int)k);
+	for (int type = 0; type < TYPES; type++) {
+		t[type].count = rounds;
+		for (int r = 0; r < rounds; r++)
+			ratio[type][r] = (double)t[type].ns[r] / (double)t[0].ns[r];
+	}
+	for (int type = 0; type < TYPES; type++) {
+		qsort(ratio[type], (size_t)rounds, sizeof(double), rising);
+		double ms = lowest_ms(&t[type]);
+		printf(" | %s %.3f ms", dtype_name((enum dtype)type), ms);
+		if (type == DT_F32)
+			printf(" %.0f GFLOP/s", 2e-6 * (double)(m * n * k) / ms);
+		else
+			printf(" %.2f of F32 (median %.2f [%.2f, %.2f])",
+			       ms / lowest_ms(&t[0]), ratio[type][rounds / 2],
+			       ratio[type][rounds / 4], ratio[type][3 * rounds / 4]);
+	}
+	printf("\n");
+}
+
+static void time_halves(void)
+{
+	static struct linear l[TYPES][COPIES];
+	enum { ROWS = sizeof(rows_of_halves) / sizeof(*rows_of_halves) };
+	input = filled((size_t)rows_of_halves[ROWS - 1] * 5120, 1, "x");
+	wide = filled((size_t)rows_of_halves[ROWS - 1] * 5120, 1, "y");
+	for (size_t s = 0; s < sizeof(halves) / sizeof(*halves); s++) {
+		make_halves(l, halves[s].n, halves[s].k);
+		for (int e = 0; e < contenders; e++) {
+			prepare_halves(&contender[e], l, true);
+			for (int i = 0; i < ROWS; i++)
+				time_half(&contender[e], l, rows_of_halves[i]);
+			prepare_halves(&contender[e], l, false);
+		}
+	}
+}
+
 static void make_weights(void)
 {
 	for (int i = 0; i < LAYERS; i++)
@@ -249,7 +362,7 @@ static void open_contender(const char *name, struct pool *pool)
 		return;
 	}
 	memcpy(c->linear, weights, sizeof(weights));
-	for (int i = 0; i < LAYERS; i++)
+	for (int i = 0; i < LAYERS && weights[0][0].weight.ndim; i++)
 		for (int p = 0; p < PRODUCTS; p++)
 			if (cpu->prepare(c->self, &c->linear[i][p]))
 				abort();
@@ -264,18 +377,22 @@ int main(int argc, char **argv)
 {
 	struct pool *pool;
 	int threads = 0, first = 1;
+	bool half = false;
 	for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
 		if (!strcmp(argv[first], "--threads"))
 			threads = atoi(argv[first + 1]);
 		else if (!strcmp(argv[first], "--rounds"))
 			rounds = atoi(argv[first + 1]);
+		else if (!strcmp(argv[first], "--weights"))
+			half = !strcmp(argv[first + 1], "half");
 	}
 	rounds = rounds < 1 ? 1 : rounds > MAX_ROUNDS ? MAX_ROUNDS : rounds;
 	if (pool_create(threads, &pool))
 		return 1;
 	cpu = backend_by_name("cpu");
 	size_t rows = 8 * 197;
-	make_weights();
+	if (!half)
+		make_weights();
 	input = filled(rows * D, 1, "x");
 	wide = filled(rows * FF, 1, "h");
 	residual = filled(rows * D, 1, "r");
@@ -288,6 +405,10 @@ int main(int argc, char **argv)
 		for (int i = 0; gemm_engines[i] && contenders < MAX_ENGINES; i++)
 			if (strcmp(gemm_engines[i]->name, "ref"))
 				open_contender(gemm_engines[i]->name, pool);
+	if (half) {
+		time_halves();
+		return 0;
+	}
 	double keep_1[MAX_ENGINES] = { 0 };
 	for (int s = 0; contenders && s < SETTINGS; s++) {
 		printf("batch %d, keep %g\n", (int)settings[s].batch, settings[s].keep);

@@ -162,7 +162,7 @@ struct tensor bed_narrow(struct tensor from, enum dtype type)
 	struct tensor t = from;
 	int64_t rows = tensor_rows(&t), cols = tensor_cols(&t);
 	size_t count = (size_t)((rows - 1) * t.ld + cols);
-	uint16_t *to = keep(sizeof(uint16_t) * count);
+	uint16_t *to = (uint16_t *)keep(sizeof(uint16_t) * (count + 1)) + 1;
 	memset(to, 0xFF, sizeof(uint16_t) * count); /* NaN of either */
 	for (int64_t i = 0; i < rows; i++)
 		for (int64_t j = 0; j < cols; j++) {

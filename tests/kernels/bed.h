@@ -30,7 +30,8 @@ void bed_count_back(struct segments *, int64_t items, int most);
  * its `out` has room where they may keep different numbers. `in` may be empty. */
 struct selection bed_selection(struct segments in, int64_t items, int64_t rows,
 			       const struct select_opts *);
-/* The elements of `from` as F16 or BF16 (cut off after their digits), and those that the
+/* The elements of `from` as F16 or BF16 (cut off after their digits), aligned to 2 bytes
+ * and no more, and those that the
  * result has as F32: the same shape and gap. */
 struct tensor bed_narrow(struct tensor from, enum dtype);
 struct tensor bed_widen(struct tensor from);

@@ -176,6 +176,19 @@ static void known_values(void **state)
 	bed_clear();
 }
 
+static void halves_are_what_they_stand_for(void **state)
+{
+	(void)state;
+	for (enum dtype type = DT_F16; type <= DT_BF16; type++) {
+		struct tensor half = bed_narrow(bed_random(3, -1, 1, DIMS(9, 7)), type);
+		struct tensor wide = bed_widen(half);
+		struct result got = decompose(svd_jacobi, half);
+		bed_same("sigma", got.sigma, decompose(svd_jacobi, wide).sigma, 0, 0);
+		is_decomposition("a matrix in half precision", wide, &got);
+		bed_clear();
+	}
+}
+
 static void what_is_not_finite_is_refused(void **state)
 {
 	(void)state;
@@ -199,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_projection),
 		cmocka_unit_test(deficient),
 		cmocka_unit_test(known_values),
+		cmocka_unit_test(halves_are_what_they_stand_for),
 		cmocka_unit_test(what_is_not_finite_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,8 @@ static void walk_keys(const struct attention *a, const struct room *room,
 	float *y = tensor_row(&a->y, item->query) + head * width;
 	float inverse[TILE_MAX_ROWS];
 	vec->gemv(room->scores, n, tensor_row(&a->q, item->query) + head * width, width,
-		  heads, tensor_row(&a->k, item->key) + shared, a->k.ld, n, width, false);
+		  heads, tensor_row(&a->k, item->key) + shared, DT_F32, a->k.ld, n, width,
+		  false);
 	for (int h = 0; h < heads; h++) {
 		float *row = room->scores + h * n, top = -INFINITY;
 		top = log_size ? vec->scale_add_max(row, log_size, n, a->opts->scale, top)

@@ -3,8 +3,10 @@
  *   C [m, n] (+)= A [m, k] W [n, k]^T, then act(C + bias)
  * on the calling thread; who computes which rectangle and where to is linear.c's business
  * (and so is epilogue.multiply, which an engine never sees), so an engine never has
- * threads of its own. One file per engine, one word in meson.build; the
- * list there is the order of preference of `auto`.
+ * threads of its own. Weights in half precision are widened exactly and multiplied in
+ * F32, never all of them at a time unless an engine prepares its own form of them. One
+ * file per engine, one word in meson.build; the list there is the order of preference of
+ * `auto`.
  */
 #ifndef KERNELS_CPU_GEMM_H
 #define KERNELS_CPU_GEMM_H
@@ -19,12 +21,19 @@ struct gemm {
 	int64_t m, n, k;
 	const float *a; /* [m, k], rows lda apart */
 	int64_t lda;
-	const float *w; /* [n, k], rows ldw apart, as checkpoints hold it */
+	const void *w;     /* [n, k], rows ldw apart, as checkpoints hold it */
+	enum dtype w_type; /* F32, F16 or BF16 */
 	int64_t ldw;
 	const void *prepared; /* of w, by the engine; NULL when it prepares nothing */
 	const float *bias;    /* [n] or NULL */
 	struct epilogue epilogue;
 };
+
+/* Row n of W from column k on. */
+static inline const void *gemm_weights(const struct gemm *g, int64_t n, int64_t k)
+{
+	return (const char *)g->w + (size_t)(n * g->ldw + k) * dtype_size(g->w_type);
+}
 
 struct gemm_part {
 	int64_t m_begin, m_end, n_begin, n_end;

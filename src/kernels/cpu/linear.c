@@ -65,7 +65,7 @@ static void run_rectangle(const struct product *p, const struct gemm *g,
 	}
 	int64_t rows = part.m_end - part.m_begin, cols = part.n_end - part.n_begin;
 	g->vec->gemv(part.c, part.ldc, g->a + part.m_begin * g->lda, g->lda, rows,
-		     g->w + part.n_begin * g->ldw, g->ldw, cols, g->k,
+		     gemm_weights(g, part.n_begin, 0), g->w_type, g->ldw, cols, g->k,
 		     g->epilogue.accumulate);
 	g->vec->finish(part.c, part.ldc, rows, cols,
 		       g->bias ? g->bias + part.n_begin : NULL, g->epilogue.act);
@@ -146,7 +146,8 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 			.k = tensor_cols(&x),
 			.a = tensor_f32(&x),
 			.lda = x.ld,
-			.w = tensor_f32(&l->weight),
+			.w = l->weight.data,
+			.w_type = l->weight.dtype,
 			.ldw = l->weight.ld,
 			.prepared = l->prepared,
 			.bias = l->bias.ndim ? tensor_f32(&l->bias) : NULL,

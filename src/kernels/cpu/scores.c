@@ -59,7 +59,8 @@ static void attend_head(const struct cls_scores *s, int64_t unit)
 	int64_t row = b * s->tokens;
 	float *p = s->shares + unit * s->tokens;
 	vec->gemv(p, s->tokens, tensor_row(&s->q, row) + column, s->q.ld, 1,
-		  tensor_row(&s->k, row) + column, s->k.ld, s->tokens, s->width, false);
+		  tensor_row(&s->k, row) + column, DT_F32, s->k.ld, s->tokens, s->width,
+		  false);
 	float top = vec->scale_max(p, s->tokens, s->scale, -__builtin_inff());
 	float sum = vec->exp_sum(p, s->tokens, top);
 	vec->scale(p, p, 1 / sum, s->tokens);

@@ -40,9 +40,11 @@ struct vec {
 	 * of a matrix as columns of a panel of k rows. */
 	void (*pack)(float *panel, const float *x, int64_t ldx, int64_t count, int64_t k);
 
-	/* y[r][j] = sum over i of x[r][i] w[j][i], the plain product of few rows. */
+	/* y[r][j] (+)= sum over i of x[r][i] w[j][i], the plain product of few rows; w
+	 * F32, F16 or BF16, widened in registers. */
 	void (*gemv)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
-		     const float *w, int64_t ldw, int64_t n, int64_t k, bool add);
+		     const void *w, enum dtype, int64_t ldw, int64_t n, int64_t k,
+		     bool add);
 	/* c = act(c + bias) for rows x cols; bias NULL: none. */
 	void (*finish)(float *c, int64_t ldc, int64_t rows, int64_t cols,
 		       const float *bias, enum act act);

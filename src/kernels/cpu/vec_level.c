@@ -17,6 +17,7 @@
 #include "kernels/cpu/vec_math.h"
 
 #define PANEL (2 * VEC_LANES)
+#define GEMV_STEP 3 /* rows at a time: 12 accumulators */
 
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
@@ -123,31 +124,92 @@ static void pack(float *panel, const float *x, int64_t ldx, int64_t count, int64
 			panel[i * PANEL + j] = j < count ? x[j * ldx + i] : 0;
 }
 
-static void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
-		 const float *w, int64_t ldw, int64_t n, int64_t k, bool add)
+/* VEC_LANES of any of the types of weights. */
+INLINE reg load_as(const enum dtype type, const void *p, int64_t i)
 {
-	for (int64_t j = 0; j < n; j += 4) {
-		const float *w0 = w + j * ldw; /* past the last row: the last row again */
-		const float *w1 = j + 1 < n ? w0 + ldw : w0;
-		const float *w2 = j + 2 < n ? w1 + ldw : w1;
-		const float *w3 = j + 3 < n ? w2 + ldw : w2;
-		for (int64_t r = 0; r < rows; r++) {
-			const float *xr = x + r * ldx;
-			float s[4], s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-			for (int64_t i = 0; i < k; i++) {
-				s0 += xr[i] * w0[i];
-				s1 += xr[i] * w1[i];
-				s2 += xr[i] * w2[i];
-				s3 += xr[i] * w3[i];
-			}
-			s[0] = s0, s[1] = s1, s[2] = s2, s[3] = s3;
-			for (int64_t q = 0; q < 4 && j + q < n; q++) {
-				float *to = y + r * ldy + j + q;
-				*to = add ? *to + s[q] : s[q];
-			}
+	return type == DT_BF16  ? load_bf16((const half *)p + i)
+	       : type == DT_F16 ? load_f16((const half *)p + i)
+				: load((const float *)p + i);
+}
+
+INLINE float one_as(const enum dtype type, const void *p, int64_t i)
+{
+	return type == DT_BF16  ? bf16_to_f32(((const half *)p)[i])
+	       : type == DT_F16 ? f16_to_f32(((const half *)p)[i])
+				: ((const float *)p)[i];
+}
+
+INLINE float sum_lanes(reg v)
+{
+	float lane[VEC_LANES], sum = 0;
+	store(lane, v);
+#pragma omp simd reduction(+ : sum)
+	for (int i = 0; i < VEC_LANES; i++)
+		sum += lane[i];
+	return sum;
+}
+
+/* s[r][q] = x[r] w[q]: a register of each of four rows of w is read once for all rows. */
+INLINE void dots(const enum dtype type, const int rows, float s[GEMV_STEP][4],
+		 const float *x, int64_t ldx, const void *const w[4], int64_t k)
+{
+	reg sum[GEMV_STEP][4];
+	int64_t i = 0;
+	UNROLL
+	for (int r = 0; r < rows; r++)
+		sum[r][0] = sum[r][1] = sum[r][2] = sum[r][3] = (reg){ 0 };
+	for (; i + VEC_LANES <= k; i += VEC_LANES) {
+		UNROLL
+		for (int q = 0; q < 4; q++) {
+			reg v = load_as(type, w[q], i);
+			UNROLL
+			for (int r = 0; r < rows; r++)
+				sum[r][q] += load(x + r * ldx + i) * v;
 		}
 	}
+	for (int r = 0; r < rows; r++)
+		for (int q = 0; q < 4; q++) {
+			s[r][q] = sum_lanes(sum[r][q]);
+			for (int64_t t = i; t < k; t++)
+				s[r][q] += x[r * ldx + t] * one_as(type, w[q], t);
+		}
+}
+
+INLINE void gemv_of(const enum dtype type, float *y, int64_t ldy, const float *x,
+		    int64_t ldx, int64_t rows, const char *w, int64_t ldw, int64_t n,
+		    int64_t k, bool add)
+{
+	const int64_t step = ldw * (type == DT_F32 ? 4 : 2); /* bytes */
+	for (int64_t j = 0; j < n; j += 4) {
+		const void *of[4]; /* past the last row: the last row again */
+		float s[GEMV_STEP][4];
+		for (int64_t q = 0; q < 4; q++)
+			of[q] = w + (j + q < n ? j + q : n - 1) * step;
+		for (int64_t r = 0; r < rows;) {
+			int count = rows - r < GEMV_STEP ? 1 : GEMV_STEP;
+			if (count == 1)
+				dots(type, 1, s, x + r * ldx, ldx, of, k);
+			else
+				dots(type, GEMV_STEP, s, x + r * ldx, ldx, of, k);
+			for (int i = 0; i < count; i++, r++)
+				for (int64_t q = 0; q < 4 && j + q < n; q++) {
+					float *to = y + r * ldy + j + q;
+					*to = add ? *to + s[i][q] : s[i][q];
+				}
+		}
+	}
+}
+
+static void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows,
+		 const void *w, enum dtype type, int64_t ldw, int64_t n, int64_t k,
+		 bool add)
+{
+	if (type == DT_F32)
+		gemv_of(DT_F32, y, ldy, x, ldx, rows, w, ldw, n, k, add);
+	else if (type == DT_BF16)
+		gemv_of(DT_BF16, y, ldy, x, ldx, rows, w, ldw, n, k, add);
+	else
+		gemv_of(DT_F16, y, ldy, x, ldx, rows, w, ldw, n, k, add);
 }
 
 static void add_bias(float *c, int64_t n, const float *bias)

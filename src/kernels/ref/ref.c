@@ -56,10 +56,11 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 {
 	(void)self;
 	int64_t rows = tensor_rows(&x), in = tensor_cols(&x), out = tensor_cols(&y);
-	for (int64_t i = 0; i < rows; i++) {
-		const float *xi = tensor_row(&x, i);
-		for (int64_t j = 0; j < out; j++) {
-			const float *w = tensor_row(&l->weight, j);
+	float *w = mem_alloc(sizeof(float) * (size_t)in);
+	for (int64_t j = 0; j < out; j++) {
+		widen_row(w, &l->weight, j);
+		for (int64_t i = 0; i < rows; i++) {
+			const float *xi = tensor_row(&x, i);
 			double sum = l->bias.ndim ? (double)tensor_f32(&l->bias)[j] : 0;
 			for (int64_t k = 0; k < in; k++)
 				sum += (double)xi[k] * (double)w[k];
@@ -70,6 +71,7 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 						   : now);
 		}
 	}
+	free(w);
 }
 
 static void ref_layernorm(void *self, struct tensor y, struct tensor x,

@@ -28,6 +28,27 @@ static enum err native_open(const struct vec *vec, void **self)
 
 static void native_close(void *self) { (void)self; }
 
+/* Panel p of W: rows in half precision by way of a few columns that are widened. */
+static void pack_panel(const struct vec *vec, float *packed, const struct tensor *w,
+		       int64_t p)
+{
+	int64_t n = w->dim[0], k = w->dim[1], first = p * vec->panel;
+	int64_t count = n - first < vec->panel ? n - first : vec->panel;
+	const struct gemm g = { .w = w->data, .w_type = w->dtype, .ldw = w->ld };
+	float wide[TILE_MAX_PANEL * TILE_K];
+	if (w->dtype == DT_F32) {
+		vec->pack(packed, tensor_row(w, first), w->ld, count, k);
+		return;
+	}
+	for (int64_t i = 0; i < k; i += TILE_K) {
+		int64_t columns = k - i < TILE_K ? k - i : TILE_K;
+		for (int64_t j = 0; j < count; j++)
+			vec->widen(wide + j * TILE_K, gemm_weights(&g, first + j, i),
+				   w->dtype, columns);
+		vec->pack(packed + i * vec->panel, wide, TILE_K, count, columns);
+	}
+}
+
 /* Panel p of the packed W begins at p * panel * k. */
 static enum err native_prepare(void *self, const struct tensor *w, void **prepared)
 {
@@ -39,11 +60,8 @@ static enum err native_prepare(void *self, const struct tensor *w, void **prepar
 	if (!packed)
 		return err_set(ERR_NOMEM, "no memory for %zu MiB of packed weights",
 			       bytes >> 20);
-	for (int64_t p = 0; p < panels; p++) {
-		int64_t count = n - p * panel < panel ? n - p * panel : panel;
-		vec->pack(packed + p * panel * k, tensor_row(w, p * panel), w->ld, count,
-			  k);
-	}
+	for (int64_t p = 0; p < panels; p++)
+		pack_panel(vec, packed + p * panel * k, w, p);
 	*prepared = packed;
 	return OK;
 }

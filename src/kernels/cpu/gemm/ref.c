@@ -11,6 +11,15 @@ static enum err plain_open(const struct vec *vec, void **self)
 
 static void plain_close(void *self) { (void)self; }
 
+static float weight_at(const struct gemm *g, int64_t n, int64_t k)
+{
+	float w;
+	if (g->w_type == DT_F32)
+		return ((const float *)g->w)[n * g->ldw + k];
+	dtype_to_f32(g->w_type, gemm_weights(g, n, k), &w, 1);
+	return w;
+}
+
 static void plain_run(void *self, const struct gemm *g, struct gemm_part part,
 		      void *scratch)
 {
@@ -20,7 +29,7 @@ static void plain_run(void *self, const struct gemm *g, struct gemm_part part,
 		for (int64_t j = part.n_begin; j < part.n_end; j++, c++) {
 			float sum = 0;
 			for (int64_t k = 0; k < g->k; k++)
-				sum += g->a[i * g->lda + k] * g->w[j * g->ldw + k];
+				sum += g->a[i * g->lda + k] * weight_at(g, j, k);
 			*c = g->epilogue.accumulate ? *c + sum : sum;
 		}
 	}
