@@ -11,6 +11,9 @@
 #include "text/tokenizer_json.h"
 
 #define MAX_BYTES ((size_t)32 << 20)
+/* Parsed, two bytes of JSON that are a list or an object take 230; a merge may be a list.
+ */
+#define MAX_BRACKETS ((size_t)2 << 20)
 
 struct tokenizer {
 	bool byte_level; /* else clip */
@@ -20,11 +23,25 @@ struct tokenizer {
 
 /* --- opening ----------------------------------------------------------------------- */
 
+static enum err check_brackets(const struct text_file *f)
+{
+	size_t count = 0;
+	const char *text = str_get(&f->text);
+	for (size_t i = 0; i < f->text.len; i++)
+		count += text[i] == '[' || text[i] == '{';
+	if (count > MAX_BRACKETS)
+		return err_set(ERR_FORMAT, "%s: %zu lists and objects: the limit is %zu",
+			       f->label, count, MAX_BRACKETS);
+	return OK;
+}
+
 static enum err read_json(const struct text_file *f, const char *folder,
 			  struct tokenizer *t)
 {
-	json_t *root;
-	enum err e = json_read(str_get(&f->text), f->text.len, f->label, &root);
+	json_t *root = NULL;
+	enum err e = check_brackets(f);
+	if (!e)
+		e = json_read(str_get(&f->text), f->text.len, f->label, &root);
 	if (e)
 		return e;
 	t->byte_level = !(folder && tokenizer_json_is_clip(root));

@@ -564,6 +564,20 @@ static void two_files_alone_have_to_be_clips(void **state)
 	assert_null(t);
 }
 
+/* What would take a hundred times its size in memory. */
+static void more_lists_than_any_tokenizer_has_are_refused(void **state)
+{
+	(void)state;
+	enum { COUNT = 2 << 20 };
+	struct tokenizer *t;
+	char *text = mem_alloc(COUNT + 2);
+	memset(text, '[', COUNT + 1);
+	text[0] = '{';
+	check_err(tokenizer_open(put("tokenizer.json", text), &t), ERR_FORMAT,
+		  "2097153 lists and objects: the limit is 2097152");
+	free(text);
+}
+
 static void a_file_cut_at_every_byte_does_no_harm(void **state)
 {
 	(void)state;
@@ -605,6 +619,8 @@ int main(void)
 						up, down),
 		cmocka_unit_test_setup_teardown(two_files_alone_have_to_be_clips, up,
 						down),
+		cmocka_unit_test_setup_teardown(
+			more_lists_than_any_tokenizer_has_are_refused, up, down),
 		cmocka_unit_test_setup_teardown(a_file_cut_at_every_byte_does_no_harm, up,
 						down),
 	};
