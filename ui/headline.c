@@ -322,11 +322,10 @@ static void add_zero_shot(const struct run *run, struct parts *p)
 static void add_visual(const struct run *run, const struct timing *t, struct parts *p)
 {
 	unsigned style = t->estimate ? STYLE_DIM : STYLE_NORMAL;
-	char tokens[24], ms[16];
+	char ms[16];
 	if (isnan(run->visual.tokens))
 		return;
-	parts_add(p, 3, style, "%s visual tokens",
-		  format_count(run->visual.tokens, tokens, sizeof(tokens)));
+	parts_add(p, 3, style, "%.0f visual tokens", run->visual.tokens);
 	if (!isnan(run->visual.ns_per_token))
 		parts_join(p, 3, style, "%s%s ms each", t->estimate ? "~" : "",
 			   format_ms(run->visual.ns_per_token, ms, sizeof(ms)));

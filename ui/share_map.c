@@ -246,6 +246,15 @@ int share_map_find(const struct share_map *m, const char *path)
 	return -1;
 }
 
+int share_map_match(const struct share_map *m, const struct share_part *part)
+{
+	for (int i = 0; i < m->n; i++)
+		if (!strcmp(m->part[i].path, part->path) &&
+		    (part->path[0] || !strcmp(m->part[i].name, part->name)))
+			return i;
+	return -1;
+}
+
 double share_of(const struct share_map *m, int part, enum share_metric metric)
 {
 	double whole = m->whole[metric];

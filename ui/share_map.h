@@ -20,8 +20,8 @@ enum share_metric { SHARE_NS, SHARE_FLOPS, SHARE_BYTES, SHARE_METRICS };
 struct share_part {
 	char path[SHARE_PATH_SIZE]; /* "": nothing has this name: see `name` */
 	char name[64];              /* "blocks", "mlp.fc1"; not escaped */
-	int members;                /* layers that it sums */
-	bool family, inside;        /* inside: it has parts of its own */
+	int members;         /* layers that it sums; 0: "(itself)", which has only ns */
+	bool family, inside; /* inside: it has parts of its own */
 	/* Bytes are those read and written. NaN: none of the members says. */
 	double v[SHARE_METRICS];
 };
@@ -43,6 +43,8 @@ void share_map_release(struct share_map *);
 
 /* The part with this path, -1: none. */
 int share_map_find(const struct share_map *, const char *path);
+/* The part that is the same in another run, -1: none; those without a path by name. */
+int share_map_match(const struct share_map *, const struct share_part *);
 /* Its value as a share of the level; NaN: not known. */
 double share_of(const struct share_map *, int part, enum share_metric);
 

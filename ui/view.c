@@ -3,19 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-const struct run *view_base(const struct app *app)
-{
-	const struct run *run = app_shown(app), *base = app->base;
-	if (!run || !base || run->state == RUN_ESTIMATE)
-		return run ? base : NULL;
-	return base != run && base->id != run->id ? base : NULL;
-}
-
-const char *view_kept_word(const struct app *app)
-{
-	return app->model.patches_per_token > 1 ? "patches" : "tokens";
-}
-
 static bool contains(const char *text, const char *word, size_t n)
 {
 	for (; *text; text++)

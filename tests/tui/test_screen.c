@@ -64,10 +64,9 @@ static void sweep(struct ui *ui)
 	ui->active = 0;
 }
 
-static void every_view_at_every_size(void **state)
+static void through_every_size(void)
 {
 	struct ui ui;
-	(void)state;
 	start(&ui);
 	sweep(&ui);
 	ui.panel.open = true;
@@ -93,12 +92,19 @@ static void every_view_at_every_size(void **state)
 	stop(&ui);
 }
 
+static void every_view_at_every_size(void **state)
+{
+	(void)state;
+	through_every_size();
+	setenv("FAKE_VL", "1", 1);
+	through_every_size();
+	unsetenv("FAKE_VL");
+}
+
 /* Whatever is asked of a view in whatever order, at a size where it hardly fits. */
-static void any_requests_in_any_order(void **state)
+static void ask_anything(uint32_t seed)
 {
 	struct ui ui;
-	uint32_t seed = 7;
-	(void)state;
 	start(&ui);
 	for (int i = 0; i < 6000; i++) {
 		seed = seed * 1664525 + 1013904223;
@@ -134,6 +140,15 @@ static void any_requests_in_any_order(void **state)
 		draw(&ui, (int)(seed >> 20) % 120, (int)(seed >> 12) % 40);
 	}
 	stop(&ui);
+}
+
+static void any_requests_in_any_order(void **state)
+{
+	(void)state;
+	ask_anything(7);
+	setenv("FAKE_VL", "1", 1);
+	ask_anything(11);
+	unsetenv("FAKE_VL");
 }
 
 int main(void)

@@ -116,6 +116,8 @@ static void inside_a_family_is_the_sum_of_all(void **state)
 	assert_int_equal(share_map_find(&m, "visual/blocks.*/mlp.0"), 1);
 	assert_int_equal(share_map_find(&m, "visual/blocks.*/mlp"), -1);
 	assert_int_equal(share_map_find(&m, ""), -1);
+	assert_int_equal(share_map_match(&m, &m.part[3]), 3); /* by its name */
+	assert_int_equal(m.part[3].members, 0);
 	share_map_release(&m);
 	share_map_make(&m, run, "visual/blocks"); /* no such part */
 	assert_int_equal(m.n, 0);

@@ -113,7 +113,7 @@ static int bar_width(const struct canvas *c)
 /* Letters and colours are those of the same part in `named`. */
 static int letter_of(const struct share_map *named, const struct share_part *part, int i)
 {
-	int at = share_map_find(named, part->path);
+	int at = share_map_match(named, part);
 	return at >= 0 ? at : named->n + i;
 }
 
@@ -186,6 +186,8 @@ static void draw_heading(struct bars *b)
 	for (int m = 0; m < SHARE_METRICS; m++) {
 		double share = share_of(&s->now, s->cursor, (enum share_metric)m);
 		bool about = m == SHARE_NS && s->run->state == RUN_ESTIMATE;
+		if (m != SHARE_NS && !part->members)
+			continue;
 		parts_add(&p, m == SHARE_BYTES, about ? STYLE_DIM : STYLE_NORMAL,
 			  "%s%s %% of the %s", about && !isnan(share) ? "~" : "",
 			  format_percent(share, percent, sizeof(percent)),

@@ -45,7 +45,7 @@ int shares_column(enum share_metric metric)
 static const struct share_part *base_part(const struct shares_shown *s,
 					  const struct share_part *part)
 {
-	int at = share_map_find(&s->before, part->path);
+	int at = share_map_match(&s->before, part);
 	return at < 0 ? NULL : &s->before.part[at];
 }
 
@@ -55,7 +55,7 @@ static void base_cell(const struct shares_rows *r, const struct share_part *part
 {
 	char change[16];
 	const struct share_part *base = base_part(r->s, part);
-	if (!r->s->base || !part->path[0])
+	if (!r->s->base)
 		return;
 	if (!base) {
 		snprintf(cell->text, sizeof(cell->text), "NEW");
@@ -80,12 +80,23 @@ static void part_cell(const struct share_part *part, int at, struct table_cell *
 		 share_name(part, name, sizeof(name)));
 }
 
+/* Columns that a group's own time has something to say in. */
+static bool is_of_time(const struct shares_rows *r, enum share_column column)
+{
+	if (column == COL_BASE || column == COL_OF_ALL)
+		return r->st->metric == SHARE_NS;
+	return column == COL_PART || column == COL_MS || column == COL_MS_SHARE ||
+	       column == COL_BASE_MS;
+}
+
 static void shares_cell(const void *context, int row, int column, struct table_cell *cell)
 {
 	const struct shares_rows *r = context;
 	const struct share_map *m = &r->s->now;
 	int at = r->st->rows[row];
 	const struct share_part *part = &m->part[at], *base = base_part(r->s, part);
+	if (!part->members && !is_of_time(r, (enum share_column)column))
+		return; /* nothing is counted in it */
 	switch ((enum share_column)column) {
 	case COL_PART:
 		part_cell(part, at, cell);

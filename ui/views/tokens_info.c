@@ -179,18 +179,19 @@ static void say_generated(struct pen *p, const struct run_generated *g)
 static void draw_handed(struct pen *p, const struct run *run)
 {
 	const struct run_visual *v = &run->visual;
-	const char *about = run->state == RUN_ESTIMATE ? "~" : "";
-	char text[160], tokens[24], ms[16];
+	char text[160], each[48] = "", ms[16];
 	if (isnan(v->tokens) && !run->language.name && !run->generated.text)
 		return;
 	gap(p);
-	size_t n =
-		(size_t)snprintf(text, sizeof(text), "to the language model: %s tokens",
-				 format_count(v->tokens, tokens, sizeof(tokens)));
 	if (!isnan(v->ns_per_token))
-		snprintf(text + n, sizeof(text) - n, ", %s%s ms each", about,
+		snprintf(each, sizeof(each), ", %s%s ms each",
+			 run->state == RUN_ESTIMATE ? "~" : "",
 			 format_ms(v->ns_per_token, ms, sizeof(ms)));
-	p->y += canvas_wrap(p->c, 0, p->y, p->c->width, 2, STYLE_BOLD, text);
+	if (!isnan(v->tokens)) {
+		snprintf(text, sizeof(text), "to the language model: %.0f tokens%s",
+			 v->tokens, each);
+		p->y += canvas_wrap(p->c, 0, p->y, p->c->width, 2, STYLE_BOLD, text);
+	}
 	say_cost(p, &run->language);
 	say_generated(p, &run->generated);
 }
