@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "models/input.h"
+
 #define RTOL 1e-4
 #define ATOL 1e-5 /* of the largest value of the tensor */
 
@@ -12,7 +14,7 @@ const struct bench_way bench_ways[] = {
 	{ NULL, NULL, 0, NULL, NULL },
 };
 
-/* ---- a backend that records what goes through its layer norms ---- */
+/* ---- a backend that records what goes through its norms ---- */
 
 static struct bench *recording;
 static const struct backend *real;
@@ -33,8 +35,10 @@ static float *copy_of(const float *from, int64_t n)
 	return memcpy(to, from, sizeof(float) * (size_t)n);
 }
 
-static void spy_layernorm(void *self, struct tensor y, struct tensor x,
-			  const struct norm *norm)
+typedef void norm_fn(void *self, struct tensor y, struct tensor x, const struct norm *);
+
+static void record(norm_fn *run, void *self, struct tensor y, struct tensor x,
+		   const struct norm *norm)
 {
 	struct bench *b = recording;
 	assert_true(b->n_norms < BENCH_MAX_NORMS);
@@ -43,10 +47,22 @@ static void spy_layernorm(void *self, struct tensor y, struct tensor x,
 	n->rows = tensor_rows(&x);
 	n->in_count = n->rows * x.ld;
 	n->in = copy_of(x.data, n->in_count);
-	real->layernorm(self, y, x, norm);
+	run(self, y, x, norm);
 	n->out_count = tensor_count(&y);
 	n->out = copy_of(y.data, n->out_count);
 	n->weight = norm->weight.data;
+}
+
+static void spy_layernorm(void *self, struct tensor y, struct tensor x,
+			  const struct norm *norm)
+{
+	record(real->layernorm, self, y, x, norm);
+}
+
+static void spy_rmsnorm(void *self, struct tensor y, struct tensor x,
+			const struct norm *norm)
+{
+	record(real->rmsnorm, self, y, x, norm);
 }
 
 /* ---- the bench ---- */
@@ -63,6 +79,7 @@ void bench_open(struct bench *b, const char *folder, const char *stem,
 	real = backend_by_name(way->backend);
 	spy = *real;
 	spy.layernorm = spy_layernorm;
+	spy.rmsnorm = spy_rmsnorm;
 	recording = b;
 	check_ok(real->open(&(struct backend_opts){ b->pool, way->gemm }, &b->self));
 	check_ok(tensors_prepare(b->model->tensors, NULL));
@@ -119,6 +136,11 @@ static void set_knob(struct knobs *k, const char *option, const char *value)
 	check_ok(knobs_set(k, id, value));
 }
 
+static bool has_layout(const struct bench *b)
+{
+	return b->model->family->knobs & KNOB_BIT(KNOB_LAYOUT);
+}
+
 static struct knobs knobs_of_way(const struct bench *b, int64_t batch)
 {
 	struct knobs k;
@@ -127,7 +149,7 @@ static struct knobs knobs_of_way(const struct bench *b, int64_t batch)
 	snprintf(text, sizeof(text), "%lld", (long long)batch);
 	set_knob(&k, "batch", text);
 	set_knob(&k, "fused-qkv", b->way->fused_qkv);
-	if (b->model->family->knobs & KNOB_BIT(KNOB_LAYOUT))
+	if (has_layout(b))
 		set_knob(&k, "layout", b->way->layout);
 	return k;
 }
@@ -190,11 +212,12 @@ static void same_list(const char *what, const char *part, int64_t item,
 
 void bench_same_kept(const char *what, const struct trace *t, const struct tensor *want)
 {
-	int32_t *kept = malloc(sizeof(*kept) * (size_t)t->patches);
-	int64_t *wide = malloc(sizeof(*wide) * (size_t)t->patches);
+	size_t patches = (size_t)(t->patches * t->unit);
+	int32_t *kept = malloc(sizeof(*kept) * patches);
+	int64_t *wide = malloc(sizeof(*wide) * patches);
 	assert_int_equal(t->items, want->dim[0]);
 	for (int64_t item = 0; item < t->items; item++) {
-		int64_t n = trace_kept(t, item, kept);
+		int64_t n = trace_kept_patches(t, item, kept);
 		for (int64_t i = 0; i < n; i++)
 			wide[i] = kept[i];
 		same_list(what, "kept", item, wide, n, want);
@@ -279,8 +302,9 @@ static void same_sites(const char *what, const struct bench *b, const char *name
 
 /* ---- cases ---- */
 
-/* Which layer norm is which, by a pass in which nothing is dropped. CLIP: one before the
- * blocks, two in each, one behind. SigLIP: two in each, one behind, one in the head. */
+/* Which norm is which, by a pass in which nothing is dropped. CLIP: one before the
+ * blocks, two in each, one behind. SigLIP: two in each, one behind, one in the head.
+ * Qwen: two in each, one behind, and those of a language model. */
 struct norm_names {
 	int first; /* of the blocks */
 	const void *weight[BENCH_MAX_NORMS];
@@ -291,7 +315,7 @@ static const struct bench_norm *last_of(const struct bench *b, const void *weigh
 	for (int i = b->n_norms - 1; i >= 0; i--)
 		if (b->norms[i].weight == weight)
 			return &b->norms[i];
-	fail_msg("%s: a layer norm is missing", b->folder);
+	fail_msg("%s: a norm is missing", b->folder);
 	return NULL;
 }
 
@@ -326,7 +350,7 @@ static void same_rows(const char *what, const struct bench *b, const char *name,
 {
 	const struct tensor *counts = bench_want(b, name, "counts");
 	const struct tensor *hidden = bench_find(b, name, "hidden");
-	bool padded = !strcmp(b->way->layout, "padded");
+	bool padded = has_layout(b) && !strcmp(b->way->layout, "padded");
 	int depth = (int)counts->dim[1];
 	for (int l = 0; l < depth; l++) {
 		int64_t rows = rows_of(counts, l, padded);
@@ -359,6 +383,8 @@ static struct input input_of_case(const struct bench *b, const json_t *knobs)
 {
 	char key[32];
 	const json_t *size = json_object_get(knobs, "image-size");
+	if (b->model->preprocess.grid)
+		return bench_grids(b, "", bench_find(b, "", "ids"));
 	snprintf(key, sizeof(key), "pixel_values.%s",
 		 size ? json_string_value(size) : "");
 	/* The oracle's first size has no number. */
@@ -377,14 +403,14 @@ json_t *bench_json(const char *path)
 	return json;
 }
 
-void bench_each_case(const char *folder, const char *stem, const struct bench_way *way,
-		     bench_case_fn *fn)
+void bench_each_case(const char *folder, const char *stem, enum input_kind kind,
+		     const struct bench_way *way, bench_case_fn *fn)
 {
 	struct bench b;
 	char path[128];
 	size_t i;
 	json_t *row;
-	bench_open(&b, folder, stem, INPUT_PICTURES, way);
+	bench_open(&b, folder, stem, kind, way);
 	snprintf(path, sizeof(path), "%s/%s.json", folder, stem);
 	json_t *cases = bench_json(path);
 	assert_true(json_array_size(cases) > 0);
@@ -392,9 +418,10 @@ void bench_each_case(const char *folder, const char *stem, const struct bench_wa
 	{
 		const json_t *object = json_object_get(row, "knobs");
 		struct input input = input_of_case(&b, object);
-		struct knobs k = knobs_of_case(&b, input.pixels.dim[0], object);
+		int64_t batch = input.grids ? input.items : input.pixels.dim[0];
+		struct knobs k = knobs_of_case(&b, batch, object);
 		fn(&b, json_string_value(json_object_get(row, "name")), &input, &k);
-		free(input.pixels.data);
+		input_release(&input);
 	}
 	json_decref(cases);
 	bench_close(&b);
@@ -414,28 +441,34 @@ static void same_facts(const char *what, const struct bench *b, const char *name
 			 (double)*tensor_f32(error));
 }
 
-static void check_case(struct bench *b, const char *name, const struct input *input,
-		       const struct knobs *k)
+void bench_same_case(struct bench *b, const char *name, const struct input *input,
+		     const struct knobs *k, struct setting *s)
 {
 	const char *what = bench_what(b, name);
 	bool ragged = !strcmp(knob_text(k, KNOB_METHOD), "threshold") ||
 		      !strcmp(knob_text(k, KNOB_METHOD), "adaptive");
 	struct norm_names names;
-	struct setting s;
 	name_norms(&names, b, input, k);
-	bench_run(b, &s, input, k);
-	bench_same_kept(what, &s.out.trace, bench_want(b, name, "kept"));
-	same_sites(what, b, name, &s.out.trace);
+	bench_run(b, s, input, k);
+	bench_same_kept(what, &s->out.trace, bench_want(b, name, "kept"));
+	same_sites(what, b, name, &s->out.trace);
 	same_rows(what, b, name, &names, ragged);
-	bench_same(what, "image_embeds", tensor_f32(&s.out.image_embeds),
-		   tensor_count(&s.out.image_embeds),
+	bench_same(what, "image_embeds", tensor_f32(&s->out.image_embeds),
+		   tensor_count(&s->out.image_embeds),
 		   bench_want(b, name, "image_embeds"));
-	same_facts(what, b, name, &s.out.low_rank);
+	same_facts(what, b, name, &s->out.low_rank);
+}
+
+static void check_case(struct bench *b, const char *name, const struct input *input,
+		       const struct knobs *k)
+{
+	struct setting s;
+	bench_same_case(b, name, input, k, &s);
 	setting_release(&s);
 }
 
 void bench_cases(const char *folder, const char *stem)
 {
 	for (const struct bench_way *way = bench_ways; way->backend; way++)
-		bench_each_case(folder, stem, way, check_case);
+		bench_each_case(folder, stem, INPUT_PICTURES, way, check_case);
 }

@@ -1,7 +1,7 @@
 /*
  * The bench of the golden tests: a checkpoint of tests/fixtures on a backend, the tensors
  * that an independent implementation computed from it (tests/oracle), and what goes
- * through the layer norms of a pass. Tolerances: indices exact, values 1e-4 relative plus
+ * through the norms of a pass. Tolerances: indices exact, values 1e-4 relative plus
  * 1e-5 of the largest of the tensor.
  */
 #ifndef TESTS_BENCH_H
@@ -24,7 +24,7 @@ struct bench_way {
 };
 extern const struct bench_way bench_ways[]; /* ends with a NULL backend; ref is first */
 
-/* One call of a layer norm: owned copies of what it read and wrote. */
+/* One call of a norm, of either kind: owned copies of what it read and wrote. */
 struct bench_norm {
 	const void *weight; /* of the norm: tells which it is */
 	float *in, *out;
@@ -61,6 +61,14 @@ const struct tensor *bench_want(const struct bench *, const char *group, const c
 /* A copy in aligned memory; the caller frees its data. */
 struct tensor bench_copy(const struct tensor *);
 
+/* GROUP.pixel_values as pictures of GROUP.grid_thw, for a model that takes any size; and,
+ * unless NULL, a prompt about one: I64 ids with the token of a picture where it stands.
+ * input_release() is the caller's. */
+struct input bench_grids(const struct bench *, const char *group,
+			 const struct tensor *ids);
+/* What is known of an input before its values; input_facts_release() is the caller's. */
+struct input_facts bench_facts(const struct input *);
+
 /* Knobs of this bench's way; `more` ends with NULL: option, value, ... */
 struct knobs bench_knobs(const struct bench *, int64_t batch, const char *const *more);
 
@@ -83,11 +91,15 @@ json_t *bench_json(const char *path);
 /* Calls fn for every case of FOLDER/STEM.json (tests/oracle/cases.py). */
 typedef void bench_case_fn(struct bench *, const char *name, const struct input *,
 			   const struct knobs *);
-void bench_each_case(const char *folder, const char *stem, const struct bench_way *,
-		     bench_case_fn *);
+void bench_each_case(const char *folder, const char *stem, enum input_kind,
+		     const struct bench_way *, bench_case_fn *);
 
-/* Runs every case in every way and compares what its tensors say: embeddings, the rows of
- * every layer, patches that stay, scores, groups. */
+/* One pass of a case, and everything that the oracle has of it: embeddings, the rows of
+ * every layer, patches that stay, scores, groups. setting_release() is the caller's. */
+void bench_same_case(struct bench *, const char *name, const struct input *,
+		     const struct knobs *, struct setting *);
+
+/* That of every case in every way. */
 void bench_cases(const char *folder, const char *stem);
 
 #endif

@@ -62,22 +62,22 @@ static const struct bench_way *const fused = &bench_ways[2], *const three =
 static void every_method(void **state)
 {
 	(void)state;
-	bench_each_case("reduce_tiny", "cases", fused, check_case);
-	bench_each_case("reduce_tiny", "cases", three, check_case);
+	bench_each_case("reduce_tiny", "cases", INPUT_PICTURES, fused, check_case);
+	bench_each_case("reduce_tiny", "cases", INPUT_PICTURES, three, check_case);
 }
 
 static void siglip(void **state)
 {
 	(void)state;
-	bench_each_case("siglip_tiny", "cases", fused, check_case);
-	bench_each_case("siglip_tiny", "cases", three, check_case);
+	bench_each_case("siglip_tiny", "cases", INPUT_PICTURES, fused, check_case);
+	bench_each_case("siglip_tiny", "cases", INPUT_PICTURES, three, check_case);
 }
 
 static void image_sizes_and_ranks(void **state)
 {
 	(void)state;
-	bench_each_case("clip_tiny", "sizes", fused, check_case);
-	bench_each_case("clip_tiny", "rank", fused, check_case);
+	bench_each_case("clip_tiny", "sizes", INPUT_PICTURES, fused, check_case);
+	bench_each_case("clip_tiny", "rank", INPUT_PICTURES, fused, check_case);
 }
 
 int main(void)

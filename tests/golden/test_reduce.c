@@ -75,7 +75,7 @@ static void check_saved(struct bench *b, const char *name, const struct input *i
 static void saved_indices(void **state)
 {
 	(void)state;
-	bench_each_case("reduce_tiny", "cases", bench_ways, check_saved);
+	bench_each_case("reduce_tiny", "cases", INPUT_PICTURES, bench_ways, check_saved);
 }
 
 int main(void)
