@@ -136,6 +136,8 @@ static enum err check_load(const struct model *m, double activations)
 	enum err e = memory_check_load(m->name, weights, activations, NULL);
 	if (!e)
 		return OK;
+	if (weights < memory_available_bytes()) /* it is the batch, or the picture */
+		return memory_check(MEMORY_OF_BATCH, weights + activations);
 	presets_that_fit(m, activations, &others);
 	e = memory_check_load(m->name, weights, activations, str_get(&others));
 	str_release(&others);

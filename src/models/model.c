@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "image/scene.h"
 #include "models/preset.h"
 #include "tensor/file_source.h"
 #include "tensor/model_source.h"
@@ -78,7 +79,11 @@ static enum err open_grid(struct model *m, const char *path)
 	p->patch_size = m->cut.patch;
 	p->temporal_patch_size = m->cut.temporal;
 	p->merge_size = m->cut.merge;
-	return OK;
+	/* An example, until there is a picture: the built-in scene. */
+	struct patch_grid grid;
+	e = preprocess_grid(p, SCENE_WIDTH, SCENE_HEIGHT, 0, &grid);
+	m->tokens = (int64_t)grid.rows * grid.columns;
+	return e;
 }
 
 static enum err open_preprocess(struct model *m, const char *path)

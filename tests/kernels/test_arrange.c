@@ -67,7 +67,7 @@ static void compare_skip_first(int64_t items, int64_t t, int64_t d, bool ragged)
 		rows = (struct segments){ .start = start, .length = length };
 	struct tensor x = ragged ? bed_random(0, -1, 1, DIMS(1, all, d))
 				 : bed_random(0, -1, 1, DIMS(items, t, d));
-	struct tensor y = bed_random(2, -1, 1, DIMS(1, all - items, d)),
+	struct tensor y = bed_random(0, -1, 1, DIMS(1, all - items, d)),
 		      want = bed_copy(y);
 	bed_cpu->skip_first(bed_self, y, x, &rows);
 	bed_ref->skip_first(NULL, want, x, &rows);
