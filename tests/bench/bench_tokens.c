@@ -1,12 +1,15 @@
 /*
  * What the ops on tokens cost beside what they save, run by hand:
- *   bench_tokens [--threads N] [--rounds N] [--gemm ENGINE]
+ *   bench_tokens [--threads N] [--rounds N] [--gemm ENGINE] [--only attention]
  *
  * ViT-B/16 and ViT-L/14 at batch 1 and 8: every op that scores, selects, gathers, makes
  * or merges tokens, and attention in its forms, as shares of one block's four linear
  * products. All take turns in every round; the lowest time counts, since neighbours only
  * ever add, and the median of the shares of each round stands beside it with its
  * quartiles.
+ *
+ * Then attention alone where it grows: ViT-B/16, a Qwen2-VL vision tower over all patches
+ * and in windows, and a decoder's step over what it has seen.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,11 +284,68 @@ static void report(int rounds)
 	}
 }
 
+/* ---- attention alone ---- */
+
+static const struct {
+	const char *name;
+	int64_t queries, keys;
+	int heads, kv_heads;
+	int64_t width, window; /* 0: none */
+} alone[] = {
+	{ "ViT-B/16", 197, 197, 12, 12, 64, 0 },
+	{ "16 x 16 patches", 256, 256, 16, 16, 80, 0 },
+	{ "36 x 36 patches", 1296, 1296, 16, 16, 80, 0 },
+	{ "64 x 64 patches", 4096, 4096, 16, 16, 80, 0 },
+	{ "64 x 64 in windows", 4096, 4096, 16, 16, 80, 64 },
+	{ "decoder's prefill", 1024, 1024, 12, 2, 128, 0 },
+	{ "decoder's step", 1, 4096, 12, 2, 128, 0 },
+};
+
+static struct segments windows_of(int64_t rows, int64_t size)
+{
+	int64_t n = size ? rows / size : 0;
+	if (!n)
+		return (struct segments){ 0 };
+	struct segments s = { .start = ints(n), .length = ints(n) };
+	for (int64_t i = 0; i < n; i++) {
+		((int32_t *)s.start.data)[i] = (int32_t)(i * size);
+		((int32_t *)s.length.data)[i] = (int32_t)size;
+	}
+	return s;
+}
+
+static void time_alone(size_t i, int rounds)
+{
+	int64_t d = alone[i].heads * alone[i].width, tq = alone[i].queries;
+	int64_t kept = alone[i].kv_heads * alone[i].width, tk = alone[i].keys;
+	struct tensor q = tensor(-1, 1, DIMS(1, tq, d)), y = tensor(0, 1, DIMS(1, tq, d));
+	struct tensor k = tensor(-1, 1, DIMS(1, tk, kept)),
+		      v = tensor(-1, 1, DIMS(1, tk, kept));
+	struct segments rows = windows_of(tq, alone[i].window);
+	struct attn_opts o = { .heads = alone[i].heads,
+			       .kv_heads = alone[i].kv_heads,
+			       .scale = 0.1f,
+			       .query_rows = rows,
+			       .key_rows = rows };
+	double *took = us[0], seen = (double)(alone[i].window ? alone[i].window : tk);
+	for (int r = -1; r < rounds; r++) {
+		int64_t begin = clock_now_ns();
+		cpu->attention(self, y, q, k, v, &o);
+		if (r >= 0)
+			took[r] = (double)(clock_now_ns() - begin) * 1e-3;
+	}
+	qsort(took, (size_t)rounds, sizeof(double), rising);
+	double gflop = 4e-9 * (double)(tq * d) * seen;
+	printf("  attention, %-18s %10.1f us %4.0f GFLOP/s (median %10.1f us)\n",
+	       alone[i].name, took[0], gflop / took[0] * 1e6, took[rounds / 2]);
+}
+
 int main(int argc, char **argv)
 {
 	struct pool *pool;
 	int threads = 0, rounds = 100;
 	const char *gemm = "auto";
+	bool all = true;
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (!strcmp(argv[i], "--threads"))
 			threads = atoi(argv[i + 1]);
@@ -293,6 +353,8 @@ int main(int argc, char **argv)
 			rounds = atoi(argv[i + 1]);
 		else if (!strcmp(argv[i], "--gemm"))
 			gemm = argv[i + 1];
+		else if (!strcmp(argv[i], "--only"))
+			all = strcmp(argv[i + 1], "attention") != 0;
 	}
 	rounds = rounds < 1 ? 1 : rounds > MOST_ROUNDS ? MOST_ROUNDS : rounds;
 	if (pool_create(threads, &pool))
@@ -304,7 +366,7 @@ int main(int argc, char **argv)
 	}
 	struct blas_info info;
 	cpu->describe(self, &info);
-	for (int i = 0; i < SHAPES; i++) {
+	for (int i = 0; all && i < SHAPES; i++) {
 		const struct shape *s = &shapes[i];
 		set_up(s);
 		printf("%s, batch %d, %d threads, %s %s\n", s->name, (int)s->batch,
@@ -313,5 +375,7 @@ int main(int argc, char **argv)
 		take_turns(n);
 		report(n);
 	}
+	for (size_t i = 0; i < sizeof(alone) / sizeof(*alone); i++)
+		time_alone(i, rounds);
 	return 0;
 }
