@@ -41,7 +41,7 @@ struct bench {
 	struct pool *pool;
 	const struct backend *backend; /* records, then calls the real one */
 	void *self;
-	struct bench_norm norms[BENCH_MAX_NORMS]; /* of the last pass, in order */
+	struct bench_norm norms[BENCH_MAX_NORMS]; /* of the last bench_run(), in order */
 	int n_norms;
 };
 
