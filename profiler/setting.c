@@ -51,7 +51,7 @@ void setting_shares(const struct setting *s, struct shares *shares)
 	shares->n = 0;
 	for (int i = 0; i < t->n; i++) {
 		const struct trace_site *site = &t->sites[i];
-		if (!segments_ragged(&site->sel.out) || !site->score.dim[0])
+		if (!site->sel.by_value || !site->score.dim[0])
 			continue;
 		shares->of[shares->n++] =
 			(double)(site->sel.rows.dim[0] - rows_added(t, site)) /
