@@ -1,10 +1,14 @@
 /*
  * What is counted, under the conventions of two tools: equal to what those tools count
- * for the same work (tests/oracle/flops_fixtures.py), and to what was published.
+ * for the same work (tests/oracle/flops_fixtures.py, vlm_flops_fixtures.py), and to what
+ * was published.
  */
 #include <math.h>
 
 #include "bench.h"
+
+#include "models/language.h"
+#include "profiler/spans.h"
 
 static const char *text_of(const json_t *row, const char *key)
 {
@@ -126,11 +130,198 @@ static void as_published(void **state)
 	json_decref(rows);
 }
 
+/* ---- vision-language models ---- */
+
+/* Models of flops_vlm.json; of published ones the tower is a preset. */
+static const struct vlm {
+	const char *name, *fixture, *tower, *language;
+} vlms[] = {
+	{ "qwen2_tiny", "qwen2_tiny", NULL, NULL },
+	{ "qwen25_tiny", "qwen25_tiny", NULL, NULL },
+	{ "Qwen2-VL-2B", NULL, "qwen2-vl-2b-visual", "qwen2-1.5b" },
+	{ "Qwen2.5-VL-3B", NULL, "qwen2.5-vl-3b-visual", "qwen2.5-3b" },
+};
+
+static const struct vlm *vlm_of(const json_t *row)
+{
+	for (size_t i = 0; i < sizeof(vlms) / sizeof(vlms[0]); i++)
+		if (!strcmp(vlms[i].name, text_of(row, "model")))
+			return &vlms[i];
+	fail_msg("no model %s", text_of(row, "model"));
+	return NULL;
+}
+
+static struct model *open_tower(const struct vlm *v)
+{
+	struct model *m;
+	check_ok(model_open(v->tower ? v->tower : fixture(v->fixture), 0, &m));
+	return m;
+}
+
+/* "HEIGHTxWIDTH" in patches, as a picture of that many pixels. */
+static struct picture_size picture_of(const json_t *row, const struct model *m)
+{
+	int rows, columns;
+	assert_int_equal(sscanf(text_of(row, "grid"), "%dx%d", &rows, &columns), 2);
+	return (struct picture_size){ columns * m->cut.patch, rows * m->cut.patch };
+}
+
+static void same_counts(const char *what, const struct model *m,
+			const struct input_facts *facts, struct knobs *k,
+			const json_t *row)
+{
+	struct run *run = run_create();
+	check_ok(model_check_knobs(m, k));
+	check_ok(setting_predict(m, facts, k, NULL, NULL, run, NULL));
+	same_count(what, "torch", run->flops.torch, row);
+	same_count(what, "fvcore", run->flops.fvcore, row);
+	run_free(run);
+}
+
+/* By the picture's size, and a square by --image-size as well. */
+static void check_tower(const char *what, const json_t *row)
+{
+	struct model *m = open_tower(vlm_of(row));
+	struct picture_size picture = picture_of(row, m);
+	const struct input_facts facts = { .pictures = &picture, .n_pictures = 1 };
+	struct knobs k;
+	char side[24];
+	set_knobs(&k, json_object_get(row, "knobs"));
+	same_counts(what, m, &facts, &k, row);
+	snprintf(side, sizeof(side), "%d", picture.width);
+	if (picture.width == picture.height) {
+		check_ok(knobs_set(&k, KNOB_IMAGE_SIZE, side));
+		same_counts(what, m, NULL, &k, row);
+	}
+	model_free(m);
+}
+
+/* A prompt through shapes alone, the head over its last `logits` rows. */
+static void count_decoder(const struct decoder_sizes *sizes, int64_t prompt,
+			  int64_t logits, struct run *run)
+{
+	struct arena arena;
+	struct spans spans;
+	struct decoder d;
+	arena_init_dry(&arena);
+	spans_init(&spans, NULL);
+	decoder_shape(&d, sizes);
+	struct pass p = { .backend = backend_by_name("dry"),
+			  .arena = &arena,
+			  .tracer = &spans.tracer,
+			  .items = 1 };
+	spans_begin(&spans);
+	struct tensor x = pass_tensor(&p, DT_F32, DIMS(1, prompt, sizes->width));
+	struct tensor turn = pass_tensor(&p, DT_F32, DIMS(prompt, sizes->head_dim));
+	x = decoder_forward(&p, &d, x, turn, NULL);
+	x.dim[1] = logits;
+	op_linear(&p, "head", x, &d.head, ACT_NONE);
+	check_ok(pass_end(&p));
+	assert_true(spans_end(&spans, true));
+	spans_report(&spans, run);
+	decoder_release(&d);
+	spans_release(&spans);
+}
+
+static void check_language(const char *what, const json_t *row)
+{
+	const struct vlm *v = vlm_of(row);
+	struct model *m = open_tower(v);
+	struct run *run = run_create();
+	count_decoder(v->language ? &language_by_name(v->language)->sizes : &m->language,
+		      (int64_t)number_of(row, "prompt"),
+		      (int64_t)number_of(row, "logits"), run);
+	same_count(what, "torch", run->flops.torch, row);
+	same_count(what, "fvcore", run->flops.fvcore, row);
+	run_free(run);
+	model_free(m);
+}
+
+static void towers_and_language_models(void **state)
+{
+	size_t i;
+	json_t *row, *rows = bench_json("flops_vlm.json");
+	(void)state;
+	assert_true(json_array_size(rows) > 0);
+	json_array_foreach(rows, i, row)
+	{
+		bool visual = !strcmp(text_of(row, "part"), "visual");
+		char what[128];
+		snprintf(what, sizeof(what), "%s %s %s %s", text_of(row, "model"),
+			 text_of(row, "part"), text_of(row, "grid"),
+			 visual ? text_of(row, "name") : "");
+		(visual ? check_tower : check_language)(what, row);
+	}
+	json_decref(rows);
+}
+
+/* The row of the tower over the picture that a row of the language model is about. */
+static const json_t *tower_row(const json_t *rows, const json_t *language)
+{
+	size_t i;
+	const json_t *row;
+	json_array_foreach(
+		rows, i,
+		row) if (!strcmp(text_of(row, "part"), "visual") &&
+			 !strcmp(text_of(row, "model"), text_of(language, "model")) &&
+			 !strcmp(text_of(row, "grid"), text_of(language, "grid")) &&
+			 !strcmp(text_of(row, "name"), "dense")) return row;
+	fail_msg("%s: no row of its tower", text_of(language, "model"));
+	return NULL;
+}
+
+static void check_whole(const json_t *tower, const json_t *language)
+{
+	struct model *m;
+	struct knobs k;
+	struct run *run = run_create();
+	check_ok(model_open_for(fixture(vlm_of(language)->fixture), 0, INPUT_PROMPT, &m));
+	struct picture_size picture = picture_of(language, m);
+	int64_t tokens = (int64_t)(picture.width / m->cut.patch) *
+			 (picture.height / m->cut.patch) / m->patches_per_token;
+	const struct input_facts facts = {
+		.pictures = &picture,
+		.n_pictures = 1,
+		.prompt = (int64_t)number_of(language, "prompt") - tokens,
+		.before = 1,
+	};
+	knobs_init(&k);
+	check_ok(model_check_knobs(m, &k));
+	check_ok(setting_predict(m, &facts, &k, NULL, NULL, run, NULL));
+	double torch = number_of(tower, "torch") + number_of(language, "torch");
+	double fvcore = number_of(tower, "fvcore") + number_of(language, "fvcore");
+	assert_true(run->flops.torch >= torch && run->flops.torch <= torch);
+	assert_true(run->flops.fvcore >= fvcore && run->flops.fvcore <= fvcore);
+	run_free(run);
+	model_free(m);
+}
+
+/* A prompt costs its tower and its language model, whose head sees all positions. */
+static void prompts_are_both(void **state)
+{
+	size_t i, whole = 0;
+	json_t *row, *rows = bench_json("flops_vlm.json");
+	(void)state;
+	json_array_foreach(rows, i, row)
+	{
+		if (strcmp(text_of(row, "part"), "language") || !vlm_of(row)->fixture ||
+		    json_integer_value(json_object_get(row, "prompt")) !=
+			    json_integer_value(json_object_get(row, "logits")))
+			continue;
+		check_whole(tower_row(rows, row), row);
+		whole++;
+	}
+	assert_int_equal(whole, 2);
+	json_decref(rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_the_tools_count),
 		cmocka_unit_test(as_published),
+		cmocka_unit_test(towers_and_language_models),
+		cmocka_unit_test(prompts_are_both),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
