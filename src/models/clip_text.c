@@ -61,14 +61,14 @@ static void text_bind(struct model *m)
 	struct clip_text *c = m->state;
 	struct tensors *t = m->tensors;
 	int64_t width = c->vit.width;
-	c->tokens = tensors_get(t, "text_model.embeddings.token_embedding.weight",
-				DIMS(c->vocab, width));
+	c->tokens = tensors_get_stored(t, "text_model.embeddings.token_embedding.weight",
+				       DIMS(c->vocab, width));
 	c->pos = tensors_get(t, "text_model.embeddings.position_embedding.weight",
 			     DIMS(c->context, width));
 	vit_bind(&c->vit, t, "text_model.encoder.layers");
 	c->norm = vit_bind_norm(t, "text_model.final_layer_norm", width, c->vit.eps);
 	low_rank_init(&c->head,
-		      vit_bind_linear(t, "text_projection", width, c->projection, false));
+		      linear_bind(t, "text_projection", width, c->projection, false));
 }
 
 static enum err text_each_linear(struct model *m, const struct knobs *k,

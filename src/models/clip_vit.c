@@ -48,8 +48,8 @@ static void clip_bind(struct model *m)
 	vision_bind(&c->vision, t, true, false);
 	c->pre = vit_bind_norm(t, "vision_model.pre_layrnorm", width, eps); /* sic */
 	c->post = vit_bind_norm(t, "vision_model.post_layernorm", width, eps);
-	low_rank_init(&c->head, vit_bind_linear(t, "visual_projection", width,
-						c->projection, false));
+	low_rank_init(&c->head,
+		      linear_bind(t, "visual_projection", width, c->projection, false));
 }
 
 static enum err clip_each_linear(struct model *m, const struct knobs *k,

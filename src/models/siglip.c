@@ -45,17 +45,17 @@ static void siglip_bind(struct model *m)
 	vision_bind(&s->vision, t, false, true);
 	s->post = vit_bind_norm(t, "vision_model.post_layernorm", d, v->eps);
 	s->probe = tensors_get(t, "vision_model.head.probe", DIMS(1, 1, d));
-	struct tensor weight = tensors_get(
+	struct tensor weight = tensors_get_stored(
 		t, "vision_model.head.attention.in_proj_weight", DIMS(3 * d, d));
 	struct tensor bias =
 		tensors_get(t, "vision_model.head.attention.in_proj_bias", DIMS(3 * d));
 	const struct linear in = { .weight = weight, .bias = bias };
 	s->in_q = linear_rows(&in, 0, d);
 	s->in_kv = linear_rows(&in, d, 2 * d);
-	s->out = vit_bind_linear(t, "vision_model.head.attention.out_proj", d, d, true);
+	s->out = linear_bind(t, "vision_model.head.attention.out_proj", d, d, true);
 	s->head_norm = vit_bind_norm(t, "vision_model.head.layernorm", d, v->eps);
-	s->fc1 = vit_bind_linear(t, "vision_model.head.mlp.fc1", d, v->mlp, true);
-	s->fc2 = vit_bind_linear(t, "vision_model.head.mlp.fc2", v->mlp, d, true);
+	s->fc1 = linear_bind(t, "vision_model.head.mlp.fc1", d, v->mlp, true);
+	s->fc2 = linear_bind(t, "vision_model.head.mlp.fc2", v->mlp, d, true);
 }
 
 static enum err siglip_each_linear(struct model *m, const struct knobs *k,

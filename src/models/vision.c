@@ -40,11 +40,11 @@ void vision_bind(struct vision *v, struct tensors *t, bool cls, bool patch_bias)
 	int64_t width = v->vit.width, grid = v->pos.side * v->pos.side;
 	char name[160];
 #define NAME(suffix) name_of(v, suffix, name)
-	v->patch_embed.weight = tensors_get(t, NAME("embeddings.patch_embedding.weight"),
-					    DIMS(width, 3, v->patch, v->patch));
+	struct tensor w = tensors_get_stored(t, NAME("embeddings.patch_embedding.weight"),
+					     DIMS(width, 3, v->patch, v->patch));
 	/* The convolution as a matrix: its kernels lie row by row already. */
-	v->patch_embed.weight = tensor_of(DT_F32, v->patch_embed.weight.data,
-					  DIMS(width, 3 * v->patch * v->patch));
+	v->patch_embed.weight =
+		tensor_of(w.dtype, w.data, DIMS(width, 3 * v->patch * v->patch));
 	if (patch_bias)
 		v->patch_embed.bias = tensors_get(
 			t, NAME("embeddings.patch_embedding.bias"), DIMS(width));

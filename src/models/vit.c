@@ -66,20 +66,6 @@ enum err vit_check_depth(const struct vit *v, const struct model *m, const char 
 
 /* ---- weights ---- */
 
-struct linear vit_bind_linear(struct tensors *t, const char *prefix, int64_t in,
-			      int64_t out, bool bias)
-{
-	char name[160];
-	struct linear l = { 0 };
-	snprintf(name, sizeof(name), "%s.weight", prefix);
-	l.weight = tensors_get(t, name, DIMS(out, in));
-	if (bias) {
-		snprintf(name, sizeof(name), "%s.bias", prefix);
-		l.bias = tensors_get(t, name, DIMS(out));
-	}
-	return l;
-}
-
 struct norm vit_bind_norm(struct tensors *t, const char *prefix, int64_t width, float eps)
 {
 	char name[160];
@@ -104,7 +90,8 @@ static struct projection bind_projection(struct tensors *t, const char *prefix,
 		snprintf(v, sizeof(v), "%s.v_proj.%s", prefix, kinds[i]);
 		const char *const names[] = { q, k, v };
 		int64_t dim[2] = { 3 * width, width };
-		part[i] = tensors_get_stacked(t, names, 3, i ? 1 : 2, dim);
+		part[i] = i ? tensors_get_stacked(t, names, 3, 1, dim)
+			    : tensors_get_stacked_stored(t, names, 3, 2, dim);
 	}
 	const struct linear qkv = { .weight = part[0], .bias = part[1] };
 	return projection_of(qkv, width, (int)heads);
@@ -119,11 +106,11 @@ void vit_bind(struct vit *v, struct tensors *t, const char *prefix)
 #define NAME(suffix) (snprintf(name, sizeof(name), "%s.%d." suffix, prefix, i), name)
 		b->ln1 = vit_bind_norm(t, NAME("layer_norm1"), v->width, v->eps);
 		b->in = bind_projection(t, NAME("self_attn"), v->width, v->heads);
-		b->out = vit_bind_linear(t, NAME("self_attn.out_proj"), v->width,
-					 v->width, true);
+		b->out = linear_bind(t, NAME("self_attn.out_proj"), v->width, v->width,
+				     true);
 		b->ln2 = vit_bind_norm(t, NAME("layer_norm2"), v->width, v->eps);
-		b->fc1 = vit_bind_linear(t, NAME("mlp.fc1"), v->width, v->mlp, true);
-		b->fc2 = vit_bind_linear(t, NAME("mlp.fc2"), v->mlp, v->width, true);
+		b->fc1 = linear_bind(t, NAME("mlp.fc1"), v->width, v->mlp, true);
+		b->fc2 = linear_bind(t, NAME("mlp.fc2"), v->mlp, v->width, true);
 #undef NAME
 	}
 }

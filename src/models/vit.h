@@ -39,8 +39,6 @@ enum err vit_check_depth(const struct vit *, const struct model *,
 void vit_bind(struct vit *, struct tensors *, const char *prefix);
 void vit_release(struct vit *);
 
-struct linear vit_bind_linear(struct tensors *, const char *prefix, int64_t in,
-			      int64_t out, bool bias);
 struct norm vit_bind_norm(struct tensors *, const char *prefix, int64_t width, float eps);
 
 bool vit_is_fused(const struct knobs *); /* one product for q, k and v, or three */

@@ -268,38 +268,64 @@ static char *joined(const char *const *names, int n)
 
 /* Every part is there before anything is reserved. */
 static bool look_up_parts(struct tensors *t, const char *const *names, int parts,
-			  const struct tensor *part)
+			  const struct tensor *part, enum dtype *dtype)
 {
 	struct tensor stored;
-	for (int i = 0; i < parts; i++)
+	for (int i = 0; i < parts; i++) {
 		if (!look_up(t, names[i], part, &stored))
 			return false;
+		enum dtype mine = type_as_stored(t, &stored);
+		*dtype = i && *dtype != mine ? DT_F32 : mine;
+	}
 	return true;
 }
 
-struct tensor tensors_get_stacked(struct tensors *t, const char *const *names, int parts,
-				  int ndim, const int64_t *dim)
+/* `wanted` of this dtype, its parts filled one by one. Takes key. */
+static struct tensor stack(struct tensors *t, char *key, const char *const *names,
+			   int parts, struct tensor wanted, struct tensor part)
 {
-	assert(parts > 0 && ndim > 0 && dim[0] % parts == 0);
-	struct tensor wanted = wanted_shape(t, names[0], ndim, dim);
-	if (t->error)
-		return wanted;
-	struct tensor part = wanted;
-	part.dim[0] /= parts;
-	part.ld = tensor_cols(&part);
-	char *key = joined(names, parts);
-	const struct tensor *known = find_held(t, key, &wanted, DT_F32);
+	const struct tensor *known = find_held(t, key, &wanted, wanted.dtype);
 	if (known)
 		wanted = *known;
-	else if (look_up_parts(t, names, parts, &part))
+	else
 		wanted.data = reserve(t, key, &wanted);
 	if (known || !wanted.data) {
 		free(key);
 		return wanted;
 	}
+	part.dtype = wanted.dtype;
 	for (int i = 0; i < parts; i++) {
-		part.data = tensor_f32(&wanted) + i * tensor_count(&part);
+		part.data = (char *)wanted.data + i * tensor_bytes(&part);
 		add_piece(t, names[i], &part, false);
 	}
 	return hold(t, key, &wanted);
+}
+
+static struct tensor get_stacked(struct tensors *t, const char *const *names, int parts,
+				 int ndim, const int64_t *dim, bool as_stored)
+{
+	assert(parts > 0 && ndim > 0 && dim[0] % parts == 0);
+	struct tensor wanted = wanted_shape(t, names[0], ndim, dim);
+	struct tensor part = wanted;
+	enum dtype dtype = DT_F32;
+	if (t->error)
+		return wanted;
+	part.dim[0] /= parts;
+	part.ld = tensor_cols(&part);
+	if (!look_up_parts(t, names, parts, &part, &dtype))
+		return wanted;
+	wanted.dtype = as_stored ? dtype : DT_F32;
+	return stack(t, joined(names, parts), names, parts, wanted, part);
+}
+
+struct tensor tensors_get_stacked(struct tensors *t, const char *const *names, int parts,
+				  int ndim, const int64_t *dim)
+{
+	return get_stacked(t, names, parts, ndim, dim, false);
+}
+
+struct tensor tensors_get_stacked_stored(struct tensors *t, const char *const *names,
+					 int parts, int ndim, const int64_t *dim)
+{
+	return get_stacked(t, names, parts, ndim, dim, true);
 }

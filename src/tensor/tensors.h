@@ -79,6 +79,10 @@ void tensors_generate_as(struct tensors *, enum dtype);
  */
 struct tensor tensors_get_stacked(struct tensors *, const char *const *names, int parts,
 				  int ndim, const int64_t *dim);
+/* The same in halves where all parts are stored in the same ones: a copy of 2 bytes an
+ * element. */
+struct tensor tensors_get_stacked_stored(struct tensors *, const char *const *names,
+					 int parts, int ndim, const int64_t *dim);
 
 /* The first failed get, else whether the file was whole while it was read: ask again
  * after using weights that may lie in a mapped file. */

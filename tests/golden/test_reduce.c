@@ -32,6 +32,14 @@ static void siglip(void **state)
 	bench_cases("siglip_tiny", "cases");
 }
 
+/* Towers that hand their tokens on, through a projector. */
+static void llava(void **state)
+{
+	(void)state;
+	bench_cases("llava_tiny", "cases");
+	bench_cases("llava_siglip_tiny", "cases");
+}
+
 static void image_sizes(void **state)
 {
 	(void)state;
@@ -85,6 +93,7 @@ int main(void)
 		cmocka_unit_test(merging_49_patches),
 		cmocka_unit_test(merging_196_patches),
 		cmocka_unit_test(siglip),
+		cmocka_unit_test(llava),
 		cmocka_unit_test(image_sizes),
 		cmocka_unit_test(low_rank),
 		cmocka_unit_test(saved_indices),

@@ -18,7 +18,6 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures"
 SCRIPTS = (  # in this order
-    "byte_bpe_fixtures.py",
     "clip_fixtures.py",
     "image_fixtures.py",
     "preprocess_fixtures.py",
@@ -32,11 +31,13 @@ SCRIPTS = (  # in this order
     "torch_fixtures.py",
 )
 VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
+    "byte_bpe_fixtures.py",
     "llava_fixtures.py",
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
     "smart_resize_fixtures.py",
     "vlm_flops_fixtures.py",
+    "vlm_preprocess_fixtures.py",
 )
 
 

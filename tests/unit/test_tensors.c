@@ -191,6 +191,40 @@ static void file_weights_as_they_are_stored(void **state)
 	pool_free(c.pool);
 }
 
+/* Stacked halves stay halves where all parts are; one that is F32 makes all of them so.
+ */
+static void stacked_as_they_are_stored(void **state)
+{
+	static const char *const halves[] = { "h", "h" }, *const floats[] = { "q", "k" };
+	static const char *const parts[] = { "x", "y" };
+	static const uint16_t bits[] = { 0x3C00, 0xC000, 0x0001, 0x7C00 };
+	struct tensors *t;
+	(void)state;
+	write_weights(0);
+	check_ok(tensors_open_file(path, &t));
+	struct tensor h = tensors_get_stacked_stored(t, halves, 2, DIMS(8));
+	struct tensor f = tensors_get_stacked_stored(t, floats, 2, DIMS(4, 3));
+	struct tensor wide = tensors_get_stacked(t, halves, 2, DIMS(8));
+	check_ok(tensors_prepare(t, NULL));
+	assert_int_equal(h.dtype, DT_F16);
+	assert_int_equal(f.dtype, DT_F32);
+	assert_int_equal(wide.dtype, DT_F32);
+	assert_memory_equal(h.data, bits, sizeof(bits));
+	assert_memory_equal((uint16_t *)h.data + 4, bits, sizeof(bits));
+	values_are(&f, (float[]){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 });
+	assert_ptr_equal(tensors_get_stacked_stored(t, halves, 2, DIMS(8)).data, h.data);
+	tensors_free(t);
+
+	t = tensors_create_random(7, "test");
+	tensors_generate_as(t, DT_BF16);
+	struct tensor xy = tensors_get_stacked_stored(t, parts, 2, DIMS(4, 3));
+	struct tensor y = tensors_get_stored(t, "y", DIMS(2, 3));
+	check_ok(tensors_prepare(t, NULL));
+	assert_int_equal(xy.dtype, DT_BF16);
+	assert_memory_equal((uint16_t *)xy.data + 6, y.data, 6 * sizeof(uint16_t));
+	tensors_free(t);
+}
+
 /* A source like that of torch.save's views: half numbers that do not lie in a row. */
 static bool scattered_find(void *self, const char *name, struct tensor *stored)
 {
@@ -547,6 +581,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(file_weights_at_any_alignment),
 		CASE(file_weights_as_they_are_stored),
+		CASE(stacked_as_they_are_stored),
 		CASE(what_lies_in_no_row_becomes_f32),
 		CASE(a_later_get_is_filled_by_a_later_prepare),
 		CASE(the_first_failed_get_sticks),
