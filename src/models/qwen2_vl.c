@@ -8,6 +8,7 @@
  *               picture keeps its place where others are dropped.
  *   head        logits [B, P + K, V], of every position
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,32 @@ static enum err read_marks(struct model *m, const struct hfconfig *c)
 	return hfconfig_error(c);
 }
 
+/* Older checkpoints say "model.layers", newer ones put the language model beside the
+ * tower. */
+static const char *root_of(const struct tensors *t)
+{
+	struct tensor stored;
+	return tensors_find(t, "model.language_model.embed_tokens.weight", &stored)
+		       ? "model.language_model"
+		       : "model";
+}
+
+/* More layers in the weights than the configuration says. */
+static enum err check_layers(const struct model *m, const struct hfconfig *text,
+			     int64_t layers)
+{
+	char name[96];
+	struct tensor stored;
+	snprintf(name, sizeof(name), "%s.layers.%d.input_layernorm.weight",
+		 root_of(m->tensors), (int)layers);
+	if (!tensors_is_generated(m->tensors) && tensors_find(m->tensors, name, &stored))
+		return err_set(ERR_FORMAT,
+			       "%s: num_hidden_layers is %d, but %s holds %s too",
+			       hfconfig_label(text), (int)layers,
+			       tensors_label(m->tensors), name);
+	return OK;
+}
+
 static enum err qwen_configure(struct model *m, const struct hfconfig *config)
 {
 	struct qwen2_vl *q = mem_alloc(sizeof(*q));
@@ -85,6 +112,8 @@ static enum err qwen_configure(struct model *m, const struct hfconfig *config)
 			    hfconfig_label(config), (int)q->visual.out,
 			    (int)q->text.s.width);
 	if (!e)
+		e = check_layers(m, text, q->text.s.layers);
+	if (!e)
 		e = read_sections(q, text);
 	m->vocab = q->text.s.vocab;
 	m->context = hfconfig_int(text, "max_position_embeddings", 32768, 1, 1 << 24);
@@ -94,17 +123,11 @@ static enum err qwen_configure(struct model *m, const struct hfconfig *config)
 	return e ? e : read_marks(m, config);
 }
 
-/* Older checkpoints say "model.layers", newer ones put the language model beside the
- * tower. */
 static void qwen_bind(struct model *m)
 {
 	struct qwen2_vl *q = m->state;
-	struct tensor stored;
-	bool nested = tensors_find(m->tensors, "model.language_model.embed_tokens.weight",
-				   &stored);
 	qwen_visual_bind(&q->visual, m->tensors);
-	decoder_bind(&q->text, m->tensors, nested ? "model.language_model" : "model",
-		     "lm_head");
+	decoder_bind(&q->text, m->tensors, root_of(m->tensors), "lm_head");
 }
 
 static enum err qwen_each_linear(struct model *m, const struct knobs *k,

@@ -101,17 +101,27 @@ static enum err check_sizes(const struct qwen_visual *v, const struct hfconfig *
 	return OK;
 }
 
+/* Real checkpoints say "visual.", those of newer libraries "model.visual.". */
+static const char *root_of(const struct tensors *t)
+{
+	struct tensor stored;
+	return tensors_find(t, "model.visual.patch_embed.proj.weight", &stored)
+		       ? "model.visual"
+		       : "visual";
+}
+
 /* More blocks in the weights than the configuration says. */
 static enum err check_depth(const struct qwen_visual *v, const struct model *m)
 {
 	char name[96];
 	struct tensor stored;
-	snprintf(name, sizeof(name), "visual.blocks.%d.norm1.weight", (int)v->depth);
+	snprintf(name, sizeof(name), "%s.blocks.%d.norm1.weight", root_of(m->tensors),
+		 (int)v->depth);
 	if (!tensors_is_generated(m->tensors) && tensors_find(m->tensors, name, &stored))
 		return err_set(ERR_FORMAT,
-			       "%s: vision_config.depth is %d, but the weights hold %s "
-			       "too",
-			       hfconfig_label(m->config), (int)v->depth, name);
+			       "%s: vision_config.depth is %d, but %s holds %s too",
+			       hfconfig_label(m->config), (int)v->depth,
+			       tensors_label(m->tensors), name);
 	return OK;
 }
 
@@ -136,15 +146,6 @@ enum err qwen_visual_configure(struct qwen_visual *v, struct model *m,
 }
 
 /* ---- weights ---- */
-
-/* Real checkpoints say "visual.", those of newer libraries "model.visual.". */
-static const char *root_of(const struct tensors *t)
-{
-	struct tensor stored;
-	return tensors_find(t, "model.visual.patch_embed.proj.weight", &stored)
-		       ? "model.visual"
-		       : "visual";
-}
 
 static struct norm bind_norm(const struct qwen_visual *v, struct tensors *t,
 			     const char *prefix)
