@@ -101,6 +101,7 @@ struct select_opts {
 	} by;
 	int64_t count;
 	double value;
+	int64_t tile; /* SELECT_PART: rounded up to a multiple of it; 0, as 1: as it is */
 	int front, back;
 	int cls;     /* 1: a ROW_CLS comes first */
 	int made;    /* 1: a ROW_MADE comes last in items that drop something */

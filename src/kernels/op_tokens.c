@@ -79,7 +79,8 @@ static int64_t most_of_part(const struct selection *s, const struct select_opts 
 {
 	int64_t extra = s->items * (o->cls + o->made), fixed = fixed_rows(s);
 	int64_t candidates = most - extra - fixed;
-	int64_t rows = fixed + (int64_t)((double)candidates * o->value) + s->items;
+	int64_t each = o->tile > 1 ? o->tile : 1; /* that rounding adds, at most */
+	int64_t rows = fixed + (int64_t)((double)candidates * o->value) + s->items * each;
 	return extra + (rows < most - extra ? rows : most - extra);
 }
 

@@ -15,6 +15,8 @@ static void aligned_rule(const struct reduction *r, int64_t candidates, int64_t 
 	int64_t rows = knob_kept(candidates, r->keep) + extra;
 	rows = (rows + tile - 1) / tile * tile;
 	o->count = rows - extra < candidates ? rows - extra : candidates;
+	if (!extra) /* of items of different sizes each fills its own tiles */
+		o->tile = tile;
 }
 
 const struct method aligned_method = {

@@ -134,12 +134,13 @@ static enum err choose_part(const struct reduction *r, struct select_opts *o)
 		return OK;
 	o->by = SELECT_PART;
 	o->value = r->keep;
-	return r->method->rule ? err_set(ERR_USAGE,
-					 "--method %s: it counts tokens of all items "
-					 "alike, and these pictures have different "
-					 "numbers of them",
-					 r->method->name)
-			       : OK;
+	return r->method->rule && !o->tile
+		       ? err_set(ERR_USAGE,
+				 "--method %s: it counts tokens of all items "
+				 "alike, and these pictures have different "
+				 "numbers of them",
+				 r->method->name)
+		       : OK;
 }
 
 static struct select_opts plan_drop(const struct token_set *s, struct pass *p,

@@ -167,18 +167,11 @@ static void every_method_in_cut_windows(void **state)
 	bench_cases("qwen25_tiny", "ragged");
 }
 
-/* Pictures of different sizes; `aligned` counts tokens that all items have alike. */
 static void check_in_batch(struct bench *b, const char *name, const struct input *input,
 			   const struct knobs *k)
 {
 	struct setting s;
-	if (strcmp(knob_text(k, KNOB_METHOD), "aligned"))
-		bench_same_case(b, name, input, k, &s);
-	else
-		check_err(setting_init(&s, b->model, b->backend, b->self, b->pool, input,
-				       k),
-			  ERR_USAGE,
-			  "--method aligned: it counts tokens of all items alike");
+	bench_same_case(b, name, input, k, &s);
 	setting_release(&s);
 }
 

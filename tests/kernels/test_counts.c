@@ -411,6 +411,7 @@ static void a_part_is_bounded_without_data(void **state)
 		{ { .value = 0.5 }, 7 + 3, 1 + 4 + 2 },
 		{ { .value = 1 }, 15, 15 },
 		{ { .value = 0.01 }, 3, 3 },
+		{ { .value = 0.5, .tile = 4 }, 15, 3 + 4 + 4 },
 		{ { .value = 0.5, .cls = 1, .made = 1 }, 6 + 7 + 3, 6 + 1 + 4 + 2 },
 		{ { .value = 0.5, .front = 1, .back = 1 }, 6 + 4 + 3, 6 + 1 + 3 + 1 },
 	};

@@ -263,6 +263,7 @@ static struct select_opts any_rule(int64_t n)
 	o.back = (int)bed_pick(0, n - o.front < 2 ? n - o.front : 2);
 	o.count = bed_pick(0, n - o.front - o.back);
 	o.value = (double)bed_pick(0, 20) / 20;
+	o.tile = bed_pick(0, 5);
 	return o;
 }
 

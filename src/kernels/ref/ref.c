@@ -322,6 +322,8 @@ static int64_t count_kept(const float *s, const int64_t *order, int64_t n,
 	if (o->by == SELECT_PART) {
 		count = (int64_t)((double)n * limit);
 		count = count < 1 ? 1 : count;
+		while (o->tile > 1 && count % o->tile)
+			count++;
 		return count < n ? count : n;
 	}
 	if (o->by == SELECT_SHARE) {
