@@ -5,7 +5,7 @@
 
 Made with transformers 4.57.6 (older ones refuse pictures narrower than the factor) and
 Pillow 11.0.0. Pillow 13 resizes along columns first where that is less work, and other
-bytes come out: it is refused. Reads OUTDIR/images. Uses the slow processor, on Pillow; the
+bytes come out: it is refused. Reads the committed pictures. Uses the slow processor, on Pillow; the
 fast one's resize (torchvision) differs by up to two of 255 levels.
 
 OUTDIR/vlm_preprocess/cases.json
@@ -57,6 +57,10 @@ PICTURES = {
     "qwen_large": ("rgb.png", 0, {"min_pixels": 313600, "max_pixels": 12845056}),
     "qwen_side": ("wide.png", 224, {"min_pixels": 3136, "max_pixels": 12845056}),
 }
+
+
+# Made by image_fixtures.py, of the other list (make.py).
+READ_FROM = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "images"
 
 
 def check_pillow():
@@ -128,7 +132,7 @@ def make_case(name, path, side, arguments):
 def make_cases(outdir):
     cases, tensors = [], {}
     for name, (picture, side, arguments) in PICTURES.items():
-        case, patches = make_case(name, outdir / "images" / picture, side, arguments)
+        case, patches = make_case(name, READ_FROM / picture, side, arguments)
         cases.append(case)
         if patches.size <= SMALL:
             tensors[name] = patches
@@ -189,7 +193,7 @@ def main():
     parser.add_argument("outdir", nargs="?", type=pathlib.Path, default=default)
     outdir = parser.parse_args().outdir
     check_pillow()
-    (outdir / "vlm_preprocess").mkdir(exist_ok=True)
+    (outdir / "vlm_preprocess").mkdir(parents=True, exist_ok=True)
     make_cases(outdir)
     make_sizes(outdir)
 
