@@ -46,7 +46,8 @@ static void visual_release(struct model *m)
 static enum err visual_check(const struct model *m, const struct knobs *k)
 {
 	struct reduction r;
-	return qwen_visual_check(visual_of(m), m, k, &r);
+	enum err e = language_check(knob_text(k, KNOB_LANGUAGE_MODEL));
+	return e ? e : qwen_visual_check(visual_of(m), m, k, &r);
 }
 
 static enum err visual_shape(const struct model *m, const struct input_facts *facts,
