@@ -29,6 +29,19 @@ const char *format_count(double count, char *buf, size_t size)
 	return metric_text(UNIT_COUNT, count, buf, size);
 }
 
+const char *format_tokens(double tokens, char *buf, size_t size)
+{
+	if (tokens < 999.5 || isnan(tokens))
+		return format_count(tokens, buf, size);
+	if (tokens < 9999.5)
+		snprintf(buf, size, "%.0f", tokens);
+	else if (tokens < 999500)
+		snprintf(buf, size, "%.0fk", tokens / 1000);
+	else
+		return format_count(tokens, buf, size);
+	return buf;
+}
+
 const char *format_percent(double fraction, char *buf, size_t size)
 {
 	double percent = fraction * 100;

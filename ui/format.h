@@ -13,7 +13,9 @@ const char *format_percent(double fraction, char *buf, size_t size); /* "8.0", "
 const char *format_change(double ratio, char *buf, size_t size);     /* 0.69 -> "-31%" */
 const char *format_bytes(double bytes, char *buf, size_t size);      /* "412M" */
 const char *format_count(double count, char *buf, size_t size);      /* "86.2M" */
-const char *format_rate(double rate, char *buf, size_t size);        /* "9.3", "541" */
+/* Exact up to four digits, then rounded to stay in four columns: "1176", "16k". */
+const char *format_tokens(double tokens, char *buf, size_t size);
+const char *format_rate(double rate, char *buf, size_t size); /* "9.3", "541" */
 /* The i-th of a list: a to z, A to Z, then stars. */
 char format_letter(int i);
 /* Four decimals without the zero: ".9931"; "1.0000". */

@@ -159,9 +159,10 @@ static void slider_note(const struct app *app, enum knob_id id, const char *why,
 	if (id == app->knob)
 		step_hint(id, hint, sizeof(hint));
 	if (id == KNOB_KEEP && app->has_model && app->model.tokens > 0)
-		snprintf(buf, size, "%lld/%lld %s   %s",
-			 (long long)app_kept(app, knob_num(&app->knobs, id)),
-			 (long long)app->model.tokens, view_kept_word(app), hint);
+		snprintf(buf, size, "%.0f/%.0f tokens   %s",
+			 view_tokens(app,
+				     (double)app_kept(app, knob_num(&app->knobs, id))),
+			 view_tokens(app, (double)app->model.tokens), hint);
 	else
 		snprintf(buf, size, "%s", hint);
 }

@@ -46,8 +46,9 @@ extern const struct view *const views[]; /* NULL-terminated, in the order of the
  */
 const struct run *view_base(const struct app *);
 
-/* What keep counts of the open model: "tokens"; "patches" where several are a token. */
-const char *view_kept_word(const struct app *);
+/* So many patches of the open model as tokens: where several become one, they go or stay
+ * together, and what comes out is counted. */
+double view_tokens(const struct app *, double patches);
 
 /* Text that matches: any of the words between '|', without regard to case; "" matches
  * all. */

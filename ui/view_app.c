@@ -9,7 +9,8 @@ const struct run *view_base(const struct app *app)
 	return base != run && base->id != run->id ? base : NULL;
 }
 
-const char *view_kept_word(const struct app *app)
+double view_tokens(const struct app *app, double patches)
 {
-	return app->model.patches_per_token > 1 ? "patches" : "tokens";
+	int unit = app->model.patches_per_token;
+	return unit > 1 ? patches / unit : patches;
 }

@@ -377,7 +377,7 @@ static void tokens_of_a_ragged_grid(void **state)
 	pty_keys(&p, "vtok\r");
 	pty_wait(&p, "all 182 tokens stay (2x2 patches each)");
 	pty_keys(&p, "]["); /* one unit less */
-	pty_wait(&p, "724/728 patches");
+	pty_wait(&p, "181/182 tokens");
 	pty_keys(&p, ":keep 0.5\rjlll");
 	pty_wait(&p, "91 of 182 tokens stay (2x2 patches each)");
 	pty_wait(&p, "token 17: row 1, column 3");
@@ -387,6 +387,25 @@ static void tokens_of_a_ragged_grid(void **state)
 	pty_resize(&p, 200, 60);
 	pty_wait(&p, "91 visual tokens");
 	pty_golden(&p, "tokens_units_200x60");
+	quit(&p);
+}
+
+/* Without a vocabulary ids are shown. */
+static void goes_on_in_ids(void **state)
+{
+	static const char *const env[] = { "FAKE_VL=ids", "FAKE_MEASURE_MS=1", NULL };
+	static const char *const none[] = { NULL };
+	struct pty p;
+	(void)state;
+	pty_start(&p, 80, 24, none, env);
+	pty_wait(&p, "sum of layers");
+	pty_keys(&p, "vtok\r:keep 0.5\r");
+	pty_wait(&p, "goes on: ids 785 6802");
+	pty_keys(&p, "venv\r");
+	pty_wait(&p, "Samples");
+	pty_keys(&p, "/handed\r");
+	pty_wait(&p, "91 of a grid of 13 x 14");
+	pty_wait(&p, "112 tokens   8 more, 41.0 ms each");
 	quit(&p);
 }
 
@@ -989,6 +1008,7 @@ int main(void)
 		cmocka_unit_test(shares_lead_in_and_out),
 		cmocka_unit_test(shares_do_not_hang_on_color),
 		cmocka_unit_test(tokens_of_a_ragged_grid),
+		cmocka_unit_test(goes_on_in_ids),
 		cmocka_unit_test(curves),
 		cmocka_unit_test(curves_lead_to_runs),
 		cmocka_unit_test(sweeps),

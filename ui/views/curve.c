@@ -142,8 +142,8 @@ static void break_words(const struct curve *st, const struct app *app, char *buf
 	knobs_init(&off);
 	bool above = knob_num(&off, c->knob) < b->x;
 	if (c->knob == KNOB_KEEP && app->model.tokens > 0)
-		snprintf(tokens, sizeof(tokens), " (%lld %s)",
-			 (long long)app_kept(app, b->x), view_kept_word(app));
+		snprintf(tokens, sizeof(tokens), " (%.0f tokens)",
+			 view_tokens(app, (double)app_kept(app, b->x)));
 	if (b->crossings > 1)
 		snprintf(noise, sizeof(noise), ", crossed %d times", b->crossings);
 	else if (b->noisy)
@@ -211,8 +211,8 @@ static void draw_figures(const struct curve *st, const struct app *app, struct c
 	parts_add(&parts, 0, STYLE_BOLD, "%s %s", knob_table[curve->knob].option,
 		  curve_value(p->x, a, sizeof(a)));
 	if (curve->knob == KNOB_KEEP && !isnan(p->kept))
-		parts_add(&parts, 3, STYLE_NORMAL, "%.0f %s", p->kept,
-			  view_kept_word(app));
+		parts_add(&parts, 3, STYLE_NORMAL, "%.0f tokens",
+			  view_tokens(app, p->kept));
 	parts_add(&parts, 0, STYLE_BOLD, "%s ms", format_ms(p->p50_ns, a, sizeof(a)));
 	add_interval(c, p, &parts);
 	if (p->base)

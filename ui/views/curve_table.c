@@ -38,7 +38,7 @@ static void cell_of(const void *context, int row, int column, struct table_cell 
 		curve_value(p->x, text, size);
 		break;
 	case C_TOKENS:
-		format_count(p->kept, text, size);
+		format_tokens(view_tokens(rows->app, p->kept), text, size);
 		break;
 	case C_MS:
 		format_ms(p->p50_ns, text, size);

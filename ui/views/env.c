@@ -190,12 +190,38 @@ static void add_model(struct lines *l, const struct run *run)
 	lines_add(l, STYLE_NORMAL, "input", "%s   batch %s   tokens %s",
 		  format_name(run->input.kind, name, sizeof(name)),
 		  format_count(run->input.batch, a, sizeof(a)),
-		  format_count(run->input.tokens, b, sizeof(b)));
+		  format_tokens(run->input.tokens, b, sizeof(b)));
 	add_name(l, "from", run->input.source ? run->input.source : "built in");
 	add_hash(l, "sha256", run->input.sha256);
 	knobs_canonical(&run->knobs, run->knob_mask, &knobs);
 	add_name(l, "knobs", str_get(&knobs));
 	str_release(&knobs);
+}
+
+/* What a language model gets, what that would cost there, or how it went on. */
+static void add_visual(struct lines *l, const struct run *run)
+{
+	const struct run_visual *v = &run->visual;
+	const struct run_language *lm = &run->language;
+	const struct run_generated *g = &run->generated;
+	char a[24], b[24], c[24], name[64];
+	if (isnan(v->tokens))
+		return;
+	lines_heading(l, "Visual tokens");
+	lines_add(l, STYLE_NORMAL, "handed on",
+		  "%.0f of a grid of %.0f x %.0f   %s ms each", v->tokens, v->rows,
+		  v->columns, format_ms(v->ns_per_token, a, sizeof(a)));
+	if (lm->name)
+		lines_add(l, STYLE_NORMAL, "cost there",
+			  "in %s: ~%s ms   %s FLOP   %s of keys and values",
+			  format_name(lm->name, name, sizeof(name)),
+			  format_ms(lm->estimated_ns, a, sizeof(a)),
+			  format_count(lm->flops, b, sizeof(b)),
+			  format_bytes(lm->kv_bytes, c, sizeof(c)));
+	if (!isnan(g->prompt_tokens))
+		lines_add(l, STYLE_NORMAL, "prompt", "%.0f tokens   %d more, %s ms each",
+			  g->prompt_tokens, g->n_ids,
+			  format_ms(g->ns_per_token, a, sizeof(a)));
 }
 
 static void add_machine(struct lines *l, const struct run *run)
@@ -269,6 +295,7 @@ static void build(struct env *st, const struct app *app)
 		add_outcome(l, run);
 		add_fidelity(l, run);
 		add_model(l, run);
+		add_visual(l, run);
 		add_machine(l, run);
 	}
 	add_front(l, app);

@@ -91,6 +91,9 @@ static void format_value(enum layer_column column, double v, char *buf, size_t s
 	case COL_MIN:
 		format_ms(v, buf, size);
 		break;
+	case COL_TOKENS:
+		format_tokens(v, buf, size);
+		break;
 	case COL_SHARE:
 		format_percent(v, buf, size);
 		break;

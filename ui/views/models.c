@@ -71,7 +71,7 @@ enum column { C_OPEN, C_NAME, C_KIND, C_PARAMS, C_BYTES, C_WEIGHTS, C_FORMAT, C_
 
 static const struct table_column columns[N_COLUMNS] = {
 	[C_OPEN] = { "", 1, 0, true, false },
-	[C_NAME] = { "model", 21, 0, true, false },
+	[C_NAME] = { "model", 25, 0, true, false },
 	[C_KIND] = { "kind", 6, 4, true, false },
 	[C_PARAMS] = { "params", 7, 0, false, false },
 	[C_BYTES] = { "size", 6, 1, false, false },

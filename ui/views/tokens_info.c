@@ -159,18 +159,30 @@ static void say_cost(struct pen *p, const struct run_language *l)
 }
 
 /* Line ends of a model are no line ends here. */
-static void say_generated(struct pen *p, const struct run_generated *g)
+static void add_text(struct str *s, const char *text)
 {
-	struct str s = STR_INIT;
-	if (!g->text)
-		return;
-	str_add(&s, "goes on: ");
-	for (const char *at = g->text; *at;) {
+	for (const char *at = text; *at;) {
 		size_t n = strcspn(at, "\n\t");
-		str_add_escaped(&s, at, n, GENERATED_MAX);
-		str_add(&s, at[n] ? " " : "");
+		str_add_escaped(s, at, n, GENERATED_MAX);
+		str_add(s, at[n] ? " " : "");
 		at += n + (at[n] != 0);
 	}
+}
+
+/* Ids where there is no vocabulary to read them by, or nothing in it to read. */
+static void say_generated(struct pen *p, const struct run *run)
+{
+	const struct run_generated *g = &run->generated;
+	bool reads = g->text && *g->text;
+	struct str s = STR_INIT;
+	if (g->n_ids < 1 && !reads)
+		return;
+	str_add(&s, reads ? "goes on: " : "goes on: ids");
+	if (reads)
+		add_text(&s, g->text);
+	for (int i = 0; !reads && i < g->n_ids; i++)
+		str_addf(&s, " %.0f", g->ids[i]);
+	str_add(&s, run->model.random_weights ? " (random)" : "");
 	p->y += canvas_wrap(p->c, 0, p->y, p->c->width, WRAP_MAX, STYLE_NORMAL,
 			    str_get(&s));
 	str_release(&s);
@@ -180,7 +192,8 @@ static void draw_handed(struct pen *p, const struct run *run)
 {
 	const struct run_visual *v = &run->visual;
 	char text[160], each[48] = "", ms[16];
-	if (isnan(v->tokens) && !run->language.name && !run->generated.text)
+	const struct run_generated *g = &run->generated;
+	if (isnan(v->tokens) && !run->language.name && !g->text && g->n_ids < 1)
 		return;
 	gap(p);
 	if (!isnan(v->ns_per_token))
@@ -193,7 +206,7 @@ static void draw_handed(struct pen *p, const struct run *run)
 		p->y += canvas_wrap(p->c, 0, p->y, p->c->width, 2, STYLE_BOLD, text);
 	}
 	say_cost(p, &run->language);
-	say_generated(p, &run->generated);
+	say_generated(p, run);
 }
 
 /* ---- scores ---- */
@@ -228,8 +241,8 @@ static void draw_scores(struct pen *p, const struct tokens_shown *s, int rows)
 		       width / (columns > 0 ? columns : 1));
 	free(stays);
 	if (h.n_stay < h.n && !isnan(h.cut))
-		say(p, STYLE_BOLD, "scores: %d go, cut at %.3g, %d stay", h.n - h.n_stay,
-		    h.cut, h.n_stay);
+		say(p, STYLE_BOLD, "scores: %d go, %d stay, cut %.3g", h.n - h.n_stay,
+		    h.n_stay, h.cut);
 	else
 		say(p, STYLE_BOLD, "scores: %d of %d stay", h.n_stay, h.n);
 	int height = rows + HISTOGRAM_LABEL_ROWS;
@@ -276,16 +289,21 @@ static void draw_groups(struct pen *p, const struct tokens_shown *s, int rows)
 
 /* ---- the method ---- */
 
+#define OF_THE_PASS " of the pass"
+
 static void say_time(struct pen *p, const struct run *run)
 {
-	char ms[16], percent[16];
+	char text[80], ms[16], percent[16];
 	double share, ns = patch_selection_ns(run, &share);
-	const char *about = run->state == RUN_ESTIMATE ? "~" : "";
+	bool estimate = run->state == RUN_ESTIMATE;
 	if (isnan(ns))
 		return;
-	say(p, run->state == RUN_ESTIMATE ? STYLE_DIM : STYLE_NORMAL,
-	    "selection %s%s ms, %s %% of the pass", about, format_ms(ns, ms, sizeof(ms)),
-	    format_percent(share, percent, sizeof(percent)));
+	int n = snprintf(text, sizeof(text), "selection %s%s ms, %s %%",
+			 estimate ? "~" : "", format_ms(ns, ms, sizeof(ms)),
+			 format_percent(share, percent, sizeof(percent)));
+	bool fits = n + (int)strlen(OF_THE_PASS) <= p->c->width;
+	say(p, estimate ? STYLE_DIM : STYLE_NORMAL, "%s%s", text,
+	    fits ? OF_THE_PASS : "");
 }
 
 static void say_wrapped(struct pen *p, const char *label, const char *text)
