@@ -5,6 +5,7 @@
 
 #include "app_private.h"
 #include "base/str.h"
+#include "models/language.h"
 #include "reduce/method.h"
 
 /* What was said of a setting that failed is not about the next one. */
@@ -88,10 +89,17 @@ static void say_settled(struct app *app, const struct knobs *asked,
 	str_release(&s);
 }
 
+/* A model that could not be loaded may have failed over a knob, such as its picture size:
+ * another value is worth another try. */
+static bool is_stuck(const struct app *app)
+{
+	return !app->has_model && app->phase == APP_BROKEN;
+}
+
 bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 {
 	struct knobs k = app->knobs;
-	if (!has_knob(app, id))
+	if (!is_stuck(app) && !has_knob(app, id))
 		return false;
 	if (knobs_set(&k, id, text)) {
 		app_say(app, APP_WARNING, "%s", err_message());
@@ -103,6 +111,8 @@ bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 	settle_amounts(&k, id);
 	app_set_knobs(app, &k);
 	say_settled(app, &asked, &k);
+	if (is_stuck(app))
+		app_load(app);
 	return true;
 }
 
@@ -186,6 +196,21 @@ static bool step_method(struct app *app, int steps)
 	return app_knob_set(app, KNOB_METHOD, at < 0 ? "auto" : methods[at]->name);
 }
 
+/* The language model `steps` further on; before the first of them is the model's own. */
+static bool step_language(struct app *app, int steps)
+{
+	const char *now = knob_text(&app->knobs, KNOB_LANGUAGE_MODEL);
+	int at = -1, n = 0;
+	for (; language_models[n].name; n++)
+		if (!strcmp(language_models[n].name, now))
+			at = n;
+	at += steps;
+	at = at < -1 ? -1 : at >= n ? n - 1 : at;
+	return app_knob_set(app, KNOB_LANGUAGE_MODEL,
+			    at < 0 ? knob_table[KNOB_LANGUAGE_MODEL].initial
+				   : language_models[at].name);
+}
+
 bool app_knob_step(struct app *app, enum knob_id id, int steps)
 {
 	const struct knob *t = &knob_table[id];
@@ -197,6 +222,8 @@ bool app_knob_step(struct app *app, enum knob_id id, int steps)
 		return step_choice(app, id, steps);
 	if (id == KNOB_METHOD)
 		return step_method(app, steps);
+	if (id == KNOB_LANGUAGE_MODEL)
+		return step_language(app, steps);
 	if (t->kind == KNOB_NAME) {
 		app_say(app, APP_INFO, "%s is set by name, such as :set %s %s", t->option,
 			t->option, t->initial);
@@ -261,8 +288,8 @@ double app_knob_fraction(const struct app *app, enum knob_id id)
 
 int app_sliders(const struct app *app, enum knob_id *ids, int max)
 {
-	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE,
-						KNOB_THRESHOLD, KNOB_MERGE_R, KNOB_RANK };
+	static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_THRESHOLD, KNOB_MERGE_R,
+						KNOB_DOWNSAMPLE, KNOB_RANK };
 	enum { LEAST = 3, ALL = sizeof(sliders) / sizeof(sliders[0]) };
 	int n = 0;
 	for (int i = 0; i < ALL && n < max; i++)

@@ -35,6 +35,7 @@ bool app_open_model(struct app *app, const char *name)
 			str_escaped(shown, sizeof(shown), name, strlen(name)));
 		return false;
 	}
+	app->message[0] = 0; /* what was said of one model is not about the next one */
 	app_sweep_leave(app);
 	app_replace_model(app, name);
 	return true;

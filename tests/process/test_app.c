@@ -151,6 +151,37 @@ static void knob_limits(void **state)
 	assert_true(app_redo(app));
 }
 
+/* Before the first language model is the model's own; they do not go around. */
+static void language_models_in_steps(void **state)
+{
+	(void)state;
+	start("llava-1.5-7b-visual:tiny", command, 1);
+	until(measured);
+	assert_false(app_knob_step(app, KNOB_LANGUAGE_MODEL, -1));
+	assert_true(app_knob_step(app, KNOB_LANGUAGE_MODEL, +1));
+	assert_string_equal(knob_text(&app->knobs, KNOB_LANGUAGE_MODEL), "qwen2-0.5b");
+	until(measured);
+	assert_string_equal(app->result->language.name, "qwen2-0.5b");
+	assert_true(app_knob_step(app, KNOB_LANGUAGE_MODEL, +99));
+	assert_false(app_knob_step(app, KNOB_LANGUAGE_MODEL, +1));
+	assert_true(app_knob_step(app, KNOB_LANGUAGE_MODEL, -99));
+	assert_true(knobs_is_default(&app->knobs, KNOB_LANGUAGE_MODEL));
+}
+
+/* Of what it lacks merging is worth a row: why not is what a user wants to know. */
+static void sliders_of_a_tower(void **state)
+{
+	enum knob_id ids[4];
+	(void)state;
+	start("qwen2-vl-2b-visual:tiny", command, 1);
+	until(measured);
+	assert_int_equal(app_sliders(app, ids, 4), 3);
+	assert_int_equal(ids[0], KNOB_KEEP);
+	assert_int_equal(ids[1], KNOB_THRESHOLD);
+	assert_int_equal(ids[2], KNOB_MERGE_R);
+	assert_non_null(strstr(app_knob_why_not(app, KNOB_MERGE_R), "rotary"));
+}
+
 static void expect_knob(enum knob_id id, const char *want)
 {
 	char text[KNOB_TEXT_SIZE];
@@ -366,6 +397,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_slider),
 		CASE(knob_limits),
+		CASE(language_models_in_steps),
+		CASE(sliders_of_a_tower),
 		CASE(amounts_take_turns),
 		CASE(a_burst),
 		CASE(cancel_and_pause),

@@ -1549,6 +1549,34 @@ static void another_model_that_is_none(void **state)
 	expect_stored(2);
 }
 
+/* What was said of it is not about the next one. */
+static void message_of_another_model(void **state)
+{
+	(void)state;
+	ENTER("fail:load other");
+	measure_base();
+	app_open_model(app, "other");
+	WAIT_FOR(app->phase == APP_IDLE && at_rest());
+	assert_non_null(strstr(app->message, "1000 GiB"));
+	app_open_model(app, "third");
+	WAIT_FOR(!strcmp(app->model.name, "third") && app->phase == APP_IDLE);
+	assert_null(strstr(app->message, "1000 GiB"));
+}
+
+/* A knob may be why it cannot be loaded: another value is another try. */
+static void knob_of_a_model_that_failed(void **state)
+{
+	(void)state;
+	ENTER("fail:load#1");
+	WAIT_FOR(app->phase == APP_BROKEN);
+	assert_true(app_knob_set(app, KNOB_BATCH, "2"));
+	WAIT_FOR(app->result && app->base && at_rest());
+	assert_true(knob_num(&app->result->knobs, KNOB_BATCH) == 2);
+	assert_int_equal(asked("load"), 2);
+	assert_int_equal(asked("start"), 1);
+	expect_stored(1);
+}
+
 static void another_model_that_kills(void **state)
 {
 	(void)state;
@@ -1852,6 +1880,8 @@ int main(void)
 		CASE(another_model),
 		CASE(another_model_takes_its_time),
 		CASE(another_model_that_is_none),
+		CASE(message_of_another_model),
+		CASE(knob_of_a_model_that_failed),
 		CASE(another_model_that_kills),
 		CASE(another_model_cancelled),
 		CASE(model_after_a_broken_one),
