@@ -221,7 +221,7 @@ static void print_generated(const struct run *run)
 	printf("prompt     %.0f token%s", g->prompt_tokens, many(g->prompt_tokens));
 	if (g->n_ids > 0) {
 		printf("; goes on: ");
-		if (g->text)
+		if (g->text && *g->text)
 			printf("\"%s\"", plain(g->text, shown));
 		else
 			print_ids(g);
