@@ -197,13 +197,13 @@ static struct tensor splice(struct pass *p, const char *name,
 	return op_splice(p, name, text, pictures, plan->before);
 }
 
-/* [B (P + K), W]; the rows of the text are the same for every item. */
+/* [B (P + K), W] */
 static struct tensor turn_of(struct pass *p, const struct qwen_plan *plan,
 			     struct tensor pictures)
 {
 	int64_t width = plan->layout.text_head_dim;
-	struct tensor turn =
-		tensor_of(DT_F32, plan->prompt_turn, DIMS(1, plan->prompt, width));
+	struct tensor turn = tensor_of(DT_F32, plan->prompt_turn,
+				       DIMS(plan->items, plan->prompt, width));
 	turn = splice(p, "positions", plan, turn, pictures);
 	return tensor_of(DT_F32, turn.data, DIMS(tensor_rows(&turn), width));
 }
@@ -244,7 +244,7 @@ static enum err qwen_decode_begin(const struct model *m, const struct input *in,
 	enum err e = decoding_create(&qwen_of(m)->text.s,
 				     plan->prompt + plan->tokens + more, out);
 	if (!e)
-		(*out)->position = plan->prompt + plan->longest;
+		(*out)->position = plan->prompt + plan->longest[0];
 	return e;
 }
 

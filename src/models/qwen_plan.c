@@ -26,6 +26,9 @@ static void lay_items(struct qwen_plan *p, const struct patch_grid *grids)
 		p->row_start[b] = (int32_t)(p->tokens * unit);
 		p->row_length[b] = (int32_t)(n * unit);
 		p->tokens += n;
+		p->longest[b] = (grids[b].rows > grids[b].columns ? grids[b].rows
+								  : grids[b].columns) /
+				(int32_t)p->layout.merge;
 		p->largest = n > p->largest ? n : p->largest;
 		p->uneven |= n != p->length[0];
 	}
@@ -92,12 +95,10 @@ struct qwen_plan *qwen_plan_create(const struct qwen_layout *layout,
 	p->length = ints(items);
 	p->row_start = ints(items);
 	p->row_length = ints(items);
+	p->longest = ints(items);
 	lay_items(p, grids);
 	if (layout->window)
 		lay_windows(p, grids);
-	p->longest =
-		(grids[0].rows > grids[0].columns ? grids[0].rows : grids[0].columns) /
-		layout->merge;
 	p->prompt = facts ? facts->prompt : 0;
 	p->before = facts ? facts->before : 0;
 	return p;
@@ -108,10 +109,10 @@ void qwen_plan_free(void *plan)
 	struct qwen_plan *p = plan;
 	if (!p)
 		return;
-	int32_t *const lists[] = { p->start,        p->length,       p->item,
-				   p->order,        p->number,       p->inverse,
-				   p->window,       p->row_start,    p->row_length,
-				   p->window_start, p->window_length };
+	int32_t *const lists[] = { p->start,        p->length,        p->item,
+				   p->order,        p->number,        p->inverse,
+				   p->window,       p->row_start,     p->row_length,
+				   p->window_start, p->window_length, p->longest };
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		free(lists[i]);
 	free(p->turn);
@@ -169,8 +170,10 @@ void qwen_text_turn(const struct qwen_layout *l, const int64_t position[3], floa
 static void turn_prompt(struct qwen_plan *p, const struct patch_grid *grids)
 {
 	int64_t width = p->layout.text_head_dim;
-	for (int64_t i = 0; i < p->prompt; i++) {
-		int64_t at = i < p->before ? i : i + p->longest;
+	for (int64_t i = 0; i < p->items * p->prompt; i++) {
+		int64_t at = i % p->prompt;
+		if (at >= p->before)
+			at += p->longest[i / p->prompt];
 		const int64_t position[3] = { at, at, at };
 		qwen_text_turn(&p->layout, position, p->prompt_turn + i * width);
 	}
@@ -187,13 +190,13 @@ enum err qwen_plan_fill(struct qwen_plan *p, const struct patch_grid *grids)
 {
 	size_t width = (size_t)p->layout.head_dim, text = (size_t)p->layout.text_head_dim;
 	size_t unit = (size_t)(p->layout.merge * p->layout.merge);
-	size_t tokens = (size_t)p->tokens;
+	size_t tokens = (size_t)p->tokens, prompts = (size_t)(p->items * p->prompt);
 	if (!p->turn)
 		p->turn = malloc(sizeof(float) * tokens * unit * width);
 	if (text && !p->picture_turn)
 		p->picture_turn = malloc(sizeof(float) * tokens * text);
 	if (text && !p->prompt_turn)
-		p->prompt_turn = malloc(sizeof(float) * (size_t)(p->prompt + 1) * text);
+		p->prompt_turn = malloc(sizeof(float) * (prompts + 1) * text);
 	if (!p->turn || (text && (!p->picture_turn || !p->prompt_turn)))
 		return err_set(ERR_NOMEM, "no memory for positions of %lld tokens",
 			       (long long)p->tokens);

@@ -36,8 +36,10 @@ struct qwen_plan {
 	int32_t *row_start, *row_length;       /* [items]: of patches */
 	int32_t *window_start, *window_length; /* [windows]: of patches */
 	int64_t windows;
-	int64_t prompt, before, longest; /* longest: side of the grid of tokens */
-	/* By plan_fill(): [patches, head_dim], [tokens or prompt, text_head_dim]. */
+	int64_t prompt, before;
+	int32_t *longest; /* [items]: the longer side of the grid, in tokens */
+	/* By plan_fill(): [patches, head_dim], [tokens, text_head_dim], [items, prompt,
+	 * text_head_dim]: what comes behind a picture stands behind its longer side. */
 	float *turn, *picture_turn, *prompt_turn;
 };
 

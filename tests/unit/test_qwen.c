@@ -10,6 +10,7 @@
 #include "models/input.h"
 #include "models/model.h"
 #include "models/prompt.h"
+#include "models/qwen_plan.h"
 
 static char dir[64];
 
@@ -318,6 +319,29 @@ static void sizes_that_differ(void **state)
 	model_free(m);
 }
 
+/* As many tokens each, but of other sides: what comes behind the picture stands behind
+ * its longer side, which is not the same for both. */
+static void shapes_that_differ(void **state)
+{
+	char *two[] = { (char[]){ "a.pgm" }, (char[]){ "b.pgm" } };
+	struct model *m;
+	struct input both, alone;
+	(void)state;
+	put_picture("a.pgm", 48, 32);
+	put_picture("b.pgm", 24, 64);
+	check_ok(model_open_for(fixture("qwen2_tiny"), 0, INPUT_PROMPT, &m));
+	check_ok(load(m, two, 2, "2", &both, NULL));
+	check_ok(load(m, two + 1, 1, "1", &alone, NULL));
+	const struct qwen_plan *p = both.plan, *q = alone.plan;
+	size_t n = (size_t)(p->prompt * p->layout.text_head_dim);
+	assert_int_equal(p->prompt, q->prompt);
+	assert_memory_equal(p->prompt_turn + n, q->prompt_turn, n * sizeof(float));
+	assert_memory_not_equal(p->prompt_turn, q->prompt_turn, n * sizeof(float));
+	input_release(&both);
+	input_release(&alone);
+	model_free(m);
+}
+
 /* ---- knobs ---- */
 
 static void knobs_that_mean_nothing(void **state)
@@ -453,6 +477,7 @@ int main(void)
 		CASE(sides_too_unequal),
 		CASE(over_the_limit),
 		CASE(sizes_that_differ),
+		CASE(shapes_that_differ),
 		CASE(knobs_that_mean_nothing),
 		CASE(ragged_prompts),
 		CASE(where_the_picture_stands),
