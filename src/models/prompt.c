@@ -30,6 +30,9 @@ static enum err find_picture(const struct model *m, struct prompt *p, const char
 				"in several places",
 				what, (int)m->marks.picture);
 	p->counted = run > 1 ? run : -1;
+	if (run == p->n)
+		return err_set(ERR_FORMAT, "%s: nothing but the picture: want a text too",
+			       what);
 	if (run) {
 		memmove(p->ids + first, p->ids + first + run,
 			sizeof(*p->ids) * (size_t)(p->n - first - run));

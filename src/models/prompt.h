@@ -21,7 +21,7 @@ struct prompt {
 	bool bytes;                  /* no vocabulary: bytes are taken as ids */
 };
 
-/* ERR_ as texts.h; ERR_FORMAT: the picture stands in several places. */
+/* ERR_ as texts.h; ERR_FORMAT: the picture stands in several places, or alone. */
 enum err prompt_read(const struct model *, const struct input_source *,
 		     struct prompt *) MUST_CHECK;
 void prompt_release(struct prompt *);

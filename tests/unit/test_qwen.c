@@ -422,6 +422,9 @@ static void where_the_picture_stands(void **state)
 	check_ok(read_ids(m, "1 2 312 315 313 3", &p));
 	check_ok(prompt_check(m, &p, 15));
 	prompt_release(&p);
+	/* And nothing else. */
+	check_err(read_ids(m, "315", &p), ERR_FORMAT, "ids.txt: nothing but the picture");
+	check_err(read_ids(m, "315 315", &p), ERR_FORMAT, "nothing but the picture");
 	/* Nowhere: before everything, between its marks. */
 	check_ok(read_ids(m, "1 2", &p));
 	assert_int_equal(p.n, 4);
