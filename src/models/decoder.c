@@ -11,6 +11,18 @@
 
 /* ---- configuration and weights ---- */
 
+static enum err check_act(const struct hfconfig *c)
+{
+	const char *act = hfconfig_str(c, "hidden_act", "silu");
+	char shown[64];
+	return strcmp(act, "silu") != 0
+		       ? err_set(ERR_UNSUPPORTED,
+				 "%s: hidden_act \"%s\": this language model has silu",
+				 hfconfig_label(c),
+				 str_escaped(shown, sizeof(shown), act, strlen(act)))
+		       : OK;
+}
+
 enum err decoder_configure(struct decoder *d, const struct hfconfig *c)
 {
 	/* What the libraries take where a sparse file says nothing. */
@@ -21,7 +33,8 @@ enum err decoder_configure(struct decoder *d, const struct hfconfig *c)
 	const char *what = hfconfig_label(c);
 	const char *type = hfconfig_str(c, "model_type", "llama");
 	struct decoder_sizes *s = &d->s;
-	const struct decoder_sizes missing = strncmp(type, "qwen", 4) ? llama : qwen;
+	bool is_llama = strncmp(type, "qwen", 4) != 0;
+	const struct decoder_sizes missing = is_llama ? llama : qwen;
 	s->width = hfconfig_int(c, "hidden_size", missing.width, 4, 65536);
 	s->mlp = hfconfig_int(c, "intermediate_size", missing.mlp, 1, 1 << 20);
 	s->layers = hfconfig_int(c, "num_hidden_layers", missing.layers, 1, 1024);
@@ -31,15 +44,15 @@ enum err decoder_configure(struct decoder *d, const struct hfconfig *c)
 	s->head_dim = hfconfig_int(c, "head_dim", s->width / s->heads, 2, 65536);
 	s->qkv_bias = missing.qkv_bias;
 	s->tied = hfconfig_bool(c, "tie_word_embeddings", false);
-	d->eps = (float)hfconfig_num(c, "rms_norm_eps", 1e-6, 0, 1);
+	d->eps = (float)hfconfig_num(c, "rms_norm_eps", is_llama ? 1e-6 : 1e-5, 0, 1);
 	d->theta = hfconfig_num(c, "rope_theta", 1e6, 1, 1e12);
 	enum err e = hfconfig_error(c);
-	if (!e && (s->heads % s->kv_heads || s->head_dim % 2))
+	if (!e && (s->heads % s->kv_heads || s->head_dim < 2 || s->head_dim % 2))
 		e = err_set(ERR_FORMAT,
 			    "%s: %d attention heads of %d, %d of keys: they do not "
 			    "divide",
 			    what, (int)s->heads, (int)s->head_dim, (int)s->kv_heads);
-	return e;
+	return e ? e : check_act(c);
 }
 
 static struct norm bind_norm(const struct decoder *d, struct tensors *t, const char *name)

@@ -102,6 +102,8 @@ static enum err build(struct model *m, enum input_kind kind, const char *preproc
 	enum err e = find_family(m, kind);
 	if (!e)
 		e = m->family->configure(m, m->config);
+	if (!e) /* what a family asked for after it had looked */
+		e = hfconfig_error(m->config);
 	if (e)
 		return e;
 	tensors_set_config_label(m->tensors, hfconfig_label(m->config));

@@ -34,32 +34,51 @@ static enum err read_sections(struct qwen2_vl *q, const struct hfconfig *text)
 	static const int64_t published[3] = { 16, 24, 24 };
 	struct qwen_layout *l = &q->visual.layout;
 	const struct hfconfig *scaling = hfconfig_sub(text, "rope_scaling");
+	const bool given = hfconfig_has(scaling, "mrope_section");
 	const json_t *list = json_object_get(hfconfig_json(scaling), "mrope_section");
-	int64_t sum = 0;
+	int64_t sum = 0, most = q->text.s.head_dim;
+	bool right = !given || json_array_size(list) == 3;
 	for (size_t i = 0; i < 3; i++) {
-		const json_t *item = list ? json_array_get(list, i) : NULL;
-		l->sections[i] = item ? json_integer_value(item) : published[i];
-		if (l->sections[i] < 0 || l->sections[i] > q->text.s.head_dim)
-			l->sections[i] = INT32_MAX; /* no sum that is right */
-		sum += l->sections[i];
+		const json_t *item = json_array_get(list, i);
+		int64_t angles = given ? json_integer_value(item) : published[i];
+		right = right && angles >= 0 && angles <= most &&
+			(!given || json_is_integer(item));
+		l->sections[i] = angles;
+		sum += right ? angles : 0;
 	}
 	l->text_head_dim = q->text.s.head_dim;
 	l->theta = q->text.theta;
-	return sum == q->text.s.head_dim / 2
+	return right && sum == most / 2
 		       ? OK
 		       : err_set(ERR_FORMAT,
-				 "%s: rope_scaling.mrope_section has to add up to half "
-				 "of a head, %d",
-				 hfconfig_label(text), (int)q->text.s.head_dim / 2);
+				 "%s: rope_scaling.mrope_section: want 3 numbers of "
+				 "angles that add up to half of a head, %d",
+				 hfconfig_label(text), (int)most / 2);
 }
 
+/* The published ids where the file says nothing: a small vocabulary has no such rows. */
 static enum err read_marks(struct model *m, const struct hfconfig *c)
 {
-	int64_t last = m->vocab - 1;
-	m->marks.picture = (int32_t)hfconfig_int(c, "image_token_id", 151655, 0, last);
-	m->marks.start =
-		(int32_t)hfconfig_int(c, "vision_start_token_id", 151652, 0, last);
-	m->marks.end = (int32_t)hfconfig_int(c, "vision_end_token_id", 151653, 0, last);
+	const struct {
+		const char *key;
+		int64_t published;
+		int32_t *to;
+	} marks[] = {
+		{ "image_token_id", 151655, &m->marks.picture },
+		{ "vision_start_token_id", 151652, &m->marks.start },
+		{ "vision_end_token_id", 151653, &m->marks.end },
+	};
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		int64_t id = hfconfig_int(c, marks[i].key, marks[i].published, 0,
+					  m->vocab - 1);
+		if (id >= m->vocab && !hfconfig_error(c))
+			return err_set(ERR_FORMAT,
+				       "%s: no %s, and a vocabulary of %lld has no "
+				       "token %lld, which it would be",
+				       hfconfig_label(c), marks[i].key,
+				       (long long)m->vocab, (long long)id);
+		*marks[i].to = (int32_t)id;
+	}
 	return hfconfig_error(c);
 }
 
@@ -89,6 +108,19 @@ static enum err check_layers(const struct model *m, const struct hfconfig *text,
 	return OK;
 }
 
+static enum err read_text(struct qwen2_vl *q, const struct hfconfig *config,
+			  const struct hfconfig *text)
+{
+	enum err e = decoder_configure(&q->text, text);
+	if (!hfconfig_has(text, "tie_word_embeddings")) /* newer files: outside of it */
+		q->text.s.tied = hfconfig_bool(config, "tie_word_embeddings", false);
+	if (!e && hfconfig_bool(text, "use_sliding_window", false))
+		e = err_set(ERR_UNSUPPORTED,
+			    "%s: use_sliding_window: every token sees all before it here",
+			    hfconfig_label(config));
+	return e;
+}
+
 static enum err qwen_configure(struct model *m, const struct hfconfig *config)
 {
 	struct qwen2_vl *q = mem_alloc(sizeof(*q));
@@ -100,7 +132,7 @@ static enum err qwen_configure(struct model *m, const struct hfconfig *config)
 			       "%s is a vision tower without a language model: leave out "
 			       "--text and --tokens",
 			       m->name);
-	enum err e = decoder_configure(&q->text, text);
+	enum err e = read_text(q, config, text);
 	if (!e)
 		e = qwen_visual_configure(&q->visual, m,
 					  hfconfig_sub(config, "vision_config"), gated,

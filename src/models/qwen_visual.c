@@ -85,9 +85,15 @@ static void read_sizes(struct qwen_visual *v, const struct hfconfig *c, int64_t 
 
 static enum err check_sizes(const struct qwen_visual *v, const struct hfconfig *c)
 {
+	static const char *const channels[] = { "in_channels", "in_chans" };
 	const char *what = hfconfig_label(c);
-	if (hfconfig_int(c, v->gated ? "in_chans" : "in_channels", 3, 1, 64) != 3)
-		return err_set(ERR_UNSUPPORTED, "%s: pictures have 3 channels", what);
+	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
+		if (hfconfig_int(c, channels[i], 3, 1, 64) != 3)
+			return err_set(ERR_UNSUPPORTED, "%s: vision_config.%s is not 3",
+				       what, channels[i]);
+	if (v->mlp < 1)
+		return err_set(ERR_FORMAT, "%s: mlp_ratio leaves no channel of %d", what,
+			       (int)v->width);
 	if (v->width % v->heads || v->width / v->heads % 4)
 		return err_set(ERR_FORMAT,
 			       "%s: %d channels in %d heads: rotary positions want heads "

@@ -63,20 +63,30 @@ static void link_folder(const char *folder, const char *without)
 	closedir(d);
 }
 
-/* A JSON file of the fixture with one number changed, of an object in it unless NULL. */
-static void put_changed(const char *folder, const char *file, const char *object,
-			const char *key, int64_t value)
+/* A JSON file of the fixture with one value changed, of an object in it unless NULL; a
+ * NULL value is taken out. Takes the value. */
+static void put_value(const char *folder, const char *file, const char *object,
+		      const char *key, json_t *value)
 {
 	char path[128];
 	json_t *o;
 	snprintf(path, sizeof(path), "%s/%s", folder, file);
 	check_ok(json_read_file(fixture(path), 1 << 20, &o));
-	json_object_set_new(object ? json_object_get(o, object) : o, key,
-			    json_integer(value));
+	json_t *in = object ? json_object_get(o, object) : o;
+	if (value)
+		json_object_set_new(in, key, value);
+	else
+		json_object_del(in, key);
 	char *line = json_line(o);
 	put(file, line);
 	free(line);
 	json_decref(o);
+}
+
+static void put_changed(const char *folder, const char *file, const char *object,
+			const char *key, int64_t value)
+{
+	put_value(folder, file, object, key, json_integer(value));
 }
 
 struct contradiction {
@@ -183,6 +193,46 @@ static void configurations(void **state)
 	refused(INPUT_PROMPT, ERR_FORMAT, "half of a head, 6");
 	put_changed("qwen25_tiny", "config.json", NULL, "image_token_id", 320);
 	refused(INPUT_PROMPT, ERR_FORMAT, "image_token_id");
+}
+
+/* What the language model would compute otherwise, or could not look up at all. */
+static void configurations_of_language_models(void **state)
+{
+	static const char *const config = "config.json", *const folder = "qwen2_tiny";
+	static const char *const marks[] = { "image_token_id", "vision_start_token_id",
+					     "vision_end_token_id" };
+	(void)state;
+	link_folder(folder, config);
+	for (size_t i = 0; i < COUNT(marks); i++) {
+		put_value(folder, config, NULL, marks[i], NULL);
+		refused(INPUT_PROMPT, ERR_FORMAT, marks[i]);
+		assert_non_null(strstr(err_message(), "vocabulary of 320"));
+	}
+	put_changed(folder, config, NULL, "num_attention_heads", 64);
+	refused(INPUT_PICTURES, ERR_FORMAT, "64 attention heads of 0");
+	put_value(folder, config, NULL, "hidden_act", json_string("gelu"));
+	refused(INPUT_PROMPT, ERR_UNSUPPORTED, "hidden_act \"gelu\"");
+	put_value(folder, config, NULL, "use_sliding_window", json_true());
+	refused(INPUT_PROMPT, ERR_UNSUPPORTED, "use_sliding_window");
+	put_value(folder, config, "rope_scaling", "mrope_section", json_integer(4));
+	refused(INPUT_PROMPT, ERR_FORMAT, "mrope_section: want 3 numbers");
+	put_value(folder, config, "rope_scaling", "mrope_section",
+		  json_pack("[s, i, i]", "", 2, 2));
+	refused(INPUT_PROMPT, ERR_FORMAT, "mrope_section: want 3 numbers");
+}
+
+static void channels_of_pictures(void **state)
+{
+	static const char *const names[] = { "in_chans", "in_channels" };
+	(void)state;
+	link_folder("qwen2_tiny", "config.json");
+	for (size_t i = 0; i < COUNT(names); i++) {
+		put_changed("qwen2_tiny", "config.json", "vision_config", names[i], 4);
+		refused(INPUT_PICTURES, ERR_UNSUPPORTED, names[i]);
+		put_value("qwen2_tiny", "config.json", "vision_config", names[i],
+			  json_string("x"));
+		refused(INPUT_PICTURES, ERR_FORMAT, names[i]);
+	}
 }
 
 static void processor_cuts_otherwise(void **state)
@@ -474,6 +524,8 @@ int main(void)
 		CASE(others_contradict_their_tensors),
 		CASE(language_model_contradicts_its_tensors),
 		CASE(configurations),
+		CASE(configurations_of_language_models),
+		CASE(channels_of_pictures),
 		CASE(processor_cuts_otherwise),
 		CASE(missing_shard),
 		CASE(no_language_model),
