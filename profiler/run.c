@@ -90,6 +90,7 @@ const struct run_field run_fields[] = {
 	FIELD(visual, COUNT, patches_per_token),
 	FIELD(visual, COUNT, tokens),
 	FIELD(visual, NUM, ns_per_token),
+	FIELD(visual, COUNT, batch_tokens),
 	FIELD(language, TEXT, name),
 	FIELD(language, COUNT, params),
 	FIELD(language, NUM, flops),

@@ -111,13 +111,15 @@ struct run_low_rank {
 			      than it */
 };
 
-/* Visual tokens: what a vision tower hands to a language model, or would. Of item 0. */
+/* Visual tokens: what a vision tower hands to a language model, or would. Of item 0, but
+ * for those of the whole batch, whose pictures may differ in size. */
 struct run_visual {
 	double rows, columns;     /* of the grid of tokens, before any is dropped */
 	double patches_per_token; /* that go or stay together: 4 of a 2 x 2 merger, else 1
 				   */
 	double tokens;            /* handed on, dropped ones not counted */
-	double ns_per_token;      /* median of a pass / those of the whole batch */
+	double ns_per_token;      /* median of a pass / batch_tokens */
+	double batch_tokens;      /* tokens of all items together */
 };
 
 /* What these tokens would cost as the prompt of a language model: by a dry pass. */

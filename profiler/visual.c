@@ -10,14 +10,24 @@
 
 /* ---- the tokens of a pass ---- */
 
-/* Of item 0, by the shape of what came out: known in a dry pass too. */
+/* Its part of all that came out, where it is not known which they are. */
+static double expect_left(const struct outputs *out)
+{
+	const struct trace *t = &out->trace;
+	double all = 0;
+	for (int64_t b = 0; b < t->items; b++)
+		all += (double)trace_count(t, b);
+	return round((double)tensor_rows(&out->image_embeds) * (double)trace_count(t, 0) /
+		     all);
+}
+
+/* Of item 0. */
 static double count_left(const struct outputs *out)
 {
 	const struct trace *t = &out->trace;
 	int64_t *names, n;
-	if (!out->image_embeds.data || !t->items)
-		return (double)(tensor_rows(&out->image_embeds) /
-				(t->items ? t->items : 1));
+	if (!out->image_embeds.data)
+		return expect_left(out);
 	names = mem_alloc(sizeof(*names) * (size_t)(t->patches + TRACE_MAX_SITES));
 	n = trace_left(t, 0, names);
 	free(names);
@@ -36,13 +46,14 @@ void visual_report(const struct model *m, const struct input *in,
 	v->rows = in->grids ? (double)(in->grids[0].rows / merge) : side;
 	v->columns = in->grids ? (double)(in->grids[0].columns / merge) : side;
 	v->tokens = count_left(out);
+	v->batch_tokens = (double)tensor_rows(&out->image_embeds);
 }
 
 void visual_report_time(struct run *run)
 {
 	struct run_visual *v = &run->visual;
-	if (v->tokens > 0)
-		v->ns_per_token = run->wall.p50_ns / (run->input.batch * v->tokens);
+	if (v->batch_tokens > 0)
+		v->ns_per_token = run->wall.p50_ns / v->batch_tokens;
 }
 
 /* ---- what a language model would make of them ---- */

@@ -201,6 +201,14 @@ static void report_doubts(const struct workbench *w, const struct run *from,
 		run_warn(run, "the layers sum to %+.1f %% of the whole pass", 100 * sum);
 }
 
+/* Tokens before any is dropped, of the mean item: pictures of a batch differ in size. */
+static double mean_tokens(const struct setting *s)
+{
+	const struct input *in = s->input;
+	return in->grids ? (double)tensor_rows(&in->patches) / (double)in->items
+			 : (double)s->out.tokens;
+}
+
 /* Everything that one setting's measurement says. */
 static enum err report(struct workbench *w, struct setting *s, const struct measured *m,
 		       const struct command *c, const struct work_watch *watch,
@@ -213,8 +221,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	run->state = RUN_DONE;
 	spans_report(&s->spans, run);
 	report_wall(m, run);
-	run->throughput.tokens_per_s =
-		run->throughput.items_per_s * (double)s->out.tokens;
+	run->throughput.tokens_per_s = run->throughput.items_per_s * mean_tokens(s);
 	run->memory.peak_rss_bytes = peak_rss;
 	run->memory.model_bytes = model_bytes(w->model);
 	run->memory.peak_activation_bytes = (double)s->arena.peak;

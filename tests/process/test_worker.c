@@ -1,6 +1,8 @@
 /* The worker as a process: what it answers, when, and how it ends. */
 #include "check.h"
 
+#include <math.h>
+
 #include "proc.h"
 #include "profiler/protocol.h"
 
@@ -534,6 +536,70 @@ static void ends_with_its_reader(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* ---- pictures of any size, and prompts about them ---- */
+
+#define FEW "\"samples\":1,\"warmup\":0"
+
+static void put_file(const char *name, const char *bytes, size_t n)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	FILE *f = fopen(path, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void put_picture(const char *name, int width, int height)
+{
+	struct str pgm = STR_INIT;
+	str_addf(&pgm, "P5\n%d %d\n255\n", width, height);
+	for (int i = 0; i < width * height; i++)
+		str_add_n(&pgm, "a", 1);
+	put_file(name, str_get(&pgm), pgm.len);
+	str_release(&pgm);
+}
+
+static double number_in(const json_t *result, const char *group, const char *key)
+{
+	return json_number_value(json_object_get(json_object_get(result, group), key));
+}
+
+/* 16 tokens and 32: nothing of the batch is twice what the first has. */
+static void check_batch_tokens(const json_t *result)
+{
+	double pass = number_in(result, "wall", "p50_ns");
+	assert_true(number_in(result, "visual", "tokens") == 16);
+	assert_true(number_in(result, "visual", "batch_tokens") == 48);
+	assert_true(fabs(number_in(result, "visual", "ns_per_token") * 48 / pass - 1) <
+		    1e-9);
+}
+
+static void pictures_that_differ_in_size(void **state)
+{
+	char specs[512];
+	(void)state;
+	put_picture("a.pgm", 32, 32);
+	put_picture("b.pgm", 32, 64);
+	snprintf(specs, sizeof(specs),
+		 "\"specs\":[{\"model\":\"%s\",\"images\":[\"%s/a.pgm\",\"%s/b.pgm\"],"
+		 "\"knobs\":{\"batch\":\"2\"}}]}\n",
+		 fixture("qwen2_tiny"), dir, dir);
+	ask("{\"type\":\"run\",\"id\":1," FEW ",%s", specs);
+	json_t *o = await("result", 1);
+	const json_t *result = json_object_get(o, "result");
+	check_batch_tokens(result);
+	double rate = number_in(result, "throughput", "items_per_s") * 4 * 48 / 2;
+	assert_true(fabs(number_in(result, "throughput", "tokens_per_s") / rate - 1) <
+		    1e-9);
+	json_decref(o);
+	expect("done", 1);
+	ask("{\"type\":\"estimate\",\"id\":2,%s", specs);
+	o = await("estimate", 2);
+	check_batch_tokens(json_object_get(o, "result"));
+	json_decref(o);
+}
+
 static int group_set_up(void **state)
 {
 	(void)state;
@@ -574,6 +640,7 @@ int main(void)
 		CASE(nonsense),
 		CASE(failures_leave_it_alive),
 		CASE(estimates_while_inputs_change),
+		CASE(pictures_that_differ_in_size),
 		CASE(quits),
 		CASE(ends_with_its_input),
 		CASE(ends_with_its_reader),
