@@ -198,12 +198,14 @@ static enum err check_input(const struct model *m, const struct input_source *s)
 	return e;
 }
 
-static void hash_more(char sha256[SHA256_HEX], const void *data, size_t n)
+/* The same ids around a picture at another place are another prompt. */
+static void hash_prompt(const struct prompt *p, char sha256[SHA256_HEX])
 {
 	struct sha256 s;
 	sha256_start(&s);
 	sha256_add_str(&s, sha256);
-	sha256_add(&s, data, n);
+	sha256_add(&s, &p->before, sizeof(p->before));
+	sha256_add(&s, p->ids, sizeof(*p->ids) * (size_t)p->n);
 	sha256_end(&s, sha256);
 }
 
@@ -283,8 +285,7 @@ static enum err open_pictures(struct workbench *w, const struct spec *s, struct 
 	if (!e && prompt)
 		e = fill_prompt(&o->prompt, &o->in);
 	if (!e && prompt)
-		hash_more(o->sha256, o->prompt.ids,
-			  sizeof(*o->prompt.ids) * (size_t)o->prompt.n);
+		hash_prompt(&o->prompt, o->sha256);
 	return e ? e : workbench_open_labels(&s->input, &o->labels, o->sha256);
 }
 

@@ -600,6 +600,36 @@ static void pictures_that_differ_in_size(void **state)
 	json_decref(o);
 }
 
+static void hash_of_prompt(int id, const char *ids, char hash[65])
+{
+	put_file("ids.txt", ids, strlen(ids));
+	ask("{\"type\":\"run\",\"id\":%d," FEW ",\"specs\":[{\"model\":\"%s\",\"images\":"
+	    "[\"%s/a.pgm\"],\"tokens\":\"%s/ids.txt\"}]}\n",
+	    id, fixture("qwen2_tiny"), dir, dir);
+	json_t *o = await("result", id);
+	const json_t *input = json_object_get(json_object_get(o, "result"), "input");
+	snprintf(hash, 65, "%s", json_string_value(json_object_get(input, "sha256")));
+	json_decref(o);
+	expect("done", id);
+}
+
+/* The same ids, the picture at another place: another input. */
+static void prompts_by_where_the_picture_stands(void **state)
+{
+	char first[65], second[65], again[65];
+	(void)state;
+	put_picture("a.pgm", 32, 32);
+	hash_of_prompt(1, "7 315 8 9", first);
+	stop(state);
+	start(state);
+	hash_of_prompt(1, "7 8 315 9", second);
+	stop(state);
+	start(state);
+	hash_of_prompt(1, "7 315 8 9", again);
+	assert_string_equal(first, again);
+	assert_string_not_equal(first, second);
+}
+
 static int group_set_up(void **state)
 {
 	(void)state;
@@ -641,6 +671,7 @@ int main(void)
 		CASE(failures_leave_it_alive),
 		CASE(estimates_while_inputs_change),
 		CASE(pictures_that_differ_in_size),
+		CASE(prompts_by_where_the_picture_stands),
 		CASE(quits),
 		CASE(ends_with_its_input),
 		CASE(ends_with_its_reader),
