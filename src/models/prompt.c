@@ -7,9 +7,10 @@
 #include "models/texts.h"
 
 /* Qwen2-VL's chat template for one picture and one question. */
+#define PICTURE "<|image_pad|>"
 #define BEFORE                                                                           \
 	"<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n" \
-	"<|vision_start|><|image_pad|><|vision_end|>"
+	"<|vision_start|>" PICTURE "<|vision_end|>"
 #define BEHIND "<|im_end|>\n<|im_start|>assistant\n"
 
 /* ---- where the picture stands ---- */
@@ -53,7 +54,19 @@ static enum err find_picture(const struct model *m, struct prompt *p, const char
 
 static bool has_marks(const char *text)
 {
-	return strstr(text, "<|im_start|>") || strstr(text, "<|image_pad|>");
+	return strstr(text, "<|im_start|>") || strstr(text, PICTURE);
+}
+
+/* Another model's vocabulary would make nonsense of the chat template, in silence. */
+static enum err check_picture(const struct model *m, const struct tokenizer *t)
+{
+	int32_t id = tokenizer_id(t, PICTURE);
+	return id == m->marks.picture
+		       ? OK
+		       : err_set(ERR_FORMAT,
+				 "%s is %d in this vocabulary (-1: not there), and %d "
+				 "for %s: give --vocab its tokenizer.json",
+				 PICTURE, (int)id, (int)m->marks.picture, m->name);
 }
 
 static enum err encode(const struct model *m, const char *text, struct prompt *p)
@@ -82,6 +95,8 @@ static enum err read_text(const struct model *m, const struct input_source *from
 			    m->name);
 	if (!e)
 		e = texts_check_vocab(m, p->tokenizer);
+	if (!e && !p->bytes)
+		e = check_picture(m, p->tokenizer);
 	if (!e)
 		e = encode(m, from->text, p);
 	return e ? err_context(e, "--text") : find_picture(m, p, "--text");
@@ -96,8 +111,11 @@ static enum err read_tokens(const struct model *m, const struct input_source *fr
 		return e;
 	p->ids = ids.data;
 	p->n = ids.dim[1];
-	/* Only to tell what comes out: it need not be there. */
-	if (texts_open_tokenizer(m, from->vocab, &p->tokenizer))
+	/* Only to tell what comes out: it need not be there, and bytes would tell
+	 * nothing.
+	 */
+	bool words = from->vocab || !m->random_weights;
+	if (!words || texts_open_tokenizer(m, from->vocab, &p->tokenizer))
 		p->tokenizer = NULL;
 	return find_picture(m, p, from->tokens);
 }

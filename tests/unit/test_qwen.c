@@ -486,6 +486,28 @@ static void where_the_picture_stands(void **state)
 	model_free(m);
 }
 
+/* Another model's vocabulary; and what comes out of bytes is no text. */
+static void vocabularies_of_prompts(void **state)
+{
+	struct model *m;
+	struct prompt p;
+	char text[] = "x", vocab[384];
+	(void)state;
+	snprintf(vocab, sizeof(vocab), "%s", fixture("byte_bpe/qwen2/tokenizer.json"));
+	check_ok(model_open_for("qwen2-vl-2b", 0, INPUT_PROMPT, &m));
+	check_err(prompt_read(m, &(struct input_source){ .text = text, .vocab = vocab },
+			      &p),
+		  ERR_FORMAT, "<|image_pad|> is 705 in this vocabulary");
+	assert_non_null(strstr(err_message(), "151655"));
+	check_ok(prompt_read(m, &(struct input_source){ .text = text }, &p));
+	assert_true(p.bytes);
+	prompt_release(&p);
+	check_ok(read_ids(m, "1 2", &p));
+	assert_null(p.tokenizer);
+	prompt_release(&p);
+	model_free(m);
+}
+
 static void put_many(struct str *ids, int n)
 {
 	str_clear(ids);
@@ -536,6 +558,7 @@ int main(void)
 		CASE(knobs_that_mean_nothing),
 		CASE(ragged_prompts),
 		CASE(where_the_picture_stands),
+		CASE(vocabularies_of_prompts),
 		CASE(more_than_the_context),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
