@@ -53,12 +53,13 @@ static enum err step(struct setting *s, struct arena *arena, struct decoding *st
 	return e;
 }
 
-/* A step's activations: a row through every layer, and the scores of all tokens. */
+/* A step's activations: a row through one layer after the other, and the scores of all
+ * tokens; more than enough of each. */
 static size_t room_for_step(const struct setting *s)
 {
-	return STEP_ROOM + sizeof(float) * (size_t)s->model->vocab +
-	       64 * sizeof(float) *
-		       (size_t)(s->model->language.mlp + s->model->language.width);
+	const struct decoder_sizes *l = &s->model->language;
+	int64_t row = l->mlp + l->width + l->heads * l->head_dim;
+	return STEP_ROOM + sizeof(float) * (size_t)(l->vocab + 8 * row);
 }
 
 static void put_text(const struct prompt *prompt, const double *ids, struct run *run)
