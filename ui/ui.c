@@ -362,7 +362,8 @@ static void watch_phase(struct ui *ui)
 
 static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
 
-/* What was said of a run goes with it, but for errors and warnings. */
+/* What was said of a run goes with it, but for errors and warnings; while a model is
+ * loaded, what is said is of the model. */
 static void watch_shown(struct ui *ui)
 {
 	struct app *app = ui->app;
@@ -374,8 +375,8 @@ static void watch_shown(struct ui *ui)
 	bool changed = now.run != ui->shown.run ||
 		       !same(now.started_ns, ui->shown.started_ns) ||
 		       !same(now.p50_ns, ui->shown.p50_ns);
-	if (changed && app->message[0] && app->severity == APP_INFO &&
-	    now.message_ns == ui->shown.message_ns) {
+	if (changed && app->phase != APP_LOADING && app->message[0] &&
+	    app->severity == APP_INFO && now.message_ns == ui->shown.message_ns) {
 		app->message[0] = 0;
 		ui->dirty = true;
 	}

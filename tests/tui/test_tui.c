@@ -720,6 +720,20 @@ static void words_of_a_run_go_with_it(void **state)
 	quit(&p);
 }
 
+/* Estimates come while a model is loaded: what it needs is still there to read. */
+static void words_of_a_model_stay_while_it_loads(void **state)
+{
+	struct pty p;
+	(void)state;
+	start_with(&p, "FAKE_PHASE=preparing");
+	pty_keys(&p, "m");
+	pty_wait(&p, "kept");
+	pty_keys(&p, "[");
+	pty_wait(&p, "195/196");
+	pty_wait(&p, "kept");
+	quit(&p);
+}
+
 static void results_that_are_not_stored(void **state)
 {
 	static const char *const env[] = { "FAKE_READONLY=1", "FAKE_MEASURE_MS=1", NULL };
@@ -1024,6 +1038,7 @@ int main(void)
 		cmocka_unit_test(rows_and_tabs_follow_the_mouse),
 		cmocka_unit_test(commands_and_completion),
 		cmocka_unit_test(words_of_a_run_go_with_it),
+		cmocka_unit_test(words_of_a_model_stay_while_it_loads),
 		cmocka_unit_test(results_that_are_not_stored),
 		cmocka_unit_test(more_samples_than_the_least),
 		cmocka_unit_test(long_messages_wrap),

@@ -47,7 +47,7 @@ static const struct table_column list_columns[L_COUNT] = {
 	[L_NAME] = { "study", 15, 0, true, false },
 	[L_ROWS] = { "rows", 4, 0, false, false },
 	[L_DONE] = { "here", 8, 0, false, false },
-	[L_MODEL] = { "model", 14, 2, true, false },
+	[L_MODEL] = { "model", 20, 2, true, false },
 	[L_TITLE] = { "", 20, 1, true, true },
 };
 
@@ -93,6 +93,29 @@ static void add_column(struct studies *st, enum part part, int figure, int prior
 	st->n_columns++;
 }
 
+#define FIGURE_WIDTH 11 /* of a column with figures, at least */
+#define LABEL_LEAST 16  /* of the names of rows ... */
+#define LABEL_MOST 24
+#define LABEL_MARK 2 /* ... with the mark of the one that is measured */
+
+static void add_values(struct studies *st, enum part part, int figure, int priority,
+		       const char *title)
+{
+	int width = (int)strlen(title);
+	add_column(st, part, figure, priority, title,
+		   width > FIGURE_WIDTH ? width : FIGURE_WIDTH);
+}
+
+static int label_width(const struct app *app, int study, int n_rows)
+{
+	int width = LABEL_LEAST;
+	for (int i = 0; i < n_rows; i++) {
+		int w = LABEL_MARK + (int)strlen(app_study_row(app, study, i).label);
+		width = w > width ? w : width;
+	}
+	return width < LABEL_MOST ? width : LABEL_MOST;
+}
+
 /* The columns of one figure: those that say something. */
 static void add_figure(struct studies *st, const struct app *app, int figure,
 		       int priority)
@@ -101,10 +124,10 @@ static void add_figure(struct studies *st, const struct app *app, int figure,
 	struct app_study_column c = app_study_column(app, st->current, figure);
 	if (c.is_published) {
 		snprintf(title, sizeof(title), "%s publ", c.label);
-		add_column(st, PART_PUBLISHED, figure, priority, title, 11);
+		add_values(st, PART_PUBLISHED, figure, priority, title);
 	}
 	snprintf(title, sizeof(title), "%s here", c.label);
-	add_column(st, PART_HERE, figure, priority, title, 11);
+	add_values(st, PART_HERE, figure, priority, title);
 	if (c.has_ratio && c.is_published)
 		add_column(st, PART_PUBLISHED_X, figure, priority, "publ x", 6);
 	if (c.has_ratio)
@@ -115,7 +138,7 @@ static void make_columns(struct studies *st, const struct app *app)
 {
 	const struct app_study *s = &st->all[st->current];
 	st->n_columns = 0;
-	add_column(st, PART_LABEL, 0, 0, "row", 16);
+	add_column(st, PART_LABEL, 0, 0, "row", label_width(app, st->current, s->n_rows));
 	for (int i = 0; i < s->n_columns && i < FIGURES_MAX; i++)
 		add_figure(st, app, (st->first + i) % s->n_columns, i);
 }
