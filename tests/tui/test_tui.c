@@ -730,6 +730,8 @@ static void words_of_a_model_stay_while_it_loads(void **state)
 	pty_wait(&p, "kept");
 	pty_keys(&p, "[");
 	pty_wait(&p, "195/196");
+	pty_keys(&p, "[");
+	pty_wait(&p, "194/196");
 	pty_wait(&p, "kept");
 	quit(&p);
 }
