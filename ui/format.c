@@ -42,6 +42,15 @@ const char *format_tokens(double tokens, char *buf, size_t size)
 	return buf;
 }
 
+const char *format_spread(double ns, char *buf, size_t size)
+{
+	double ms = ns / 1e6;
+	if (isnan(ms))
+		return unmeasured(buf, size);
+	snprintf(buf, size, ms < 99.5 ? "%.2g" : "%.0f", ms);
+	return buf;
+}
+
 const char *format_percent(double fraction, char *buf, size_t size)
 {
 	double percent = fraction * 100;

@@ -9,6 +9,8 @@
 
 /* Nanoseconds as milliseconds, three or four digits: "0.041", "1.72", "21.4", "1204". */
 const char *format_ms(double ns, char *buf, size_t size);
+/* Half an interval of milliseconds, two digits: "0.026", "2.3", "160". */
+const char *format_spread(double ns, char *buf, size_t size);
 const char *format_percent(double fraction, char *buf, size_t size); /* "8.0", "<.1" */
 const char *format_change(double ratio, char *buf, size_t size);     /* 0.69 -> "-31%" */
 const char *format_bytes(double bytes, char *buf, size_t size);      /* "412M" */

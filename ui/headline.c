@@ -207,9 +207,8 @@ static void add_time(const struct canvas *c, const struct timing *t, struct part
 	parts_add(p, 0, style, "%s%s ms", t->estimate && !isnan(t->p50_ns) ? "~" : "",
 		  format_ms(t->p50_ns, ms, sizeof(ms)));
 	if (!isnan(t->hi_ns - t->lo_ns) && !t->estimate)
-		parts_join(p, 1, STYLE_NORMAL, "%s%.2g",
-			   canvas_glyph(c, GLYPH_PLUS_MINUS),
-			   (t->hi_ns - t->lo_ns) / 2e6);
+		parts_join(p, 1, STYLE_NORMAL, "%s%s", canvas_glyph(c, GLYPH_PLUS_MINUS),
+			   format_spread((t->hi_ns - t->lo_ns) / 2, ms, sizeof(ms)));
 }
 
 static double speedup_of(const struct app *app, const struct run *run,

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "ui/canvas.h"
+#include "ui/format.h"
 #include "ui/input.h"
 #include "ui/widgets/parts.h"
 #include "ui/widgets/picture.h"
@@ -373,6 +374,26 @@ static void prompts_edit_and_complete(void **state)
 	assert_false(p.open);
 }
 
+static void figures_stay_short(void **state)
+{
+	char t[24];
+	(void)state;
+	assert_string_equal(format_tokens((double)NAN, t, sizeof(t)), "--");
+	assert_string_equal(format_tokens(0, t, sizeof(t)), "0");
+	assert_string_equal(format_tokens(98.25, t, sizeof(t)), "98.2");
+	assert_string_equal(format_tokens(999.5, t, sizeof(t)), "1000");
+	assert_string_equal(format_tokens(1176, t, sizeof(t)), "1176");
+	assert_string_equal(format_tokens(9999.4, t, sizeof(t)), "9999");
+	assert_string_equal(format_tokens(9999.5, t, sizeof(t)), "10k");
+	assert_string_equal(format_tokens(16384, t, sizeof(t)), "16k");
+	assert_string_equal(format_tokens(1e6, t, sizeof(t)), "1.00M");
+	assert_string_equal(format_spread((double)NAN, t, sizeof(t)), "--");
+	assert_string_equal(format_spread(26000, t, sizeof(t)), "0.026");
+	assert_string_equal(format_spread(99.4e6, t, sizeof(t)), "99");
+	assert_string_equal(format_spread(99.5e6, t, sizeof(t)), "100");
+	assert_string_equal(format_spread(1604e6, t, sizeof(t)), "1604");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +413,7 @@ int main(void)
 		cmocka_unit_test(an_escape_waits_for_the_rest),
 		cmocka_unit_test(any_bytes_at_all),
 		cmocka_unit_test(prompts_edit_and_complete),
+		cmocka_unit_test(figures_stay_short),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return cmocka_run_group_tests(tests, NULL, NULL);

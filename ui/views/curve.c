@@ -191,10 +191,12 @@ static void draw_status(const struct curve *st, const struct app *app, struct ca
 static void add_interval(const struct canvas *c, const struct app_point *p,
 			 struct parts *parts)
 {
-	double half = (p->hi_ns - p->lo_ns) / 2e6;
+	double half = (p->hi_ns - p->lo_ns) / 2;
+	char text[24];
 	if (!isnan(half))
-		parts_join(parts, 1, STYLE_NORMAL, "%s%.2g",
-			   canvas_glyph(c, GLYPH_PLUS_MINUS), half);
+		parts_join(parts, 1, STYLE_NORMAL, "%s%s",
+			   canvas_glyph(c, GLYPH_PLUS_MINUS),
+			   format_spread(half, text, sizeof(text)));
 }
 
 /* The figures of the point under the cursor. */
