@@ -8,16 +8,18 @@
 #include "base/str.h"
 #include "cli/options.h"
 #include "models/catalog.h"
+#include "profiler/memory.h"
 
 static void print_row(const struct catalog_entry *entry, const struct catalog_facts *f)
 {
 	const char *help = entry->help ? entry->help : entry->folder;
-	char size[24] = "--", shown[512];
-	if (f)
-		snprintf(size, sizeof(size), "%.1f M", f->params / 1e6);
-	if (f)
+	char params[24] = "--", bytes[16] = "--", shown[512];
+	if (f) {
+		snprintf(params, sizeof(params), "%.1f M", f->params / 1e6);
+		memory_text(f->bytes, bytes, sizeof(bytes));
 		str_escaped(shown, sizeof(shown), help, strlen(help));
-	printf("%-28s %-7s %10s  %s\n", entry->name, entry->kind, size,
+	}
+	printf("%-26s %-6s %9s %9s  %s\n", entry->name, entry->kind, params, bytes,
 	       f ? shown : err_message());
 }
 
@@ -93,7 +95,11 @@ static enum err models_command(int argc, char **argv)
 	if (e)
 		return e;
 	if (o.help)
-		printf("usage: sparsetop models [--methods] [--json]\n");
+		printf("usage: sparsetop models [--methods] [--json]\n\n"
+		       "Presets and checkpoints in the local hub cache: parameters, and "
+		       "bytes of\n"
+		       "weights in memory. --methods: what each --method needs and "
+		       "costs.\n");
 	else if (o.n_rest)
 		e = err_set(ERR_USAGE, "models takes no arguments");
 	else if (o.methods)

@@ -962,7 +962,8 @@ static void visual_tokens_are_told(void **state)
 	r->model.random_weights = false;
 	r->visual.rows = r->visual.ns_per_token = r->generated.ns_per_token = (double)NAN;
 	r->visual.tokens = 1;
-	r->language.name = r->generated.text = NULL;
+	r->language.name = NULL;
+	r->generated.text = ""; /* ids that a vocabulary has nothing for */
 	r->generated.ids = run_doubles(r, ids, 20);
 	r->generated.n_ids = 20;
 	put_run(r);
@@ -1124,6 +1125,8 @@ static void hub_cache(void **state)
 	WANT(0, "models");
 	assert_non_null(strstr(str_get(&p.out_text), "acme/tiny"));
 	assert_non_null(strstr(str_get(&p.out_text), "clip-vit-l14-336"));
+	assert_non_null(strstr(str_get(&p.out_text), "\nqwen2-vl-2b-visual  "));
+	assert_non_null(strstr(str_get(&p.out_text), "  665.3 M  1.24 GiB  Qwen2-VL"));
 	WANT(0, "models", "--json");
 	assert_non_null(strstr(str_get(&p.out_text), "\"acme/tiny\",\"kind\":\"cache\""));
 	/* The same weights as a folder and as a file. */
