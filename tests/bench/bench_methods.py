@@ -9,9 +9,8 @@ the share of the pass that choosing, moving and merging tokens takes (spans `pru
 `merge`), with the smallest and the largest of the samples as ratios of the median.
 """
 import argparse
-import json
-import subprocess
-import sys
+
+from contenders import Worker
 
 SETTINGS = [
     {},
@@ -30,28 +29,6 @@ SETTINGS = [
     {"method": "tome", "merge_r": "13"},
     {"method": "threshold", "threshold": "0.1", "threshold_scale": "quantile"},
 ]
-
-
-def measure(args, settings):
-    """The results, in the order of the settings; None where the model refuses one."""
-    worker = subprocess.Popen([args.binary, "worker"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
-    common = {"batch": str(args.batch), "gemm": args.gemm}
-    specs = [{"model": args.model, "knobs": common | knobs} for knobs in settings]
-    request = {"type": "run", "id": 1, "specs": specs, "order": "abba",
-               "samples": args.samples, "warmup": 2, "budget_s": 3600}
-    print(json.dumps(request), file=worker.stdin, flush=True)
-    results = [None] * len(settings)
-    for line in worker.stdout:
-        event = json.loads(line)
-        if event["type"] == "error":
-            sys.exit(event["message"])
-        if event["type"] == "result":
-            results[event["variant"]] = event["result"]
-        if event["type"] == "done":
-            worker.stdin.close()
-            return results
-    sys.exit("the worker ended")
 
 
 def is_selection(path):
@@ -81,7 +58,9 @@ def main():
     depth = 24 if "l14" in args.model else 12
     thirds = "+".join(str(depth * i // 4) for i in (1, 2, 3))
     settings = [{k: thirds if v == "THIRDS" else v for k, v in s.items()} for s in SETTINGS]
-    results = measure(args, settings)
+    worker = Worker(args.binary, args.model, args.gemm, batch=args.batch)
+    results = worker.run(settings, samples=args.samples, warmup=2, budget_s=3600)
+    worker.close()
     base = results[0]
     print(f"{args.model}, batch {args.batch}, {args.gemm}, {args.samples} samples each")
     print(f"{'setting':<50}{'ms':>9}{'of base':>9}{'FLOPs':>8}{'min..max':>14}{'selection':>11}")

@@ -9,58 +9,9 @@ each setting to the same contender's keep 1 and to the first contender are print
 contenders wait without computing while another one runs.
 """
 import argparse
-import json
 import statistics
-import subprocess
-import sys
 
-
-class Worker:
-    """sparsetop's own worker, spoken to in its protocol."""
-
-    def __init__(self, binary, model, gemm):
-        self.name = "sparsetop/" + gemm
-        self.model, self.gemm, self.next_id = model, gemm, 1
-        self.process = subprocess.Popen([binary, "worker"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def time_ms(self, batch, keep):
-        knobs = {"keep": str(keep), "batch": str(batch), "gemm": self.gemm}
-        request = {"type": "run", "id": self.next_id, "samples": 1, "warmup": 0,
-                   "budget_s": 600, "specs": [{"model": self.model, "knobs": knobs}]}
-        self.next_id += 1
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        for line in self.process.stdout:
-            event = json.loads(line)
-            if event["id"] != request["id"]:
-                continue
-            if event["type"] == "error":
-                sys.exit(f"{self.name}: {event['message']}")
-            if event["type"] == "result":
-                ms = event["result"]["wall"]["p50_ns"] / 1e6
-            if event["type"] == "done":
-                return ms
-        sys.exit(f"{self.name} ended")
-
-
-class Peer:
-    """A program that answers every line "BATCH KEEP" with a JSON line that has `ms`."""
-
-    def __init__(self, command):
-        self.name = "peer"
-        self.process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def time_ms(self, batch, keep):
-        print(batch, keep, file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("the peer ended")
-        return json.loads(line)["ms"]
-
-
-def numbers(text):
-    return [float(x) if "." in x else int(x) for x in text.split(",")]
+from contenders import Peer, Worker, numbers, take_turns
 
 
 def main():
@@ -79,17 +30,11 @@ def main():
     print(f"{'contender':<22}{'batch':>6}{'keep':>6}{'median ms':>11}{'min ms':>9}"
           f"{'of keep 1':>11}{'of first':>10}")
     for batch in args.batch:
-        times = {(c, k): [] for c in contenders for k in args.keep}
-        for round_ in range(args.rounds + 1):
-            for keep in args.keep:
-                for c in contenders:
-                    ms = c.time_ms(batch, keep)
-                    if round_:  # the first round is warm-up
-                        times[c, keep].append(ms)
+        times = take_turns(contenders, [(batch, keep) for keep in args.keep], args.rounds)
         for c in contenders:
             for keep in args.keep:
-                mine, whole, first = (times[c, keep], times[c, args.keep[0]],
-                                      times[contenders[0], keep])
+                mine, whole, first = (times[name, batch, k] for name, k in [
+                    (c.name, keep), (c.name, args.keep[0]), (contenders[0].name, keep)])
                 # Ratios are taken within a round, then their median.
                 of_whole = statistics.median(a / b for a, b in zip(mine, whole))
                 of_first = statistics.median(a / b for a, b in zip(mine, first))
