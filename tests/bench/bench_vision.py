@@ -15,7 +15,7 @@ Qwen2.5 those with windows and those without, with the fastest and the slowest, 
 sub-layers share it, of instrumented passes.
 
 With --peer the same towers run in transformers by this Python, too, in turns with ours: the
-ratio of its time to ours within a round.
+ratio of its time to ours within a round. An empty --grids leaves it at that.
 """
 import argparse
 import json
@@ -60,7 +60,8 @@ def parts_of(block, layers):
 
 
 def attention_flops(block, layers):
-    return next(layer["flops"] for layer in layers if layer["path"] == f"{block['path']}.attn.sdpa")
+    path = f"{block['path']}.attn.sdpa"
+    return next(layer["flops"] for layer in layers if layer["path"] == path)
 
 
 def blocks_of(result):

@@ -83,4 +83,4 @@ def take_turns(contenders, settings, rounds):
 
 
 def numbers(text):
-    return [float(x) if "." in x else int(x) for x in text.split(",")]
+    return [float(x) if "." in x else int(x) for x in text.split(",") if x]
