@@ -108,6 +108,16 @@ struct select_opts {
 	bool padded; /* ragged: every item gets as many rows as the longest */
 };
 
+/* SELECT_PART: how many of an item's n candidates stay. */
+static inline int64_t select_part(const struct select_opts *o, int64_t n)
+{
+	int64_t count = (int64_t)((double)n * o->value);
+	count = count < 1 ? 1 : count;
+	if (o->tile > 1)
+		count = (count + o->tile - 1) / o->tile * o->tile;
+	return count < n ? count : n;
+}
+
 /* The rows of a selection, by item: [cls] front kept [back] [made] */
 struct selection {
 	struct tensor rows; /* I32 [R]: row of the source (over all items), or ROW_ */

@@ -62,22 +62,15 @@ bool op_begin(struct pass *p, const char *name)
 
 void op_end(struct pass *p, const struct op_count *c)
 {
-	struct op_count counted = *c;
-	if (!p->tracer)
-		return;
-	if (p->unit > 1) {
-		counted.tokens_in *= p->unit;
-		counted.tokens_out *= p->unit;
-	}
-	p->tracer->close(p->tracer, &counted);
+	if (p->tracer)
+		p->tracer->close(p->tracer, c);
 }
 
 int64_t tokens_of(const struct pass *p, const struct tensor *t)
 {
 	if (t->ndim != 3)
 		return 0;
-	int64_t items = p->items ? p->items : t->dim[0];
-	return (tensor_rows(t) + items / 2) / items;
+	return tokens_per_item(p, tensor_rows(t), p->items ? p->items : t->dim[0]);
 }
 
 static double act_flops(enum act act) { return act == ACT_NONE ? 0 : 5; }
@@ -203,21 +196,29 @@ void op_rotary(struct pass *p, const char *name, struct tensor x, struct tensor 
 }
 
 /* Pairs of a query and a key, over all segments. Of ragged rows without data: of segments
- * that are all alike. */
-static double count_scores(const struct tensor *q, const struct tensor *k,
-			   const struct attn_opts *opts)
+ * that are all alike. In a dry pass lengths may be those of before rows went, of which
+ * each segment has lost the same part. */
+static double count_scores(const struct pass *p, const struct tensor *q,
+			   const struct tensor *k, const struct attn_opts *opts)
 {
 	int64_t segments = opts->key_rows.length.dim[0];
 	const int32_t *queries = opts->query_rows.length.data,
 		      *keys = opts->key_rows.length.data;
-	double each = (double)q->dim[1], sum = 0;
+	double each = (double)q->dim[1], rows = (double)tensor_rows(k);
+	double sum = 0, all_keys = 0, all_queries = 0;
 	if (!segments_ragged(&opts->key_rows))
 		return (double)q->dim[0] * each * (double)k->dim[1];
 	if (!keys)
-		return (double)tensor_rows(q) * (double)tensor_rows(k) / (double)segments;
-	for (int64_t b = 0; b < segments; b++)
-		sum += (queries ? (double)queries[b] : each) * (double)keys[b];
-	return sum;
+		return (double)tensor_rows(q) * rows / (double)segments;
+	for (int64_t b = 0; b < segments; b++) {
+		double n = queries ? (double)queries[b] : each;
+		sum += n * (double)keys[b];
+		all_queries += n;
+		all_keys += (double)keys[b];
+	}
+	if (!p->backend->dry || all_queries <= 0 || all_keys <= 0)
+		return sum;
+	return sum * ((double)tensor_rows(q) / all_queries) * (rows / all_keys);
 }
 
 struct tensor op_attention(struct pass *p, const char *name, struct tensor q,
@@ -228,7 +229,7 @@ struct tensor op_attention(struct pass *p, const char *name, struct tensor q,
 		return y;
 	assert(!opts->kv_heads || opts->heads % opts->kv_heads == 0);
 	p->backend->attention(p->self, y, q, k, v, opts);
-	double scores = count_scores(&q, &k, opts);
+	double scores = count_scores(p, &q, &k, opts);
 	double mac = 2 * scores * (double)q.dim[2];
 	op_end(p,
 	       &(struct op_count){

@@ -58,7 +58,8 @@ struct pass {
 	/*
 	 * How many rows a selection leaves may depend on values. A dry pass then takes
 	 * the share expected[i] of the i-th such selection's rows (as measured before),
-	 * and without it all of them: an upper bound.
+	 * and without it all of them: an upper bound. What attends to each other keeps
+	 * the proportions that it has in the input.
 	 */
 	const double *expected;
 	int n_expected;

@@ -8,7 +8,13 @@
 bool op_begin(struct pass *, const char *name);
 void op_end(struct pass *, const struct op_count *);
 
-/* Tokens of an item of a [B, T, D], or of the mean item of a ragged [1, R, D]. */
+/* Tokens of the mean item that so many rows are of (pass.unit). */
+static inline int64_t tokens_per_item(const struct pass *p, int64_t rows, int64_t items)
+{
+	int64_t unit = p->unit > 1 ? p->unit : 1;
+	return (rows * unit + items / 2) / items;
+}
+/* The same of a [B, T, D], or of a ragged [1, R, D]; 0 of what has no items. */
 int64_t tokens_of(const struct pass *, const struct tensor *);
 
 static inline double bytes_of(const struct tensor *t) { return (double)tensor_bytes(t); }

@@ -73,7 +73,21 @@ static bool depends_on_values(const struct select_opts *o)
 	return o->by != SELECT_COUNT && o->by != SELECT_PART;
 }
 
-/* Of a part of every item, whatever their lengths: an upper bound. */
+/* Of a part of every item: exact where their lengths are known. */
+static int64_t rows_of_parts(const struct selection *s, const struct select_opts *o)
+{
+	int64_t rows = fixed_rows(s);
+	for (int64_t b = 0; b < s->items; b++) {
+		int64_t begin, n;
+		segments_rows(&s->in, 0, b, &begin, &n);
+		n -= o->front + segments_back(&s->in, o->back, b);
+		int64_t kept = select_part(o, n);
+		rows += o->cls + kept + (o->made && kept < n);
+	}
+	return rows;
+}
+
+/* Else an upper bound. */
 static int64_t most_of_part(const struct selection *s, const struct select_opts *o,
 			    int64_t most)
 {
@@ -91,6 +105,8 @@ static int64_t expect_rows(const struct pass *p, const struct selection *s,
 	int64_t extra = s->items * (o->cls + o->made);
 	if (o->by == SELECT_COUNT)
 		return s->items * (o->count + o->front + o->back) + extra;
+	if (o->by == SELECT_PART && s->in.length.data)
+		return rows_of_parts(s, o);
 	if (o->by == SELECT_PART)
 		return most_of_part(s, o, most);
 	if (!p->expected || p->n_selected >= p->n_expected)
@@ -122,8 +138,8 @@ void op_select(struct pass *p, const char *name, struct selection *s, struct ten
 			  .flops = (double)candidates,
 			  .bytes_read = bytes_of(&score),
 			  .bytes_written = bytes_of(&s->rows),
-			  .tokens_in = candidates / s->items,
-			  .tokens_out = (s->rows.dim[0] + s->items / 2) / s->items,
+			  .tokens_in = tokens_per_item(p, candidates, s->items),
+			  .tokens_out = tokens_per_item(p, s->rows.dim[0], s->items),
 		  });
 }
 
@@ -164,7 +180,7 @@ void op_make(struct pass *p, const char *name, struct tensor y, struct tensor x,
 			  .bytes_written = (double)s->items * (double)tensor_cols(&y) *
 					   sizeof(float),
 			  .tokens_in = tokens_of(p, &x),
-			  .tokens_out = 1,
+			  .tokens_out = tokens_per_item(p, s->items, s->items),
 		  });
 }
 

@@ -338,7 +338,7 @@ static struct tensor ints(const int32_t *data, int64_t n)
 static int carry_ints(struct qwen_visual_pass *vp, struct pass *p, const char *name,
 		      const int32_t *list, int64_t tokens)
 {
-	struct tensor t = tensor_of(DT_I32, (void *)(uintptr_t)list, DIMS(tokens, 1));
+	struct tensor t = tensor_of(DT_I32, (void *)(uintptr_t)list, DIMS(1, tokens, 1));
 	return list ? token_set_carry(&vp->set, p, name, t) : -1;
 }
 
@@ -353,7 +353,7 @@ static void carry_all(struct qwen_visual_pass *vp, struct pass *p,
 	bool ragged = plan->uneven || reduction_is_ragged(&vp->reduction);
 	vp->turn = token_set_carry(
 		&vp->set, p, "turn",
-		tensor_of(DT_F32, plan->turn, DIMS(plan->tokens, patches * width)));
+		tensor_of(DT_F32, plan->turn, DIMS(1, plan->tokens, patches * width)));
 	vp->window = carry_ints(vp, p, "window", plan->window, plan->tokens);
 	vp->number = carry_ints(vp, p, "number", plan->order ? plan->number : NULL,
 				plan->tokens);
@@ -363,7 +363,7 @@ static void carry_all(struct qwen_visual_pass *vp, struct pass *p,
 		vp->text = token_set_carry(
 			&vp->set, p, "text_turn",
 			tensor_of(DT_F32, plan->picture_turn,
-				  DIMS(plan->tokens, v->layout.text_head_dim)));
+				  DIMS(1, plan->tokens, v->layout.text_head_dim)));
 }
 
 /* As the input says, before any token is gone. */
@@ -387,13 +387,16 @@ static struct segments room(struct pass *p, int64_t n)
 				  .length = pass_tensor(p, DT_I32, DIMS(n)) };
 }
 
-static struct segments runs_of(struct qwen_visual_pass *vp, struct pass *p,
-			       const char *name, int carry, struct segments room)
+/* In a dry pass nobody knows what is left of each: *now stays what it was, of which op.c
+ * takes the proportions. */
+static void find_runs(struct qwen_visual_pass *vp, struct pass *p, const char *name,
+		      int carry, struct segments room, struct segments *now)
 {
 	struct tensor ids = token_set_carried(&vp->set, carry);
 	ids = tensor_of(DT_I32, ids.data, DIMS(tensor_rows(&ids)));
 	op_runs(p, name, &room, ids, vp->set.unit);
-	return room;
+	if (!p->backend->dry || !now->length.data)
+		*now = room;
 }
 
 /* What attends to each other, once tokens are gone. */
@@ -403,11 +406,11 @@ static void refresh_segments(struct qwen_visual_pass *vp, struct pass *p)
 		return;
 	vp->drops = vp->set.trace->n;
 	if (vp->item >= 0)
-		vp->pictures =
-			runs_of(vp, p, "prune.pictures", vp->item, vp->pictures_left);
+		find_runs(vp, p, "prune.pictures", vp->item, vp->pictures_left,
+			  &vp->pictures);
 	if (vp->window >= 0)
-		vp->windows =
-			runs_of(vp, p, "prune.windows", vp->window, vp->windows_left);
+		find_runs(vp, p, "prune.windows", vp->window, vp->windows_left,
+			  &vp->windows);
 }
 
 static void begin(struct qwen_visual_pass *vp, struct pass *p,
@@ -543,6 +546,7 @@ static struct tensor in_order(struct pass *p, const char *name, struct tensor t,
 	if (!rows.ndim)
 		return t;
 	int64_t n = tensor_rows(&t), cols = tensor_cols(&t);
+	t = tensor_of(DT_F32, t.data, DIMS(1, n, cols));
 	t = op_gather(p, name, pass_tensor(p, DT_F32, DIMS(n, cols)), t, &s);
 	return tensor_of(DT_F32, t.data, DIMS(n, cols));
 }

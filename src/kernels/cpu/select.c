@@ -81,15 +81,6 @@ static int64_t count_share(const float *s, int64_t n, double share, uint32_t *ke
 	return count;
 }
 
-static int64_t count_part(const struct select_opts *o, int64_t n)
-{
-	int64_t count = (int64_t)((double)n * o->value);
-	count = count < 1 ? 1 : count;
-	if (o->tile > 1)
-		count = (count + o->tile - 1) / o->tile * o->tile;
-	return count < n ? count : n;
-}
-
 static int64_t count_kept(const struct select_opts *o, const float *s, int64_t n,
 			  uint32_t *spare)
 {
@@ -101,7 +92,7 @@ static int64_t count_kept(const struct select_opts *o, const float *s, int64_t n
 	case SELECT_SHARE:
 		return count_share(s, n, o->value, spare);
 	case SELECT_PART:
-		return count_part(o, n);
+		return select_part(o, n);
 	case SELECT_COUNT:
 		break;
 	}
