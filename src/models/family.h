@@ -111,7 +111,7 @@ struct family {
 	struct preprocess_config (*preprocess)(const struct model *, int side);
 	/* The shape of the input for these knobs (batch, sizes), data-less;
 	 * input_release() is the caller's. ERR_FORMAT: pictures that this model cannot
-	 * take. */
+	 * take; ERR_USAGE: more of them than it can. */
 	enum err (*shape)(const struct model *, const struct input_facts *,
 			  const struct knobs *, struct input *out);
 	/* Makes tables that follow from the shape and that a pass reads, once; not for a

@@ -270,6 +270,23 @@ static enum err grid_of(const struct model *m, const struct input_facts *facts, 
 			       isnan(side) ? 0 : (int)side, out);
 }
 
+/* Lists of the plan are made before anybody asks what fits into memory; patches alone
+ * would take 300 GB here. */
+#define MOST_PATCHES ((int64_t)1 << 26)
+
+static enum err check_patches(const struct model *m, const struct input *in)
+{
+	int64_t patches = 0;
+	for (int64_t b = 0; b < in->items; b++)
+		patches += (int64_t)in->grids[b].rows * in->grids[b].columns;
+	return patches <= MOST_PATCHES
+		       ? OK
+		       : err_set(ERR_USAGE,
+				 "%lld patches of %s in one pass, %lld at most: a "
+				 "smaller --batch has less",
+				 (long long)patches, m->name, (long long)MOST_PATCHES);
+}
+
 enum err qwen_visual_shape(const struct qwen_visual *v, const struct model *m,
 			   const struct input_facts *facts, const struct knobs *k,
 			   struct input *out)
@@ -283,6 +300,8 @@ enum err qwen_visual_shape(const struct qwen_visual *v, const struct model *m,
 	};
 	for (int64_t b = 0; !e && b < items; b++)
 		e = grid_of(m, facts, b, k, &out->grids[b]);
+	if (!e)
+		e = check_patches(m, out);
 	if (e) {
 		input_release(out);
 		return e;

@@ -392,6 +392,26 @@ static void shapes_that_differ(void **state)
 	model_free(m);
 }
 
+/* Patches are counted in 32 bits, and their lists come before any check of memory. */
+static void more_than_a_pass_can_count(void **state)
+{
+	struct picture_size large = { 3584, 3584 };
+	const struct input_facts facts = { .pictures = &large, .n_pictures = 1 };
+	struct model *m;
+	struct input in;
+	struct knobs k;
+	(void)state;
+	knobs_init(&k);
+	check_ok(model_open("qwen2-vl-2b-visual:tiny", 0, &m));
+	check_ok(knobs_set(&k, KNOB_BATCH, "4096"));
+	check_err(m->family->shape(m, &facts, &k, &in), ERR_USAGE, "smaller --batch");
+	assert_null(in.plan);
+	check_ok(knobs_set(&k, KNOB_BATCH, "16"));
+	check_ok(m->family->shape(m, &facts, &k, &in));
+	input_release(&in);
+	model_free(m);
+}
+
 /* ---- knobs ---- */
 
 static void knobs_that_mean_nothing(void **state)
@@ -555,6 +575,7 @@ int main(void)
 		CASE(over_the_limit),
 		CASE(sizes_that_differ),
 		CASE(shapes_that_differ),
+		CASE(more_than_a_pass_can_count),
 		CASE(knobs_that_mean_nothing),
 		CASE(ragged_prompts),
 		CASE(where_the_picture_stands),
