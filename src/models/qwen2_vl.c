@@ -29,6 +29,24 @@ static const struct qwen2_vl *qwen_of(const struct model *m) { return m->state; 
 
 /* ---- configuration and weights ---- */
 
+/* Others stretch the angles, for contexts longer than it was trained with. */
+static enum err check_scaling(const struct hfconfig *scaling)
+{
+	static const char *const keys[] = { "type", "rope_type" };
+	char shown[64];
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *type = hfconfig_str(scaling, keys[i], "mrope");
+		if (strcmp(type, "mrope") != 0 && strcmp(type, "default") != 0)
+			return err_set(
+				ERR_UNSUPPORTED,
+				"%s: rope_scaling.%s \"%s\": this version has "
+				"mrope",
+				hfconfig_label(scaling), keys[i],
+				str_escaped(shown, sizeof(shown), type, strlen(type)));
+	}
+	return OK;
+}
+
 static enum err read_sections(struct qwen2_vl *q, const struct hfconfig *text)
 {
 	static const int64_t published[3] = { 16, 24, 24 };
@@ -37,6 +55,9 @@ static enum err read_sections(struct qwen2_vl *q, const struct hfconfig *text)
 	const bool given = hfconfig_has(scaling, "mrope_section");
 	const json_t *list = json_object_get(hfconfig_json(scaling), "mrope_section");
 	int64_t sum = 0, most = q->text.s.head_dim;
+	enum err e = check_scaling(scaling);
+	if (e)
+		return e;
 	bool right = !given || json_array_size(list) == 3;
 	for (size_t i = 0; i < 3; i++) {
 		const json_t *item = json_array_get(list, i);

@@ -31,7 +31,8 @@ static enum err read_whole(struct qwen_visual *v, const struct hfconfig *c)
 {
 	static const int64_t published[] = { 7, 15, 23, 31 };
 	const char *key = "fullatt_block_indexes", *what = hfconfig_label(c);
-	const json_t *list = json_object_get(hfconfig_json(c), key);
+	const json_t *list =
+		hfconfig_has(c, key) ? json_object_get(hfconfig_json(c), key) : NULL;
 	size_t n = list ? json_array_size(list) : sizeof(published) / sizeof(*published);
 	if (list && !json_is_array(list))
 		return err_set(ERR_FORMAT, "%s: %s is no list", what, key);

@@ -214,6 +214,8 @@ static void configurations_of_language_models(void **state)
 	refused(INPUT_PROMPT, ERR_UNSUPPORTED, "hidden_act \"gelu\"");
 	put_value(folder, config, NULL, "use_sliding_window", json_true());
 	refused(INPUT_PROMPT, ERR_UNSUPPORTED, "use_sliding_window");
+	put_value(folder, config, "rope_scaling", "type", json_string("yarn"));
+	refused(INPUT_PROMPT, ERR_UNSUPPORTED, "rope_scaling.type \"yarn\"");
 	put_value(folder, config, "rope_scaling", "mrope_section", json_integer(4));
 	refused(INPUT_PROMPT, ERR_FORMAT, "mrope_section: want 3 numbers");
 	put_value(folder, config, "rope_scaling", "mrope_section",
