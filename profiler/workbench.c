@@ -23,16 +23,9 @@ struct workbench *workbench_create(void)
 	return w;
 }
 
-static void drop_linears(struct workbench *w)
-{
-	if (w->linears_prepared)
-		model_unprepare(w->model, w->backend, w->backend_self);
-	w->linears_prepared = false;
-}
-
 static void close_backend(struct workbench *w)
 {
-	drop_linears(w);
+	workbench_drop_linears(w);
 	if (w->backend)
 		w->backend->close(w->backend_self);
 	w->backend = NULL;
@@ -44,43 +37,6 @@ static void close_backend(struct workbench *w)
 	rates_forget(w->rates);
 	rates_calibrate(w->rates, (double)NAN, (double)NAN);
 	guard_leave(w->guard);
-}
-
-void workbench_drop_input(struct workbench *w)
-{
-	guard_enter(w->guard);
-	spec_release(&w->source);
-	w->input_sha256[0] = 0;
-	w->classes_shape = (struct tensor){ 0 };
-	input_facts_release(&w->facts);
-	free(w->note);
-	w->note = NULL;
-	guard_leave(w->guard);
-	prompt_release(&w->prompt);
-	labels_release(&w->labels);
-	input_list_release(&w->list);
-	input_release(&w->input);
-	image_release(&w->shown);
-	reference_release(&w->reference);
-	reference_release(&w->unnormed);
-}
-
-void workbench_drop_model(struct workbench *w)
-{
-	drop_linears(w);
-	workbench_drop_input(w);
-	workbench_drop_classes(w);
-	guard_enter(w->guard);
-	struct model *old = w->model;
-	w->model = NULL;
-	w->prepared = false;
-	w->sha256[0] = 0;
-	w->shares.n = 0;
-	rates_forget(w->rates);
-	guard_leave(w->guard);
-	model_free(old);
-	free(w->key);
-	w->key = NULL;
 }
 
 void workbench_free(struct workbench *w)
@@ -211,7 +167,7 @@ static enum err prepare_weights(struct workbench *w, const struct knobs *k,
 	w->linears_prepared = true; /* half of them is undone the same way */
 	e = workbench_prepare_for(w, k);
 	if (e) {
-		drop_linears(w);
+		workbench_drop_linears(w);
 		return e;
 	}
 	if (!first)

@@ -8,6 +8,12 @@
 #include "profiler/fidelity.h"
 #include "profiler/workbench_private.h"
 
+bool workbench_has_technique(const struct model *m, const struct knobs *k)
+{
+	struct knobs base = knobs_base(k);
+	return !knobs_equal(k, &base, m->family->knobs);
+}
+
 /* One setting over all pictures: a technique compared with its base, or a base alone
  * where there are labels to be right about. */
 struct comparison {

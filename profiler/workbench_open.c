@@ -14,6 +14,52 @@
 #include "tensor/file_hash.h"
 #include "tensor/random_source.h"
 
+/* ---- what was there ---- */
+
+void workbench_drop_linears(struct workbench *w)
+{
+	if (w->linears_prepared)
+		model_unprepare(w->model, w->backend, w->backend_self);
+	w->linears_prepared = false;
+}
+
+void workbench_drop_input(struct workbench *w)
+{
+	guard_enter(w->guard);
+	spec_release(&w->source);
+	w->input_sha256[0] = 0;
+	w->classes_shape = (struct tensor){ 0 };
+	input_facts_release(&w->facts);
+	free(w->note);
+	w->note = NULL;
+	guard_leave(w->guard);
+	prompt_release(&w->prompt);
+	labels_release(&w->labels);
+	input_list_release(&w->list);
+	input_release(&w->input);
+	image_release(&w->shown);
+	reference_release(&w->reference);
+	reference_release(&w->unnormed);
+}
+
+void workbench_drop_model(struct workbench *w)
+{
+	workbench_drop_linears(w);
+	workbench_drop_input(w);
+	workbench_drop_classes(w);
+	guard_enter(w->guard);
+	struct model *old = w->model;
+	w->model = NULL;
+	w->prepared = false;
+	w->sha256[0] = 0;
+	w->shares.n = 0;
+	rates_forget(w->rates);
+	guard_leave(w->guard);
+	model_free(old);
+	free(w->key);
+	w->key = NULL;
+}
+
 /* ---- the model ---- */
 
 uint64_t workbench_seed(const struct knobs *k)

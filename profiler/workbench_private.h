@@ -55,6 +55,7 @@ struct workbench {
 enum input_kind workbench_kind(const struct spec *);
 uint64_t workbench_seed(const struct knobs *);
 void workbench_hash_preset(const struct model *, uint64_t seed, char hex[SHA256_HEX]);
+void workbench_drop_linears(struct workbench *); /* before the backend closes */
 void workbench_drop_model(struct workbench *);
 void workbench_drop_input(struct workbench *);
 /* The pictures from `first` on, of the list that is open, with its prompt. */

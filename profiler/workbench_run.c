@@ -20,12 +20,6 @@
 #define INSTRUMENTS_MUCH 0.05 /* from here on their cost is worth a warning */
 #define FIRST_PASS_SLOW 3
 
-bool workbench_has_technique(const struct model *m, const struct knobs *k)
-{
-	struct knobs base = knobs_base(k);
-	return !knobs_equal(k, &base, m->family->knobs);
-}
-
 static void watch_setting(struct setting *s, const struct work_watch *watch)
 {
 	s->still_wanted = watch->still_wanted;

@@ -73,6 +73,14 @@ int64_t tokens_of(const struct pass *p, const struct tensor *t)
 	return tokens_per_item(p, tensor_rows(t), p->items ? p->items : t->dim[0]);
 }
 
+struct tensor selection_shape(const struct selection *s, enum dtype dtype, int64_t width)
+{
+	int64_t rows = s->rows.dim[0];
+	if (segments_ragged(&s->out))
+		return tensor_of(dtype, NULL, DIMS(1, rows, width));
+	return tensor_of(dtype, NULL, DIMS(s->items, rows / s->items, width));
+}
+
 static double act_flops(enum act act) { return act == ACT_NONE ? 0 : 5; }
 
 /* What any x W^T + b costs. */

@@ -5,14 +5,6 @@
 
 #include "kernels/op_span.h"
 
-struct tensor selection_shape(const struct selection *s, enum dtype dtype, int64_t width)
-{
-	int64_t rows = s->rows.dim[0];
-	if (segments_ragged(&s->out))
-		return tensor_of(dtype, NULL, DIMS(1, rows, width));
-	return tensor_of(dtype, NULL, DIMS(s->items, rows / s->items, width));
-}
-
 static void end_score(struct pass *p, const struct tensor *x, const struct tensor *score,
 		      struct op_count c)
 {

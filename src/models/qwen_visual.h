@@ -69,6 +69,9 @@ enum err qwen_visual_shape(const struct qwen_visual *, const struct model *,
 enum err qwen_visual_fill(const struct model *, struct input *) MUST_CHECK;
 struct preprocess_config qwen_visual_preprocess(const struct model *, int side);
 const char *qwen_visual_why_not(enum knob_id);
+/* Block i attends to whole pictures, not to windows. */
+bool qwen_visual_is_whole(const struct qwen_visual *, int64_t block);
+struct tower qwen_visual_tower(const struct qwen_visual *, const struct model *);
 
 /* The tower of a pass: lives as long as it. */
 struct qwen_visual_pass {

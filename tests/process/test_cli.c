@@ -937,7 +937,12 @@ static void visual_tokens_are_told(void **state)
 	(void)state;
 	struct run *r = sample_run(1);
 	double ids[20] = { 785, 2168 };
-	r->visual = (struct run_visual){ 13, 14, 4, 130, 1.93e6 };
+	r->visual = (struct run_visual){ .rows = 13,
+					 .columns = 14,
+					 .patches_per_token = 4,
+					 .tokens = 130,
+					 .ns_per_token = 1.93e6,
+					 .batch_tokens = 130 };
 	r->language = (struct run_language){ run_str(r, "qwen2-1.5b"), 1.5e9, 0.24e12,
 					     55 * 1048576.0, 640e6 };
 	r->generated = (struct run_generated){ .prompt_tokens = 212,
