@@ -407,14 +407,37 @@ static void add_quoted(struct str *s, const char *word)
 	str_add(s, "'");
 }
 
+/* "PICTURE: TEXT", as the worker names the input of a model that takes both. */
+static void split_prompt(struct input_source *in, const char *source)
+{
+	const char *colon = strstr(source, ": ");
+	if (!colon)
+		return;
+	struct str picture = STR_INIT;
+	str_add_n(&picture, source, (size_t)(colon - source));
+	if (strcmp(str_get(&picture), "built-in scene") != 0)
+		input_source_add_image(in, str_get(&picture));
+	str_release(&picture);
+	in->text = str_dup(colon + 2);
+}
+
 /* What is known of the input of a run of another time. */
 static struct input_source input_of(const struct run *run)
 {
 	struct input_source in = { 0 };
-	if (run->input.source && str_equal(run->input.kind, "dataset"))
-		in.dataset = str_dup(run->input.source);
-	else if (run->input.source)
-		input_source_add_image(&in, run->input.source);
+	const char *kind = run->input.kind, *source = run->input.source;
+	if (!source)
+		return in;
+	if (str_equal(kind, "dataset"))
+		in.dataset = str_dup(source);
+	else if (str_equal(kind, "text"))
+		in.text = str_dup(source);
+	else if (str_equal(kind, "tokens"))
+		in.tokens = str_dup(source);
+	else if (str_equal(kind, "prompt"))
+		split_prompt(&in, source);
+	else
+		input_source_add_image(&in, source);
 	return in;
 }
 
@@ -448,6 +471,9 @@ char *app_command_line(const struct app *app)
 		   opened && opened->model.name ? opened->model.name : app->opt.model);
 	add_input(&s, &in);
 	input_source_release(&in);
-	knobs_command_line(k, app->has_model ? app->model.knob_mask : ~UINT64_C(0), &s);
+	uint64_t mask = opened           ? opened->knob_mask
+			: app->has_model ? app->model.knob_mask
+					 : ~UINT64_C(0);
+	knobs_command_line(k, mask, &s);
 	return str_detach(&s);
 }

@@ -327,6 +327,67 @@ static void opened(void **state)
 	assert_true(app->message[0] && !app->opened);
 }
 
+static void expect_command_of(int64_t id, const char *want)
+{
+	app_open_run(app, id);
+	assert_non_null(app->opened);
+	char *line = app_command_line(app);
+	assert_string_equal(line, want);
+	free(line);
+	app_close_run(app);
+}
+
+/* Measures the first setting of an input and leaves; the run's id. */
+static int64_t measure_input(const char *model, const struct input_source *in)
+{
+	struct app_options o = {
+		.model = model, .db = db, .worker = command, .input = in
+	};
+	knobs_init(&o.knobs);
+	check_ok(knobs_set(&o.knobs, KNOB_BATCH, "2"));
+	o.budget_s = 1000;
+	o.noise = (double)NAN;
+	o.samples = o.warmup = 1;
+	check_ok(app_create(&o, &app));
+	until(measured);
+	int64_t id = app->result->id;
+	app_free(app);
+	return id;
+}
+
+/* The command of an old run is of its own input and knobs, whatever is open now. */
+static void command_line_of_an_old_run(void **state)
+{
+	struct input_source in = { .text = str_dup("which: a cat?") }, ids = { 0 };
+	char want[700], file[128];
+	(void)state;
+	snprintf(file, sizeof(file), "%s.ids", db);
+	FILE *f = fopen(file, "we");
+	assert_non_null(f);
+	assert_true(fputs("1 2 3", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	ids.tokens = str_dup(file);
+	int64_t tokens = measure_input("clip-vit-b32:tiny", &ids);
+	input_source_release(&ids);
+	int64_t scene = measure_input("qwen2-vl-2b:tiny", &in);
+	input_source_add_image(&in, fixture("crop224.png"));
+	int64_t prompt = measure_input("qwen2-vl-2b:tiny", &in);
+	input_source_release(&in);
+	start("siglip-b16:tiny", command, 1);
+	until(measured);
+	snprintf(want, sizeof(want),
+		 "sparsetop run -m clip-vit-b32:tiny --tokens %s --batch 2", file);
+	expect_command_of(tokens, want);
+	expect_command_of(scene,
+			  "sparsetop run -m qwen2-vl-2b:tiny --text 'which: a cat?' "
+			  "--method none --batch 2");
+	snprintf(want, sizeof(want),
+		 "sparsetop run -m qwen2-vl-2b:tiny -i %s --text 'which: a cat?' "
+		 "--method none --batch 2",
+		 fixture("crop224.png"));
+	expect_command_of(prompt, want);
+}
+
 static void command_line_is_quoted(void **state)
 {
 	struct input_source in = { .limit = 0 };
@@ -407,6 +468,7 @@ int main(void)
 		CASE(garbage_worker),
 		CASE(no_model),
 		CASE(opened),
+		CASE(command_line_of_an_old_run),
 		CASE(command_line_is_quoted),
 		CASE(without_a_store),
 		CASE(workloads_are_remembered),
