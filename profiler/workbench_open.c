@@ -310,6 +310,18 @@ static enum err open_prompt(struct workbench *w, const struct spec *s, struct op
 	return e;
 }
 
+/* What is to say of a prompt and of pictures stands side by side. */
+static enum err load_pictures(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	struct str sizes = STR_INIT;
+	enum err e = input_load(w->model, &o->list, s->input.exif, 0, &s->knobs,
+				&o->facts, &o->in, &o->shown, &sizes, o->sha256);
+	if (sizes.len)
+		str_addf(&o->note, "%s%s", o->note.len ? "; " : "", str_get(&sizes));
+	str_release(&sizes);
+	return e;
+}
+
 static enum err open_pictures(struct workbench *w, const struct spec *s, struct opened *o)
 {
 	const struct model *m = w->model;
@@ -326,8 +338,7 @@ static enum err open_pictures(struct workbench *w, const struct spec *s, struct 
 	if (!e)
 		e = check_shape(w, &s->knobs, &o->facts, prompt ? &o->prompt : NULL);
 	if (!e)
-		e = input_load(m, &o->list, s->input.exif, 0, &s->knobs, &o->facts,
-			       &o->in, &o->shown, &o->note, o->sha256);
+		e = load_pictures(w, s, o);
 	if (!e && prompt)
 		e = fill_prompt(&o->prompt, &o->in);
 	if (!e && prompt)

@@ -630,6 +630,25 @@ static void prompts_by_where_the_picture_stands(void **state)
 	assert_string_not_equal(first, second);
 }
 
+/* What is to say of the text and of the picture, which is larger than the limit. */
+static void what_is_said_of_prompts(void **state)
+{
+	(void)state;
+	put_picture("s.pgm", 10, 10);
+	ask("{\"type\":\"run\",\"id\":1," FEW
+	    ",\"specs\":[{\"model\":\"qwen2-vl-2b:tiny\","
+	    "\"images\":[\"%s/s.pgm\"],\"text\":\"What?\"}]}\n",
+	    dir);
+	json_t *o = await("result", 1);
+	char *warnings =
+		json_line(json_object_get(json_object_get(o, "result"), "warnings"));
+	assert_non_null(strstr(warnings, "bytes of the text"));
+	assert_non_null(strstr(warnings, "s.pgm: 10 x 10 pixels are under the limit"));
+	free(warnings);
+	json_decref(o);
+	expect("done", 1);
+}
+
 static int group_set_up(void **state)
 {
 	(void)state;
@@ -672,6 +691,7 @@ int main(void)
 		CASE(estimates_while_inputs_change),
 		CASE(pictures_that_differ_in_size),
 		CASE(prompts_by_where_the_picture_stands),
+		CASE(what_is_said_of_prompts),
 		CASE(quits),
 		CASE(ends_with_its_input),
 		CASE(ends_with_its_reader),
