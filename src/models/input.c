@@ -141,9 +141,9 @@ static enum err load_patches(const struct model *m, const struct input_list *lis
 	int64_t unit = m->patches_per_token, cols = tensor_cols(&in->patches);
 	float *to = tensor_row(&in->patches, row);
 	enum err e = input_list_read(list, i, exif, &image);
-	if (!e)
-		e = preprocess_grid(&m->preprocess, image.width, image.height, side_of(k),
-				    &now);
+	if (e) /* the message names it */
+		return e;
+	e = preprocess_grid(&m->preprocess, image.width, image.height, side_of(k), &now);
 	if (!e && (now.rows != grid->rows || now.columns != grid->columns))
 		e = err_set(ERR_FORMAT, "the picture changed while it was read");
 	if (!e)

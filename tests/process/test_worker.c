@@ -649,6 +649,21 @@ static void what_is_said_of_prompts(void **state)
 	expect("done", 1);
 }
 
+/* A picture that cannot be read is named once. */
+static void broken_picture(void **state)
+{
+	(void)state;
+	put_file("broken.pgm", "P5\n9 9\n255\nabc", 13);
+	ask("{\"type\":\"load\",\"id\":1,\"specs\":[{\"model\":\"%s\",\"images\":"
+	    "[\"%s/broken.pgm\"]}]}\n",
+	    fixture("qwen2_tiny"), dir);
+	json_t *o = await("error", 1);
+	const char *message = json_string_value(json_object_get(o, "message"));
+	const char *name = strstr(message, "broken.pgm");
+	assert_true(name && !strstr(name + 1, "broken.pgm"));
+	json_decref(o);
+}
+
 static int group_set_up(void **state)
 {
 	(void)state;
@@ -692,6 +707,7 @@ int main(void)
 		CASE(pictures_that_differ_in_size),
 		CASE(prompts_by_where_the_picture_stands),
 		CASE(what_is_said_of_prompts),
+		CASE(broken_picture),
 		CASE(quits),
 		CASE(ends_with_its_input),
 		CASE(ends_with_its_reader),
