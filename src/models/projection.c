@@ -44,6 +44,14 @@ struct projection projection_of(struct linear qkv, int64_t width, int heads)
 	};
 }
 
+unsigned projection_needs(const struct knobs *k)
+{
+	const struct method *m = k ? method_by_name(knob_text(k, KNOB_METHOD)) : NULL;
+	if (!k)
+		return NEEDS_QUERIES | NEEDS_KEYS;
+	return m && m->stage == STAGE_PROJECTED ? m->needs : 0;
+}
+
 enum err projection_each_linear(struct projection *in, bool fused, unsigned needs,
 				enum err (*fn)(void *, struct linear *), void *ctx)
 {

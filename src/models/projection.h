@@ -25,6 +25,8 @@ struct projection projection_of(struct linear qkv, int64_t width, int heads);
 /* Outputs [begin, begin + count) of a linear, as a view of its rows. */
 struct linear linear_rows(const struct linear *, int64_t begin, int64_t count);
 
+/* What the method of these knobs projects apart (enum needs); NULL: with any knobs. */
+unsigned projection_needs(const struct knobs *);
 /* For every linear that a pass may use with one projection, or with three, and with a
  * choice that needs some of them (enum needs) apart. */
 enum err projection_each_linear(struct projection *, bool fused, unsigned needs,

@@ -10,6 +10,7 @@
 #include "image/scene.h"
 #include "models/input.h"
 #include "models/model.h"
+#include "models/vision.h"
 
 #define EPS 1e-6f /* of all norms of both towers, not in their configurations */
 
@@ -207,15 +208,6 @@ void qwen_visual_bind(struct qwen_visual *v, struct tensors *t)
 #undef NAME
 }
 
-/* What the method of these knobs projects apart; with any knobs: everything. */
-static unsigned projected_by(const struct knobs *k)
-{
-	const struct method *m = k ? method_by_name(knob_text(k, KNOB_METHOD)) : NULL;
-	if (!k)
-		return NEEDS_QUERIES | NEEDS_KEYS;
-	return m && m->stage == STAGE_PROJECTED ? m->needs : 0;
-}
-
 enum err qwen_visual_each_linear(struct qwen_visual *v, const struct knobs *k,
 				 enum err (*fn)(void *, struct linear *), void *ctx)
 {
@@ -225,8 +217,8 @@ enum err qwen_visual_each_linear(struct qwen_visual *v, const struct knobs *k,
 		struct linear *const plain[] = { &b->out, &b->fc1, &b->fc2 };
 		struct linear *const gated[] = { &b->out, &b->gate, &b->up, &b->down };
 		size_t n = v->gated ? 4 : 3;
-		e = projection_each_linear(&b->in, !k || vit_is_fused(k), projected_by(k),
-					   fn, ctx);
+		e = projection_each_linear(&b->in, !k || vit_is_fused(k),
+					   projection_needs(k), fn, ctx);
 		for (size_t j = 0; !e && j < n; j++)
 			e = fn(ctx, v->gated ? gated[j] : plain[j]);
 	}
@@ -331,11 +323,6 @@ struct preprocess_config qwen_visual_preprocess(const struct model *m, int side)
 const char *qwen_visual_why_not(enum knob_id id)
 {
 	switch (id) {
-	case KNOB_DOWNSAMPLE:
-	case KNOB_MRSS:
-		return "a vision transformer has no scan to run at a coarser resolution";
-	case KNOB_SEQ:
-		return "its sequence is the picture's patches";
 	case KNOB_MERGE_R:
 	case KNOB_SUMMARY:
 		return "tokens carry rotary rows of their place in the picture, and one "
@@ -343,6 +330,6 @@ const char *qwen_visual_why_not(enum knob_id id)
 	case KNOB_LAYOUT:
 		return "pictures of different sizes are always packed";
 	default:
-		return NULL;
+		return vision_why_not(id);
 	}
 }

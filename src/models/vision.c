@@ -57,22 +57,13 @@ void vision_bind(struct vision *v, struct tensors *t, bool cls, bool patch_bias)
 #undef NAME
 }
 
-/* What the method of these knobs projects apart; with any knobs: everything. */
-static unsigned projected_by(const struct knobs *k)
-{
-	const struct method *m = k ? method_by_name(knob_text(k, KNOB_METHOD)) : NULL;
-	if (!k)
-		return NEEDS_QUERIES | NEEDS_KEYS;
-	return m && m->stage == STAGE_PROJECTED ? m->needs : 0;
-}
-
 enum err vision_each_linear(struct vision *v, const struct knobs *k,
 			    enum err (*fn)(void *, struct linear *), void *ctx)
 {
 	enum err e = fn(ctx, &v->patch_embed);
 	return e ? e
-		 : vit_each_linear(&v->vit, !k || vit_is_fused(k), projected_by(k), fn,
-				   ctx);
+		 : vit_each_linear(&v->vit, !k || vit_is_fused(k), projection_needs(k),
+				   fn, ctx);
 }
 
 void vision_release(struct vision *v)

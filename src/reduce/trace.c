@@ -123,6 +123,15 @@ static void roll_on(struct roll *r, const struct trace_site *site)
 		roll_select(r, &site->sel);
 }
 
+/* What is there after the first `sites` of them. */
+static void roll_begin_after(struct roll *r, const struct trace *t, int64_t item,
+			     int sites)
+{
+	roll_begin(r, t, item);
+	for (int i = 0; i < sites; i++)
+		roll_on(r, &t->sites[i]);
+}
+
 /* ---- one site ---- */
 
 static void tell_alive(const struct roll *r, const struct trace_site *site,
@@ -194,9 +203,7 @@ void trace_tell(const struct trace *t, int site, int64_t item, struct trace_stor
 {
 	struct roll r;
 	*s = (struct trace_story){ .layer = t->sites[site].layer };
-	roll_begin(&r, t, item);
-	for (int i = 0; i < site; i++)
-		roll_on(&r, &t->sites[i]);
+	roll_begin_after(&r, t, item, site);
 	tell_alive(&r, &t->sites[site], s);
 	roll_on(&r, &t->sites[site]);
 	tell_kept(&r, &t->sites[site], s);
@@ -226,9 +233,7 @@ int64_t trace_kept(const struct trace *t, int64_t item, int32_t *out)
 {
 	struct roll r;
 	int64_t n = 0;
-	roll_begin(&r, t, item);
-	for (int i = 0; i < t->n; i++)
-		roll_on(&r, &t->sites[i]);
+	roll_begin_after(&r, t, item, t->n);
 	for (int64_t i = 0; i < r.n; i++)
 		if (r.names[i] >= 0 && r.names[i] < t->patches)
 			out[n++] = (int32_t)name_of(t, item, r.names[i]);
@@ -250,9 +255,7 @@ int64_t trace_left(const struct trace *t, int64_t item, int64_t *out)
 {
 	struct roll r;
 	int64_t n = 0;
-	roll_begin(&r, t, item);
-	for (int i = 0; i < t->n; i++)
-		roll_on(&r, &t->sites[i]);
+	roll_begin_after(&r, t, item, t->n);
 	for (int64_t i = 0; i < r.n; i++)
 		if (r.names[i] >= 0)
 			out[n++] = r.names[i];
