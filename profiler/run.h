@@ -82,6 +82,12 @@ struct run_bytes {
 	double read, written;
 };
 
+/*
+ * Over all items of the input. What is compared of each: the embedding; where a tower
+ * hands tokens on, all that are left, in a row, with the same ones of the base (one made
+ * of several has no counterpart, a merged one that of its first); of a language model the
+ * logits after the prompt, and top1_agree is the share of equal next tokens.
+ */
 struct run_fidelity {
 	const char *reference; /* canonical knobs of the base; NULL: no fidelity at all */
 	double images, cosine, cosine_p5, cosine_min, rel_l2, top1_agree;

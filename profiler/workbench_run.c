@@ -16,8 +16,8 @@
 #include "profiler/stats.h"
 #include "profiler/visual.h"
 
-/* Times the median: worth a word to whoever starts a process for each picture. */
 #define INSTRUMENTS_MUCH 0.05 /* from here on their cost is worth a warning */
+/* Times the median: worth a word to whoever starts a process for each picture. */
 #define FIRST_PASS_SLOW 3
 
 static void watch_setting(struct setting *s, const struct work_watch *watch)

@@ -105,9 +105,8 @@ struct family {
 
 	/* Knob values that are allowed in general but not for this model: ERR_USAGE. */
 	enum err (*check)(const struct model *, const struct knobs *);
-	/* How pictures of `side` become pixels where no file says so; of INPUT_PICTURES.
-	 */
-	/* (side 0: the model takes any size) */
+	/* How pictures of `side` become pixels where no file says so (0: of any size);
+	 * NULL: it takes texts alone. */
 	struct preprocess_config (*preprocess)(const struct model *, int side);
 	/* The shape of the input for these knobs (batch, sizes), data-less;
 	 * input_release() is the caller's. ERR_FORMAT: pictures that this model cannot

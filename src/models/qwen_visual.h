@@ -3,12 +3,16 @@
  * of any size in patches of p x p, rotary positions, a merger that joins 2 x 2 patches to
  * a token of a language model.
  *
- *   x = patches W^T                                        [R, D], R patches of all
- * pictures per block:  q, k, v of norm1(x); q, k turned by their place (op_rotary) x +=
- * proj(attention); of a picture, or in 2.5 of a window in most blocks x +=
- * fc2(quick_gelu(fc1(norm2(x))))                  Qwen2: LayerNorm x +=
- * down(silu(gate(norm2(x))) up(norm2(x)))         Qwen2.5: RMSNorm merged =
- * mlp.2(gelu(mlp.0(ln_q(x) as [R / 4, 4 D])))   [R / 4, out]
+ *   x = patches W^T                          [R, D]: R patches of all pictures
+ *
+ *   per block, q, k and v of norm1(x), q and k turned by their place (op_rotary):
+ *
+ *   x += proj(attention)                     within a picture; in most blocks of 2.5
+ *                                            within a window
+ *   x += fc2(quick_gelu(fc1(norm2(x))))      Qwen2: LayerNorm
+ *   x += down(silu(gate(n)) up(n))           Qwen2.5: RMSNorm, n = norm2(x)
+ *
+ *   merged = mlp.2(gelu(mlp.0(n)))           [R / 4, out], n = ln_q(x) as [R / 4, 4 D]
  *
  * Whole tokens are dropped: the 4 patches of one stay together, with their rotary rows,
  * in their window.

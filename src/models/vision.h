@@ -4,8 +4,8 @@
  *
  *   patches [B, N, 3pp] -> W_patch -> [B, N, D]
  *   tokens dropped at `embed`: each that stays keeps its own position row
- *   x = [cls; patches] + pos                     [B, 1 + K, D]; no cls where there is
- * none blocks (models/vit.h)
+ *   x = [cls; patches] + pos                     [B, 1 + K, D], or [B, K, D]
+ *   blocks (models/vit.h)
  */
 #ifndef MODELS_VISION_H
 #define MODELS_VISION_H
