@@ -37,6 +37,9 @@ const struct run_field run_fields[] = {
 	FIELD(input, TEXT, sha256),
 	FIELD(input, COUNT, batch),
 	FIELD(input, COUNT, tokens),
+	FIELD(prompt, COUNT, tokens),
+	FIELD(prompt, TEXT, text),
+	FIELD(prompt, TEXT, file),
 	FIELD(wall, COUNT, n),
 	FIELD(wall, COUNT, warmup),
 	FIELD(wall, NUM, min_ns),
@@ -159,18 +162,6 @@ void run_free(struct run *r)
 const char *run_str(struct run *r, const char *text)
 {
 	return scratch_str(&r->mem, text);
-}
-
-const char *run_strf(struct run *r, const char *fmt, ...)
-{
-	struct str text = STR_INIT;
-	va_list ap;
-	va_start(ap, fmt);
-	str_addv(&text, fmt, ap);
-	va_end(ap);
-	const char *kept = run_str(r, str_get(&text));
-	str_release(&text);
-	return kept;
 }
 
 double *run_doubles(struct run *r, const double *from, int n)

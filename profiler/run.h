@@ -41,10 +41,19 @@ struct run_model {
 };
 
 struct run_input {
-	const char *kind;   /* "image", "scene" */
-	const char *source; /* path, or NULL for what is built in */
+	const char *kind;   /* "image", "scene", "dataset", "text", "tokens", "prompt" */
+	const char *source; /* path (of a prompt: the picture's), or NULL for what is
+			       built in */
 	const char *sha256; /* of the preprocessed values */
 	double batch, tokens;
+};
+
+/* What was asked about a picture; not known of an input without one (kind "text" has it
+ * as its source). */
+struct run_prompt {
+	double tokens;    /* those of the picture not counted */
+	const char *text; /* as it was given; NULL: it came as ids */
+	const char *file; /* of ids; NULL: it came as a text */
 };
 
 /* Uninstrumented passes: what a user of the model would see. */
@@ -124,8 +133,9 @@ struct run_visual {
 	double patches_per_token; /* that go or stay together: 4 of a 2 x 2 merger, else 1
 				   */
 	double tokens;            /* handed on, dropped ones not counted */
-	double ns_per_token;      /* median of a pass / batch_tokens */
-	double batch_tokens;      /* tokens of all items together */
+	double ns_per_token; /* of the tower (the whole pass where there is nothing else)
+				/ batch_tokens */
+	double batch_tokens; /* tokens of all items together */
 };
 
 /* What these tokens would cost as the prompt of a language model: by a dry pass. */
@@ -197,6 +207,7 @@ struct run {
 
 	struct run_model model;
 	struct run_input input;
+	struct run_prompt prompt;
 	const char *device;
 	struct knobs knobs;
 	uint64_t knob_mask; /* those that apply to the model */
@@ -228,8 +239,6 @@ void run_free(struct run *);
 
 /* Copies into the run's memory; doubles from NULL: zeros to fill. */
 const char *run_str(struct run *, const char *);
-const char *run_strf(struct run *, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 double *run_doubles(struct run *, const double *from, int n);
 struct layer *run_add_layers(struct run *, int n); /* sets layers, all not measured */
 void run_warn(struct run *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "models/language.h"
@@ -49,11 +50,20 @@ void visual_report(const struct model *m, const struct input *in,
 	v->batch_tokens = (double)tensor_rows(&out->image_embeds);
 }
 
+/* Of the tower alone where a language model runs behind it. */
+static double tower_ns(const struct run *run)
+{
+	for (int i = 0; i < run->n_layers; i++)
+		if (run->layers[i].parent < 0 && !strcmp(run->layers[i].path, "visual"))
+			return run->layers[i].v[METRIC_wall_ns];
+	return run->wall.p50_ns;
+}
+
 void visual_report_time(struct run *run)
 {
 	struct run_visual *v = &run->visual;
 	if (v->batch_tokens > 0)
-		v->ns_per_token = run->wall.p50_ns / v->batch_tokens;
+		v->ns_per_token = tower_ns(run) / v->batch_tokens;
 }
 
 /* ---- what a language model would make of them ---- */
@@ -119,6 +129,6 @@ enum err visual_report_language(const struct model *m, const struct knobs *k,
 		return e;
 	if (!named)
 		named = language_by_sizes(sizes);
-	run->language.name = run_str(run, named ? named->name : "its own");
+	run->language.name = run_str(run, named ? named->name : "its own language model");
 	return estimate(sizes, rates, run);
 }

@@ -251,11 +251,11 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 			      : in->n_images ? in->images[0]
 					     : NULL;
 	const char *text = in->text ? in->text : in->tokens;
+	run->input.source = run_str(run, text && !prompt ? text : picture);
 	if (prompt)
-		run->input.source = run_strf(run, "%s: %s",
-					     picture ? picture : "built-in scene", text);
-	else
-		run->input.source = run_str(run, text ? text : picture);
+		run->prompt = (struct run_prompt){ .tokens = (double)w->facts.prompt,
+						   .text = run_str(run, in->text),
+						   .file = run_str(run, in->tokens) };
 	run->input.sha256 = run_str(run, w->input_sha256[0] ? w->input_sha256 : NULL);
 	run->input.batch = knob_num(k, KNOB_BATCH);
 	run->input.tokens = (double)m->tokens;
@@ -271,7 +271,13 @@ static void describe_tokens(const struct workbench *w, struct run *run)
 	const struct knobs *k = &w->source.knobs;
 	struct knobs resolved = *k;
 	struct run *predicted = run_create();
-	if (!model_check_knobs(m, &resolved) &&
+	/* Knobs that a run will refuse say nothing of the model. */
+	bool fits = !model_check_knobs(m, &resolved);
+	if (!fits) {
+		resolved = knobs_base(k);
+		fits = !model_check_knobs(m, &resolved);
+	}
+	if (fits &&
 	    !setting_predict(m, &w->facts, &resolved, NULL, NULL, predicted, NULL))
 		run->input.tokens = predicted->input.tokens;
 	run->visual = predicted->visual;

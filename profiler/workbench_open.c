@@ -238,6 +238,13 @@ static enum err check_input(const struct model *m, const struct input_source *s)
 		e = err_set(ERR_USAGE,
 			    "--text and -i: %s looks at a text or at pictures, not both",
 			    m->name);
+	/* What a language model reads has no classes to be told apart by. */
+	if (!e && s->labels && m->family->knobs & KNOB_BIT(KNOB_LANGUAGE_MODEL))
+		e = err_set(
+			ERR_UNSUPPORTED,
+			"--labels: %s (%s) has no text tower to tell what labels mean; "
+			"CLIP has one",
+			m->name, m->family->name);
 	if (!e && text && m->family->takes == INPUT_PICTURES)
 		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
 			    s->text ? "text" : "tokens", m->name, m->family->name);

@@ -407,25 +407,13 @@ static void add_quoted(struct str *s, const char *word)
 	str_add(s, "'");
 }
 
-/* "PICTURE: TEXT", as the worker names the input of a model that takes both. */
-static void split_prompt(struct input_source *in, const char *source)
-{
-	const char *colon = strstr(source, ": ");
-	if (!colon)
-		return;
-	struct str picture = STR_INIT;
-	str_add_n(&picture, source, (size_t)(colon - source));
-	if (strcmp(str_get(&picture), "built-in scene") != 0)
-		input_source_add_image(in, str_get(&picture));
-	str_release(&picture);
-	in->text = str_dup(colon + 2);
-}
-
 /* What is known of the input of a run of another time. */
 static struct input_source input_of(const struct run *run)
 {
 	struct input_source in = { 0 };
 	const char *kind = run->input.kind, *source = run->input.source;
+	in.text = str_dup(run->prompt.text);
+	in.tokens = str_dup(run->prompt.file);
 	if (!source)
 		return in;
 	if (str_equal(kind, "dataset"))
@@ -434,8 +422,6 @@ static struct input_source input_of(const struct run *run)
 		in.text = str_dup(source);
 	else if (str_equal(kind, "tokens"))
 		in.tokens = str_dup(source);
-	else if (str_equal(kind, "prompt"))
-		split_prompt(&in, source);
 	else
 		input_source_add_image(&in, source);
 	return in;

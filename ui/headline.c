@@ -113,6 +113,12 @@ static void add_input(const struct app *app, const struct run *run, struct parts
 	else if (kind)
 		parts_add(p, 3, STYLE_NORMAL, "%s",
 			  format_name(kind, name, sizeof(name)));
+	if (run && run->prompt.text)
+		parts_join(p, 4, STYLE_NORMAL, "\"%s\"",
+			   format_name(run->prompt.text, name, sizeof(name)));
+	else if (run && run->prompt.file)
+		parts_join(p, 4, STYLE_NORMAL, "%s",
+			   format_name(base_name(run->prompt.file), name, sizeof(name)));
 }
 
 static void add_device(const struct run *run, struct parts *p)

@@ -17,6 +17,7 @@
 static inline struct run *old_sample(int version, int blocks)
 {
 	struct run *r = sample_run(blocks);
+	run_forget_group(r, "prompt");
 	run_forget_group(r, "visual");
 	run_forget_group(r, "language");
 	run_forget_group(r, "generated");

@@ -57,7 +57,7 @@ static void empty_run_has_every_key(void **state)
 		"wall",           "whole",  "throughput", "memory",     "rusage",
 		"flops",          "bytes",  "fidelity",   "accuracy",   "zero_shot",
 		"low_rank",       "visual", "language",   "generated",  "tokens",
-		"layers",         "env",    "warnings",
+		"layers",         "env",    "warnings",   "prompt",
 	};
 	size_t n = sizeof(keys) / sizeof(keys[0]);
 	for (size_t i = 0; i < n; i++)
@@ -68,6 +68,7 @@ static void empty_run_has_every_key(void **state)
 	assert_true(json_is_null(json_object_get(o, "fidelity")));
 	assert_true(json_is_null(json_object_get(o, "accuracy")));
 	assert_true(json_is_null(json_object_get(o, "low_rank")));
+	assert_true(json_is_null(json_object_get(o, "prompt")));
 	assert_true(json_is_null(json_object_get(o, "visual")));
 	assert_true(json_is_null(json_object_get(o, "language")));
 	assert_true(json_is_null(json_object_get(o, "generated")));

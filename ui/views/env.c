@@ -192,6 +192,10 @@ static void add_model(struct lines *l, const struct run *run)
 		  format_count(run->input.batch, a, sizeof(a)),
 		  format_tokens(run->input.tokens, b, sizeof(b)));
 	add_name(l, "from", run->input.source ? run->input.source : "built in");
+	if (run->prompt.text)
+		add_name(l, "text", run->prompt.text);
+	if (run->prompt.file)
+		add_name(l, "ids", run->prompt.file);
 	add_hash(l, "sha256", run->input.sha256);
 	knobs_canonical(&run->knobs, run->knob_mask, &knobs);
 	add_name(l, "knobs", str_get(&knobs));
