@@ -82,14 +82,6 @@ enum err input_facts_read(const struct model *m, const struct input_list *list, 
 	return e;
 }
 
-struct input_facts input_facts_copy(const struct input_facts *f)
-{
-	struct input_facts copy = *f;
-	size_t bytes = sizeof(*f->pictures) * (size_t)f->n_pictures;
-	copy.pictures = bytes ? memcpy(mem_alloc(bytes), f->pictures, bytes) : NULL;
-	return copy;
-}
-
 void input_facts_release(struct input_facts *f)
 {
 	free(f->pictures);

@@ -19,7 +19,6 @@ enum err input_check_side(const struct model *, const struct knobs *) MUST_CHECK
 enum err input_facts_read(const struct model *, const struct input_list *, bool exif,
 			  int64_t first, const struct knobs *,
 			  struct input_facts *) MUST_CHECK;
-struct input_facts input_facts_copy(const struct input_facts *);
 void input_facts_release(struct input_facts *);
 
 /*
