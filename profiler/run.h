@@ -100,6 +100,9 @@ struct run_bytes {
 struct run_fidelity {
 	const char *reference; /* canonical knobs of the base; NULL: no fidelity at all */
 	double images, cosine, cosine_p5, cosine_min, rel_l2, top1_agree;
+	double kl; /* of language models: mean over positions of KL(base || technique),
+		    * nats
+		    */
 	double cosine_mixed; /* of the base's last state before its norm and the
 				technique's after it: what a published figure computed;
 				NaN: this model has no such pair */
@@ -120,10 +123,48 @@ struct run_zero_shot {
 
 /* What low-rank factors did to the weights (knob rank); NaN while it is off. */
 struct run_low_rank {
-	double matrices;   /* how many were replaced */
-	double rel_error;  /* |W - A B| / |W| (Frobenius) over all of them */
-	double break_even; /* the rank from which the factors of the largest cost more
-			      than it */
+	double matrices;     /* how many were replaced */
+	double rel_error;    /* |W - A B| / |W| (Frobenius) over all of them */
+	double break_even;   /* the rank from which the factors of the largest cost more
+				than it */
+	double full, stored; /* values of the matrices, and of their factors */
+	double *spectrum; /* [n_spectrum]: singular values of the largest, descending */
+	int n_spectrum;
+};
+
+/* How well a language model expects the text that it was given: each token after those
+ * before it. Nats. Repeated text is counted once. */
+struct run_likelihood {
+	double tokens; /* that were predicted, over all items */
+	double loss, perplexity, base_loss, base_perplexity;
+};
+
+/* Multi-resolution scanning. */
+struct run_mrss {
+	double work_ratio; /* FLOPs (ours) over those of the base; NaN: no MRSS */
+	double gate_mean;  /* share of the coarse branch; NaN: there is no gate */
+	double *factors;   /* [n_factors]: of each item of the batch */
+	int n_factors;
+};
+
+/* The state of a selective scan. */
+struct run_ssm {
+	double state_bytes; /* of one item, all layers: what decoding carries */
+	double *state_at;   /* [n_state_at]: after so many tokens ... */
+	int n_state_at;
+	double *state_error; /* [n_state_error]: ... |S - base's| / |base's|, mean of
+			      * layers
+			      */
+	int n_state_error;
+};
+
+/* Token embeddings that came from another checkpoint (knob embeddings). */
+struct run_embeddings {
+	const char *source; /* NULL: they are the model's own */
+	double rows;        /* of the table */
+	double shared;      /* tokens that both vocabularies have */
+	double coverage;    /* shared / rows */
+	double rel_error;   /* of the map between widths on the shared rows; NaN: none */
 };
 
 /* Visual tokens: what a vision tower hands to a language model, or would. Of item 0, but
@@ -153,6 +194,7 @@ struct run_generated {
 	int n_ids;
 	const char *text;    /* of these ids; NULL: there is no tokenizer */
 	double ns_per_token; /* median of a step with the keys and values kept */
+	double state_bytes;  /* that a step reads and keeps: keys and values, or states */
 };
 
 /*
@@ -179,6 +221,10 @@ struct run_site {
 struct run_tokens {
 	double *per_layer; /* [n_layers]: tokens of an item that enter each block */
 	int n_layers;
+	/* [n_counts]: tokens that stay of each item, block after block, where that
+	 * depends on values; n_counts / n_layers items. */
+	double *counts;
+	int n_counts;
 	double *kept; /* [n_kept]: patches of item 0 in the order that they enter the
 			 model, ascending; NULL where none was dropped or it is not known
 			 which */
@@ -223,6 +269,10 @@ struct run {
 	struct run_accuracy accuracy;
 	struct run_zero_shot zero_shot;
 	struct run_low_rank low_rank;
+	struct run_likelihood likelihood;
+	struct run_mrss mrss;
+	struct run_ssm ssm;
+	struct run_embeddings embeddings;
 	struct run_visual visual;
 	struct run_language language;
 	struct run_generated generated;

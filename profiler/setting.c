@@ -13,7 +13,7 @@ static enum err dry_pass(const struct model *m, const struct knobs *k, struct in
 {
 	struct arena arena;
 	arena_init_dry(&arena);
-	in.pixels.data = in.patches.data = in.ids.data = NULL;
+	in.pixels.data = in.patches.data = in.ids.data = in.sequence.data = NULL;
 	in.classes.weight.data = NULL;
 	in.state = NULL;
 	struct pass p = {

@@ -16,6 +16,7 @@ enum code {
 	CODE_EXIF,
 	CODE_TEXT,
 	CODE_TOKENS,
+	CODE_INPUT,
 	CODE_LABELS,
 	CODE_DATASET,
 	CODE_VOCAB,
@@ -57,6 +58,8 @@ static const struct {
 	{ "text", CODE_TEXT, OPTIONS_MODEL, "TEXT",
 	  "for CLIP's text tower; for Qwen's language model a prompt" },
 	{ "tokens", CODE_TOKENS, OPTIONS_MODEL, "FILE", "the same as token ids" },
+	{ "input", CODE_INPUT, OPTIONS_MODEL, "FILE.safetensors",
+	  "raw sequences: F32 `input` [B, T, D]" },
 	{ "labels", CODE_LABELS, OPTIONS_MODEL, "A,B,...|FILE",
 	  "classes to tell pictures apart (CLIP)" },
 	{ "dataset", CODE_DATASET, OPTIONS_MODEL, "cifar10:PATH",
@@ -160,6 +163,8 @@ static char **owned_text(struct options *o, int code)
 		return &o->input.text;
 	case CODE_TOKENS:
 		return &o->input.tokens;
+	case CODE_INPUT:
+		return &o->input.input;
 	case CODE_LABELS:
 		return &o->input.labels;
 	case CODE_DATASET:

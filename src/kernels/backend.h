@@ -17,7 +17,16 @@
 #include "base/pool.h"
 #include "tensor/tensor.h"
 
-enum act { ACT_NONE, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
+enum act {
+	ACT_NONE,
+	ACT_QUICK_GELU,
+	ACT_GELU,
+	ACT_GELU_TANH,
+	ACT_SILU,
+	ACT_RELU,
+	ACT_SIGMOID,
+	ACT_SOFTPLUS /* log(1 + e^u); u itself from 20 on, as PyTorch has it */
+};
 
 /*
  * y = x W^T + b: weight [out, in] as checkpoints hold it, F32, or F16 or BF16 (2-byte
@@ -31,6 +40,17 @@ struct linear {
 struct norm {
 	struct tensor weight, bias; /* [D]; an RMS norm has no bias (ndim 0) */
 	float eps;
+};
+
+/* A causal convolution of every channel by itself: weight [D, k], the last column meets
+ * the present; bias [D], or ndim 0. */
+struct conv {
+	struct tensor weight, bias;
+};
+
+/* A diagonal state-space model (Gu and Dao 2023): a [D, N] < 0, skip [D]. */
+struct ssm {
+	struct tensor a, skip;
 };
 
 /*
@@ -270,6 +290,41 @@ struct backend {
 		     struct tensor ids, int unit);
 	/* rows I32 [U]: the order that sorts keys I32 [U], which are all different. */
 	void (*order)(void *self, struct tensor rows, struct tensor keys);
+
+	/* ---- sequences (op_sequence.h): y, x [B, T, D], items after one another ---- */
+
+	/*
+	 * y[t] = act(bias + sum over j < k of weight[j] x[t - (k - 1) + j]). `past` [B,
+	 * k - 1, D]: the rows before the first, replaced by the last ones; ndim 0:
+	 * zeros.
+	 */
+	void (*conv1d)(void *self, struct tensor y, struct tensor x, const struct conv *,
+		       enum act, struct tensor past);
+	/*
+	 * The selective scan, with d = step delta[t]:
+	 *   S = exp(d a) S + d x[t] b[t];  y[t] = S c[t] + skip x[t]
+	 * delta [B, T, D], b, c [B, T, N], any ld; state S [B, D, N] is where it starts
+	 * and ends, `fresh`: it starts from zero whatever is there.
+	 */
+	void (*scan)(void *self, struct tensor y, struct tensor x, struct tensor delta,
+		     struct tensor b, struct tensor c, const struct ssm *, float step,
+		     struct tensor state, bool fresh);
+	/* y *= silu(z), in place; any ld */
+	void (*gate)(void *self, struct tensor y, struct tensor z);
+	/* y [B, ceil(T / r), D]: rows 0, r, 2 r ... of each item of x */
+	void (*downsample)(void *self, struct tensor y, struct tensor x, int r);
+	/* y[t] = x[t / r], y [B, T, D], x [B, ceil(T / r), D] */
+	void (*upsample)(void *self, struct tensor y, struct tensor x, int r);
+	/* y[t] = g low[t / r] + (1 - g) y[t], in place; g [B, T, D], or [D] for all rows
+	 * alike; low [B, ceil(T / r), D] */
+	void (*blend)(void *self, struct tensor y, struct tensor low, struct tensor g,
+		      int r);
+	/* y [B, D]: the mean of the rows of each item of x, whose rows are `rows` */
+	void (*mean_rows)(void *self, struct tensor y, struct tensor x,
+			  const struct segments *rows);
+	/* y[t][i D + d] = sum over l <= min(t, L - 1) of taps[i][l] x[t - l][d]; taps [r,
+	 * L], y [B, T, r D] */
+	void (*taps)(void *self, struct tensor y, struct tensor x, struct tensor taps);
 };
 
 extern const struct backend *const backends[];           /* NULL-terminated */

@@ -14,7 +14,7 @@
  * every other arithmetic operation on an element (bias 1, residual 1, gate 1, layer norm
  * 8, RMS norm 4, activations 5, rotary 3, softmax 5 per score, position 1, L2 norm 2,
  * select 1 per score, a mean of tokens or a merge 2 per element that enters, normalising
- * 3);
+ * 3, a scan 9 per element of the state and token, a gate 6, a blend 3);
  * `fvcore` counts 1 per multiply-add, 5 per element of an affine layer norm and no
  * attention products; `torch` counts 2 per multiply-add of matrix products and
  * convolutions and nothing else.
@@ -41,11 +41,22 @@ struct tracer {
 		      const struct op_count *); /* NULL: a group of ops */
 };
 
+/* Looks on while a pass computes; of a dry pass it is not told. */
+struct witness {
+	void *ctx;
+	/* x [B, t, D]: tokens first ... first + t of every item, as they leave a layer.
+	 * Ragged rows: [1, R, D]. */
+	void (*hidden)(void *ctx, int layer, int64_t first, const struct tensor *x);
+	/* state [B, D, N] of a layer's scan after `position` tokens. */
+	void (*state)(void *ctx, int layer, int64_t position, const struct tensor *state);
+};
+
 struct pass {
 	const struct backend *backend;
 	void *self; /* the backend's */
 	struct arena *arena;
-	struct tracer *tracer; /* or NULL */
+	struct tracer *tracer;         /* or NULL */
+	const struct witness *witness; /* or NULL; entries may be NULL */
 	/* Asked between two ops; false cancels the pass. NULL: never cancelled. */
 	bool (*still_wanted)(void *ctx);
 	void *still_ctx;

@@ -31,6 +31,9 @@ struct input_facts {
 	/* Of a prompt about pictures: its tokens, theirs not counted, and how many of
 	 * them come before the picture. */
 	int64_t prompt, before;
+	/* Of texts, ids and raw sequences that were given: items, and tokens of each; the
+	 * knobs batch and seq rule where they are set otherwise. */
+	int64_t items, length;
 };
 
 /* What goes in, data-less in a dry pass; what a model does not take has ndim 0. */
@@ -44,7 +47,8 @@ struct input {
 	/* That order where it is not the pictures' own, of all groups of patches that
 	 * make a token: its number in its picture; borrowed from `plan`. */
 	const int32_t *order;
-	struct tensor ids; /* I32 [B, T]: text tokens */
+	struct tensor ids;      /* I32 [B, T]: text tokens */
+	struct tensor sequence; /* F32 [B, T, D]: a raw sequence */
 	/* The family's own, made by shape() and filled by fill(); it knows how many rows
 	 * of `patches` a picture has and in what order. Not changed by a pass. */
 	void *plan;
@@ -67,14 +71,20 @@ struct outputs {
 	 * Published figures compare one with the other (models/clip_vit.c). */
 	struct tensor unnormed, pooled;
 	struct tensor text_embeds; /* [B, P], not normalised */
-	struct tensor logits;      /* [B, L] of the classes */
-	struct trace trace;        /* which tokens went where */
-	int64_t tokens;            /* of an item at the start, CLS not counted */
+	struct tensor sequence;    /* [B, T, D] */
+	/* Multi-resolution scanning: what its gates open to the coarse branch on average
+	 * (NaN: there is none), and the factor of each item (I32 [B]; ndim 0: none). */
+	double gate_mean;
+	struct tensor factors;
+	struct tensor logits; /* [B, L] of the classes */
+	struct trace trace;   /* which tokens went where */
+	int64_t tokens;       /* of an item at the start, CLS not counted */
 	struct low_rank_facts low_rank;
 };
 
-/* What a model can be asked to look at; PROMPT: a text about a picture. */
-enum input_kind { INPUT_PICTURES, INPUT_TEXT, INPUT_PROMPT };
+/* What a model can be asked to look at; PROMPT: a text about a picture; SEQUENCE: rows of
+ * numbers (--input), or seeded ones. */
+enum input_kind { INPUT_PICTURES, INPUT_TEXT, INPUT_PROMPT, INPUT_SEQUENCE };
 
 struct family {
 	const char *name; /* "clip_vit" */

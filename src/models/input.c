@@ -247,6 +247,7 @@ void input_release(struct input *in)
 	free(in->pixels.data);
 	free(in->patches.data);
 	free(in->ids.data);
+	free(in->sequence.data);
 	free(in->grids);
 	if (in->plan)
 		in->plan_free(in->plan);

@@ -9,6 +9,7 @@
 const struct input_text input_texts[] = {
 	{ "text", offsetof(struct input_source, text) },
 	{ "tokens", offsetof(struct input_source, tokens) },
+	{ "input", offsetof(struct input_source, input) },
 	{ "labels", offsetof(struct input_source, labels) },
 	{ "dataset", offsetof(struct input_source, dataset) },
 	{ "vocab", offsetof(struct input_source, vocab) },

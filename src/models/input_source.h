@@ -18,6 +18,7 @@ struct input_source {
 	bool exif;     /* turn pictures as their EXIF says */
 	char *text;    /* a text; NULL, as all below: none */
 	char *tokens;  /* a file of token ids */
+	char *input;   /* a safetensors file with F32 `input` [B, T, D] */
 	char *labels;  /* "A,B,...", or a file: the classes of zero-shot recognition */
 	char *dataset; /* "cifar10:PATH": pictures that come with labels;
 			  "cifar10:PATH#17": this one of them, from 0 */

@@ -21,6 +21,13 @@ static inline struct run *old_sample(int version, int blocks)
 	run_forget_group(r, "visual");
 	run_forget_group(r, "language");
 	run_forget_group(r, "generated");
+	run_forget_group(r, "likelihood");
+	run_forget_group(r, "mrss");
+	run_forget_group(r, "ssm");
+	run_forget_group(r, "embeddings");
+	r->fidelity.kl = r->low_rank.full = r->low_rank.stored = (double)NAN;
+	r->low_rank.spectrum = r->tokens.counts = NULL;
+	r->low_rank.n_spectrum = r->tokens.n_counts = 0;
 	if (version > 1)
 		return r;
 	r->tokens.sites = NULL;

@@ -57,7 +57,8 @@ static void empty_run_has_every_key(void **state)
 		"wall",           "whole",  "throughput", "memory",     "rusage",
 		"flops",          "bytes",  "fidelity",   "accuracy",   "zero_shot",
 		"low_rank",       "visual", "language",   "generated",  "tokens",
-		"layers",         "env",    "warnings",   "prompt",
+		"layers",         "env",    "warnings",   "prompt",     "likelihood",
+		"mrss",           "ssm",    "embeddings",
 	};
 	size_t n = sizeof(keys) / sizeof(keys[0]);
 	for (size_t i = 0; i < n; i++)
@@ -167,12 +168,21 @@ static void groups_may_be_missing(void **state)
 	struct run *r = sample_run(1), *back;
 	r->accuracy.images = r->low_rank.matrices = (double)NAN;
 	r->visual.rows = r->generated.prompt_tokens = (double)NAN;
+	r->likelihood.tokens = r->mrss.work_ratio = r->ssm.state_bytes = (double)NAN;
 	r->fidelity.reference = r->zero_shot.label = r->language.name = NULL;
+	r->embeddings.source = NULL;
 	char *line = sample_line(r);
-	assert_non_null(strstr(line,
-			       "\"fidelity\":null,\"accuracy\":null,"
-			       "\"zero_shot\":null,\"low_rank\":null,\"visual\":null,"
-			       "\"language\":null,\"generated\":null,\"tokens\":{"));
+	static const char *const groups[] = {
+		"fidelity", "accuracy",  "zero_shot",  "low_rank",
+		"visual",   "language",  "likelihood", "mrss",
+		"ssm",      "generated", "embeddings",
+	};
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		char want[32];
+		snprintf(want, sizeof(want), "\"%s\":null", groups[i]);
+		if (!strstr(line, want))
+			fail_msg("%s is there", groups[i]);
+	}
 	check_ok(decode(line, strlen(line), &back));
 	assert_true(isnan(back->accuracy.top1) && isnan(back->low_rank.rel_error));
 	assert_null(back->fidelity.worst);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "kernels/ref/sequence.h"
 
 #define SCRATCH_ALIGN 64
 #define WORTH_WAKING 16384 /* elements: one thread's work while another wakes */
@@ -127,4 +128,12 @@ const struct backend cpu_backend = {
 	.skip_first = cpu_skip_first,
 	.runs = cpu_runs,
 	.order = cpu_order,
+	.conv1d = ref_conv1d,
+	.scan = ref_scan,
+	.gate = ref_gate,
+	.downsample = ref_downsample,
+	.upsample = ref_upsample,
+	.blend = ref_blend,
+	.mean_rows = ref_mean_rows,
+	.taps = ref_taps,
 };

@@ -247,6 +247,17 @@ static void activate(float *c, int64_t n, enum act act)
 #pragma omp simd
 		for (int64_t i = 0; i < n; i++)
 			c[i] = silu(c[i]);
+	} else if (act == ACT_RELU) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] = c[i] < 0 ? 0 : c[i];
+	} else if (act == ACT_SIGMOID) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			c[i] = 1 / (1 + exp_approx(-c[i]));
+	} else if (act == ACT_SOFTPLUS) {
+		for (int64_t i = 0; i < n; i++)
+			c[i] = c[i] > 20 ? c[i] : log1pf(expf(c[i]));
 	}
 }
 

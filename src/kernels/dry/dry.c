@@ -130,6 +130,31 @@ static void dry_runs(void *self, struct tensor start, struct tensor length,
 	(void)self, (void)start, (void)length, (void)ids, (void)unit;
 }
 
+static void dry_conv1d(void *self, struct tensor y, struct tensor x, const struct conv *c,
+		       enum act act, struct tensor past)
+{
+	(void)self, (void)y, (void)x, (void)c, (void)act, (void)past;
+}
+
+static void dry_scan(void *self, struct tensor y, struct tensor x, struct tensor delta,
+		     struct tensor b, struct tensor c, const struct ssm *ssm, float step,
+		     struct tensor state, bool fresh)
+{
+	(void)self, (void)y, (void)x, (void)delta, (void)b, (void)c, (void)ssm;
+	(void)step, (void)state, (void)fresh;
+}
+
+static void dry_resample(void *self, struct tensor y, struct tensor x, int r)
+{
+	(void)self, (void)y, (void)x, (void)r;
+}
+
+static void dry_blend(void *self, struct tensor y, struct tensor low, struct tensor g,
+		      int r)
+{
+	(void)self, (void)y, (void)low, (void)g, (void)r;
+}
+
 const struct backend dry_backend = {
 	.name = "dry",
 	.dry = true,
@@ -158,4 +183,12 @@ const struct backend dry_backend = {
 	.skip_first = dry_skip_first,
 	.runs = dry_runs,
 	.order = dry_two,
+	.conv1d = dry_conv1d,
+	.scan = dry_scan,
+	.gate = dry_two,
+	.downsample = dry_resample,
+	.upsample = dry_resample,
+	.blend = dry_blend,
+	.mean_rows = dry_skip_first,
+	.taps = dry_three,
 };

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "kernels/backend.h"
+#include "kernels/ref/sequence.h"
 
 static enum err ref_open(const struct backend_opts *opts, void **self)
 {
@@ -25,7 +26,7 @@ static const char *ref_engine(void *self, int64_t rows, const struct linear *l)
 	return "ref";
 }
 
-static double activate(enum act act, double u)
+double ref_activate(enum act act, double u)
 {
 	switch (act) {
 	case ACT_QUICK_GELU:
@@ -37,6 +38,12 @@ static double activate(enum act act, double u)
 		       (1 + tanh(0.79788456080286535588 * (u + 0.044715 * u * u * u)));
 	case ACT_SILU:
 		return u / (1 + exp(-u));
+	case ACT_RELU:
+		return u < 0 ? 0 : u;
+	case ACT_SIGMOID:
+		return 1 / (1 + exp(-u));
+	case ACT_SOFTPLUS:
+		return u > 20 ? u : log1p(exp(u));
 	case ACT_NONE:
 		break;
 	}
@@ -65,7 +72,7 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 			for (int64_t k = 0; k < in; k++)
 				sum += (double)xi[k] * (double)w[k];
 			float *to = tensor_row(&y, i) + j;
-			double now = activate(e.act, sum);
+			double now = ref_activate(e.act, sum);
 			*to = (float)(e.accumulate ? (double)*to + now
 				      : e.multiply ? (double)*to * now
 						   : now);
@@ -664,4 +671,12 @@ const struct backend ref_backend = {
 	.skip_first = ref_skip_first,
 	.runs = ref_runs,
 	.order = ref_order,
+	.conv1d = ref_conv1d,
+	.scan = ref_scan,
+	.gate = ref_gate,
+	.downsample = ref_downsample,
+	.upsample = ref_upsample,
+	.blend = ref_blend,
+	.mean_rows = ref_mean_rows,
+	.taps = ref_taps,
 };

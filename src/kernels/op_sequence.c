@@ -1,0 +1,173 @@
+#include "kernels/op_sequence.h"
+
+#include <assert.h>
+
+#include "kernels/op_span.h"
+
+struct tensor op_conv1d(struct pass *p, const char *name, struct tensor x,
+			const struct conv *conv, enum act act, struct tensor past)
+{
+	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
+	if (!op_begin(p, name))
+		return y;
+	int64_t k = conv->weight.dim[1];
+	assert(tensor_cols(&x) == conv->weight.dim[0] &&
+	       (!past.ndim || past.dim[1] == k - 1));
+	p->backend->conv1d(p->self, y, x, conv, act, past);
+	double elements = (double)tensor_count(&x), mac = elements * (double)k;
+	double bias = conv->bias.ndim ? bytes_of(&conv->bias) : 0;
+	op_end(p, &(struct op_count){
+			  .kind = "conv1d",
+			  .flops = 2 * mac + elements * ((conv->bias.ndim ? 1 : 0) +
+							 (act == ACT_NONE ? 0 : 5)),
+			  .flops_fvcore = mac,
+			  .flops_torch = 2 * mac,
+			  .bytes_read = bytes_of(&x) + bytes_of(&conv->weight) + bias,
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+	return y;
+}
+
+struct tensor op_scan(struct pass *p, const char *name, struct tensor x,
+		      struct tensor delta, struct tensor b, struct tensor c,
+		      const struct ssm *ssm, float step, struct tensor state)
+{
+	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
+	size_t mark = pass_mark(p);
+	int64_t d = tensor_cols(&x), n = ssm->a.dim[1];
+	bool fresh = !state.ndim;
+	if (fresh)
+		state = pass_tensor(p, DT_F32, DIMS(x.dim[0], d, n));
+	if (op_begin(p, name)) {
+		assert(x.ndim == 3 && tensor_cols(&delta) == d && tensor_cols(&b) == n &&
+		       tensor_cols(&c) == n);
+		p->backend->scan(p->self, y, x, delta, b, c, ssm, step, state, fresh);
+		op_end(p, &(struct op_count){
+				  .kind = "scan",
+				  .flops = 9 * (double)tensor_count(&x) * (double)n,
+				  .bytes_read = bytes_of(&x) + bytes_of(&delta) +
+						bytes_of(&b) + bytes_of(&c) +
+						bytes_of(&ssm->a) + bytes_of(&ssm->skip) +
+						(fresh ? 0 : bytes_of(&state)),
+				  .bytes_written =
+					  bytes_of(&y) + (fresh ? 0 : bytes_of(&state)),
+				  .tokens_in = tokens_of(p, &x),
+				  .tokens_out = tokens_of(p, &y),
+			  });
+	}
+	pass_release(p, mark);
+	return y;
+}
+
+void op_gate(struct pass *p, const char *name, struct tensor y, struct tensor z)
+{
+	if (!op_begin(p, name))
+		return;
+	assert(tensor_cols(&y) == tensor_cols(&z) && tensor_rows(&y) == tensor_rows(&z));
+	p->backend->gate(p->self, y, z);
+	op_end(p, &(struct op_count){
+			  .kind = "gate",
+			  .flops = 6 * (double)tensor_count(&y),
+			  .bytes_read = bytes_of(&y) + bytes_of(&z),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &y),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+}
+
+static void resampled(struct pass *p, const char *kind, const struct tensor *x,
+		      const struct tensor *y)
+{
+	const struct tensor *less = tensor_rows(x) < tensor_rows(y) ? x : y;
+	op_end(p, &(struct op_count){
+			  .kind = kind,
+			  .bytes_read = bytes_of(less),
+			  .bytes_written = bytes_of(y),
+			  .tokens_in = tokens_of(p, x),
+			  .tokens_out = tokens_of(p, y),
+		  });
+}
+
+struct tensor op_downsample(struct pass *p, const char *name, struct tensor x, int r)
+{
+	struct tensor y = pass_tensor(
+		p, DT_F32, DIMS(x.dim[0], coarse_length(x.dim[1], r), x.dim[2]));
+	if (!op_begin(p, name))
+		return y;
+	p->backend->downsample(p->self, y, x, r);
+	resampled(p, "downsample", &x, &y);
+	return y;
+}
+
+struct tensor op_upsample(struct pass *p, const char *name, struct tensor x, int r,
+			  int64_t length)
+{
+	struct tensor y = pass_tensor(p, DT_F32, DIMS(x.dim[0], length, x.dim[2]));
+	if (!op_begin(p, name))
+		return y;
+	assert(x.dim[1] == coarse_length(length, r));
+	p->backend->upsample(p->self, y, x, r);
+	resampled(p, "upsample", &x, &y);
+	return y;
+}
+
+void op_blend(struct pass *p, const char *name, struct tensor y, struct tensor low,
+	      struct tensor g, int r)
+{
+	if (!op_begin(p, name))
+		return;
+	assert(low.dim[1] == coarse_length(y.dim[1], r) &&
+	       tensor_cols(&g) == tensor_cols(&y));
+	p->backend->blend(p->self, y, low, g, r);
+	op_end(p, &(struct op_count){
+			  .kind = "blend",
+			  .flops = 3 * (double)tensor_count(&y),
+			  .bytes_read = bytes_of(&y) + bytes_of(&low) + bytes_of(&g),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &y),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+}
+
+struct tensor op_mean_rows(struct pass *p, const char *name, struct tensor x,
+			   int64_t items, const struct segments *rows)
+{
+	struct tensor y = pass_tensor(p, DT_F32, DIMS(items, tensor_cols(&x)));
+	if (!op_begin(p, name))
+		return y;
+	p->backend->mean_rows(p->self, y, x, rows);
+	op_end(p, &(struct op_count){
+			  .kind = "mean",
+			  .flops = (double)tensor_count(&x),
+			  .bytes_read = bytes_of(&x),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = 1,
+		  });
+	return y;
+}
+
+struct tensor op_taps(struct pass *p, const char *name, struct tensor x,
+		      struct tensor taps)
+{
+	int64_t filters = taps.dim[0];
+	struct tensor y =
+		pass_tensor(p, DT_F32, DIMS(x.dim[0], x.dim[1], filters * x.dim[2]));
+	if (!op_begin(p, name))
+		return y;
+	p->backend->taps(p->self, y, x, taps);
+	double mac = (double)tensor_count(&y) * (double)taps.dim[1];
+	op_end(p, &(struct op_count){
+			  .kind = "conv1d",
+			  .flops = 2 * mac,
+			  .flops_fvcore = mac,
+			  .flops_torch = 2 * mac,
+			  .bytes_read = bytes_of(&x) + bytes_of(&taps),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &y),
+		  });
+	return y;
+}

@@ -1,0 +1,49 @@
+/*
+ * Ops on sequences: what state-space models and multi-resolution scans are made of. As
+ * op.h has it: each opens a span, calls the backend and counts; x [B, T, D], items after
+ * one another, each row after those before it.
+ */
+#ifndef KERNELS_OP_SEQUENCE_H
+#define KERNELS_OP_SEQUENCE_H
+
+#include "kernels/op.h"
+
+/* act of a causal convolution of every channel; `past` [B, k - 1, D] is what came before
+ * and becomes what comes before the next call; ndim 0: nothing did. 2 k FLOPs an element,
+ * and those of bias and act. */
+struct tensor op_conv1d(struct pass *, const char *name, struct tensor x,
+			const struct conv *, enum act, struct tensor past);
+/*
+ * The selective scan (backend.h), delta [B, T, D], b, c [B, T, N]; `step` stretches time.
+ * `state` [B, D, N]: where it goes on from and what it leaves behind; ndim 0: it starts
+ * from zero and leaves nothing. 9 FLOPs for each of B T D N (models.md), none by the
+ * other conventions: nobody counts a fused scan.
+ */
+struct tensor op_scan(struct pass *, const char *name, struct tensor x,
+		      struct tensor delta, struct tensor b, struct tensor c,
+		      const struct ssm *, float step, struct tensor state);
+/* y *= silu(z), in place */
+void op_gate(struct pass *, const char *name, struct tensor y, struct tensor z);
+/* Every r-th row of an item from its first on: [B, ceil(T / r), D]. Where r does not
+ * divide T the last one stands for fewer. */
+struct tensor op_downsample(struct pass *, const char *name, struct tensor x, int r);
+/* Each row r times, cut to T rows an item. */
+struct tensor op_upsample(struct pass *, const char *name, struct tensor x, int r,
+			  int64_t length);
+/* y = g up(low) + (1 - g) y, in place; g [B, T, D] or [D] */
+void op_blend(struct pass *, const char *name, struct tensor y, struct tensor low,
+	      struct tensor g, int r);
+/* The mean of each item's rows: [B, D] */
+struct tensor op_mean_rows(struct pass *, const char *name, struct tensor x,
+			   int64_t items, const struct segments *rows);
+/* Each of r filters `taps` [r, L] over every channel: [B, T, r D] */
+struct tensor op_taps(struct pass *, const char *name, struct tensor x,
+		      struct tensor taps);
+
+/* Rows of a coarse sequence. */
+static inline int64_t coarse_length(int64_t length, int r)
+{
+	return (length + r - 1) / r;
+}
+
+#endif
