@@ -15,9 +15,10 @@
 
 /* Groups that are null where their first field is not known: there are no figures either.
  */
-static const char *const optional_groups[] = { "fidelity", "accuracy", "zero_shot",
-					       "low_rank", "prompt",   "visual",
-					       "language", "generated" };
+static const char *const optional_groups[] = { "fidelity", "accuracy",  "zero_shot",
+					       "low_rank", "prompt",    "visual",
+					       "language", "generated", "likelihood",
+					       "mrss",     "ssm",       "embeddings" };
 #define N_OPTIONAL (sizeof(optional_groups) / sizeof(optional_groups[0]))
 
 static bool group_is_known(const struct run *r, const char *group)
