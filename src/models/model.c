@@ -11,6 +11,7 @@
 #include "tensor/file_source.h"
 #include "tensor/model_source.h"
 #include "tensor/random_source.h"
+#include "tensor/weights_format.h"
 
 /* The family that accepts this config.json's model_type, and this kind of input where it
  * is not the only one. */
@@ -55,7 +56,8 @@ static enum err open_files(struct model *m, struct model_source *s)
 	m->format = str_dup(s->format);
 	m->weights_files = s->files; /* taken over */
 	s->files = NULL;
-	enum err e = hfconfig_open_file(s->config, &m->config);
+	enum err e = s->config ? hfconfig_open_file(s->config, &m->config)
+			       : weights_config(s->weights, &m->config);
 	if (!e)
 		e = tensors_open_file(s->weights, &m->tensors);
 	return e;

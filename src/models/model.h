@@ -16,7 +16,7 @@ struct model {
 	const struct family *family;
 	char *name;   /* as asked for */
 	char *source; /* folder or file; "built in" for a preset */
-	char *format; /* "safetensors", "pytorch", "preset" */
+	char *format; /* "safetensors", "pytorch", "gguf", "preset" */
 	/* All that hold weights (model_source.h), ends with NULL; NULL for a preset. */
 	char **weights_files;
 	bool random_weights;

@@ -1,5 +1,6 @@
 #include "tensor/model_source.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,26 +62,79 @@ void model_source_release(struct model_source *s)
 	*s = (struct model_source){ 0 };
 }
 
-/* The weights of a folder: each format's usual name, then the index of its shards. The
- * caller frees; NULL where there are none. */
-static char *find_weights(const char *folder)
+/* A path that is a file is given back, any other freed. */
+static char *if_file(char *path)
 {
-	for (const struct weights_format *const *f = weights_formats; *f; f++) {
-		char *path = path_in(folder, (*f)->usual);
-		if (is_file(path))
-			return path;
-		struct str index = STR_INIT;
-		str_addf(&index, "%s" INDEX, path);
-		free(path);
-		path = str_detach(&index);
-		if (is_file(path))
-			return path;
-		free(path);
-	}
+	if (is_file(path))
+		return path;
+	free(path);
 	return NULL;
 }
 
-/* "model.safetensors, pytorch_model.bin" */
+/* The weights of a folder with a config.json: each format's usual name, then the index of
+ * its shards. The caller frees; NULL where there are none. */
+static char *find_weights(const char *folder)
+{
+	char *found = NULL;
+	for (const struct weights_format *const *f = weights_formats; *f && !found; f++) {
+		struct str index = STR_INIT;
+		if ((*f)->config)
+			continue;
+		str_addf(&index, "%s" INDEX, (*f)->usual);
+		found = if_file(path_in(folder, (*f)->usual));
+		if (!found)
+			found = if_file(path_in(folder, str_get(&index)));
+		str_release(&index);
+	}
+	return found;
+}
+
+/* Whether a file of this name is a model by itself. */
+static bool is_alone(const char *name)
+{
+	const struct weights_format *f = weights_format_of(name);
+	return f && f->config && !weights_is_index(name);
+}
+
+static int is_alone_entry(const struct dirent *d) { return is_alone(d->d_name); }
+
+static enum err several_alone(const char *first, int files)
+{
+	char *label = escaped(first);
+	enum err e = err_set(ERR_USAGE,
+			     "%s is one of %d such files in its folder: give one of them "
+			     "with -m",
+			     label, files);
+	free(label);
+	return e;
+}
+
+/* The one file of a folder that is a model by itself: *found, which the caller frees;
+ * NULL where there is none. Of several nobody knows which. */
+static enum err find_alone(const char *folder, char **found)
+{
+	struct dirent **entry = NULL;
+	int n = scandir(folder, &entry, is_alone_entry, alphasort), files = 0;
+	*found = NULL;
+	for (int i = 0; i < n; i++) {
+		char *path = if_file(path_in(folder, entry[i]->d_name));
+		files += path != NULL;
+		if (*found)
+			free(path);
+		else
+			*found = path;
+		free(entry[i]);
+	}
+	free(entry);
+	if (files <= 1)
+		return OK;
+	enum err e = several_alone(*found, files);
+	free(*found);
+	*found = NULL;
+	return e;
+}
+
+/* "model.safetensors, pytorch_model.bin, model.gguf" */
 static void usual_names(struct str *out)
 {
 	for (const struct weights_format *const *f = weights_formats; *f; f++)
@@ -131,27 +185,41 @@ static enum err list_files(struct model_source *s)
 	return OK;
 }
 
+/* The weights of a folder: `weights`, which is a path in it, or where that is NULL what
+ * there is. */
+static enum err choose_weights(const char *folder, const char *weights, char **found)
+{
+	bool config = holds(folder, CONFIG);
+	enum err e = OK;
+	*found = weights ? str_dup(weights) : find_weights(folder);
+	if (!*found)
+		e = find_alone(folder, found);
+	if (e || (*found && (config || is_alone(*found))))
+		return e;
+	e = config ? no_weights(folder) : no_config(folder, *found != NULL);
+	free(*found);
+	*found = NULL;
+	return e;
+}
+
 /* `weights` is a path in the folder, or NULL for the usual names. */
 static enum err from_folder(const char *folder, const char *weights, const char *name,
 			    struct model_source *out)
 {
-	char *found = weights ? str_dup(weights) : find_weights(folder);
-	if (!holds(folder, CONFIG) || !found) {
-		enum err e = holds(folder, CONFIG) ? no_weights(folder)
-						   : no_config(folder, found != NULL);
-		free(found);
+	char *found;
+	enum err e = choose_weights(folder, weights, &found);
+	if (e)
 		return e;
-	}
 	*out = (struct model_source){
 		.name = escaped(name),
 		.folder = str_dup(folder),
-		.config = path_in(folder, CONFIG),
+		.config = is_alone(found) ? NULL : path_in(folder, CONFIG),
 		.weights = found,
 		.format = weights_format_of(found)->source.name,
 	};
 	if (holds(folder, PREPROCESSOR))
 		out->preprocessor = path_in(folder, PREPROCESSOR);
-	enum err e = list_files(out);
+	e = list_files(out);
 	if (e)
 		model_source_release(out);
 	return e;

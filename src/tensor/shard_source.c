@@ -118,6 +118,7 @@ enum err tensors_open_shards(const char *path, struct tensors **out)
 					     .fill = fill,
 					     .file_of = file_of,
 					     .check = check,
+					     .squeezes = s->format->source.squeezes,
 					     .free = free_shards };
 	enum err e = shard_index_open(path, &s->index);
 	if (e) {

@@ -100,6 +100,29 @@ static bool same_shape(const struct tensor *t, int ndim, const int64_t *dim)
 	return t->ndim == ndim && !memcmp(t->dim, dim, (size_t)ndim * sizeof(*dim));
 }
 
+/* The same but for dimensions of one. */
+static bool same_squeezed(const struct tensor *t, int ndim, const int64_t *dim)
+{
+	int i = 0, j = 0;
+	for (;; i++, j++) {
+		while (i < t->ndim && t->dim[i] == 1)
+			i++;
+		while (j < ndim && dim[j] == 1)
+			j++;
+		if (i == t->ndim || j == ndim)
+			return i == t->ndim && j == ndim;
+		if (t->dim[i] != dim[j])
+			return false;
+	}
+}
+
+static bool fits(const struct tensors *t, const struct tensor *stored,
+		 const struct tensor *wanted)
+{
+	return same_shape(stored, wanted->ndim, wanted->dim) ||
+	       (t->source->squeezes && same_squeezed(stored, wanted->ndim, wanted->dim));
+}
+
 static bool is_float(enum dtype d)
 {
 	return d == DT_F32 || d == DT_F16 || d == DT_BF16 || d == DT_F64;
@@ -145,7 +168,7 @@ static bool look_up(struct tensors *t, const char *name, const struct tensor *wa
 		return true;
 	if (!t->source->find(t->self, name, stored))
 		fail_to_find(t, name, wanted);
-	else if (!same_shape(stored, wanted->ndim, wanted->dim))
+	else if (!fits(t, stored, wanted))
 		fail_to_fit(t, name, wanted, stored);
 	else if (!is_float(stored->dtype))
 		fail(t, name, ERR_FORMAT, "tensor %s is %s, which is no weight", name,

@@ -34,6 +34,9 @@ struct tensors_source {
 	const char *(*file_of)(void *self, const char *name);
 	/* Whether everything read so far was right. NULL: always. */
 	enum err (*check)(void *self);
+	/* The file drops dimensions of one: [1536, 4] is there what is asked for as
+	 * [1536, 1, 4]. tensors_find() gives the file's. */
+	bool squeezes;
 	void (*free)(void *self);
 };
 

@@ -1,8 +1,10 @@
 #include "tensor/weights_format.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "tensor/gguf_source.h"
 #include "tensor/safetensors.h"
 #include "tensor/torch_file.h"
 
@@ -96,7 +98,8 @@ static const struct weights_format torch_format = {
 /* ---- which is which ---- */
 
 const struct weights_format *const weights_formats[] = { &safetensors_format,
-							 &torch_format, NULL };
+							 &torch_format, &gguf_format,
+							 NULL };
 
 /* Whether the first n bytes of text end so. */
 static bool ends_in(const char *text, size_t n, const char *end)
@@ -117,4 +120,11 @@ const struct weights_format *weights_format_of(const char *path)
 			if (ends_in(path, n, *s))
 				return *f;
 	return NULL;
+}
+
+enum err weights_config(const char *path, struct hfconfig **out)
+{
+	const struct weights_format *format = weights_format_of(path);
+	assert(format && format->config);
+	return format->config(path, out);
 }

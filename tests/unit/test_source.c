@@ -108,9 +108,46 @@ static void a_file(void **state)
 	model_source_release(&s);
 	check_err(model_source_resolve("/dev/null", &s), ERR_UNSUPPORTED,
 		  "/dev/null: neither a folder nor a kind of checkpoint");
-	put("clip/model.gguf", "");
-	check_err(model_source_resolve(in_dir("clip/model.gguf"), &s), ERR_UNSUPPORTED,
-		  "named like model.safetensors, pytorch_model.bin, or like an index");
+	put("clip/model.onnx", "");
+	check_err(model_source_resolve(in_dir("clip/model.onnx"), &s), ERR_UNSUPPORTED,
+		  "named like model.safetensors, pytorch_model.bin, model.gguf, or like "
+		  "an index");
+}
+
+/* It needs no config.json, and takes none. */
+static void a_gguf_file(void **state)
+{
+	(void)state;
+	struct model_source s;
+	put("mamba/small.gguf", "");
+	put("mamba/readme.md", "");
+	for (int config = 0; config < 2; config++) {
+		check_ok(model_source_resolve(in_dir("mamba/small.gguf"), &s));
+		assert_string_equal(s.format, "gguf");
+		assert_null(s.config);
+		assert_string_equal(s.files[0], in_dir("mamba/small.gguf"));
+		assert_null(s.files[1]);
+		model_source_release(&s);
+		check_ok(model_source_resolve(in_dir("mamba"), &s));
+		assert_string_equal(s.name, "mamba");
+		assert_string_equal(s.weights, in_dir("mamba/small.gguf"));
+		assert_null(s.config);
+		model_source_release(&s);
+		put("mamba/config.json", "{}");
+	}
+	/* Other weights come first. */
+	put("mamba/pytorch_model.bin", "");
+	check_ok(model_source_resolve(in_dir("mamba"), &s));
+	assert_string_equal(s.format, "pytorch");
+	assert_non_null(s.config);
+	model_source_release(&s);
+	assert_int_equal(unlink(in_dir("mamba/pytorch_model.bin")), 0);
+	put("mamba/large.gguf", "");
+	check_err(model_source_resolve(in_dir("mamba"), &s), ERR_USAGE,
+		  "large.gguf is one of 2 such files in its folder: give one");
+	put("folder/x.gguf/y", "");
+	check_err(model_source_resolve(in_dir("folder"), &s), ERR_NOTFOUND,
+		  "folder: no model: there is no config.json");
 }
 
 /* From the last to the first that a folder may hold: each hides those before it. */
@@ -160,7 +197,7 @@ static void folders_that_cannot_be_read_say_why(void **state)
 	put("model/config.json", "{}");
 	check_err(model_source_resolve(in_dir("model"), &s), ERR_NOTFOUND,
 		  "model: there are no weights: none of model.safetensors, "
-		  "pytorch_model.bin, nor an index");
+		  "pytorch_model.bin, model.gguf, nor an index");
 	assert_null(s.name);
 	put("weights/pytorch_model.bin", "");
 	check_err(model_source_resolve(in_dir("weights"), &s), ERR_NOTFOUND,
@@ -336,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_folder),
 		CASE(a_file),
+		CASE(a_gguf_file),
 		CASE(the_first_kind_of_weights_wins),
 		CASE(folders_that_cannot_be_read_say_why),
 		CASE(a_model_in_the_hub_cache),
