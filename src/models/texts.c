@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "tensor/gguf.h"
 #include "text/text_file.h"
 
 /* The folder of the weights, where it has a tokenizer; the caller frees. */
@@ -31,24 +32,38 @@ static char *tokenizer_folder(const struct model *m)
 	return NULL;
 }
 
+static enum err no_tokenizer(const struct model *m)
+{
+	bool prompt = m->family->takes == INPUT_PROMPT;
+	return err_set(ERR_NOTFOUND,
+		       "%s brings no tokenizer (%s): give --vocab FILE, such as %s",
+		       m->name, prompt ? "tokenizer.json" : "vocab.json, merges.txt",
+		       prompt ? "the tokenizer.json of its checkpoint"
+			      : "bpe_simple_vocab_16e6.txt.gz");
+}
+
+/* What came with the weights: in the same file (GGUF), else beside it. ERR_NOTFOUND. */
+static enum err open_own(const struct model *m, struct tokenizer **out)
+{
+	const char *weights = m->weights_files ? m->weights_files[0] : NULL;
+	enum err e =
+		weights && gguf_is(weights) ? tokenizer_open(weights, out) : ERR_NOTFOUND;
+	if (e != ERR_NOTFOUND)
+		return e;
+	char *folder = tokenizer_folder(m);
+	e = folder ? tokenizer_open(folder, out) : no_tokenizer(m);
+	free(folder);
+	return e;
+}
+
 enum err texts_open_tokenizer(const struct model *m, const char *vocab,
 			      struct tokenizer **out)
 {
-	char *folder = vocab ? NULL : tokenizer_folder(m);
-	enum err e = OK;
-	bool prompt = m->family->takes == INPUT_PROMPT;
-	if (vocab || folder)
-		e = tokenizer_open(vocab ? vocab : folder, out);
-	else if (prompt && m->random_weights)
-		e = tokenizer_bytes(out);
-	else
-		e = err_set(ERR_NOTFOUND,
-			    "%s brings no tokenizer (%s): give --vocab FILE, such as %s",
-			    m->name, prompt ? "tokenizer.json" : "vocab.json, merges.txt",
-			    prompt ? "the tokenizer.json of its checkpoint"
-				   : "bpe_simple_vocab_16e6.txt.gz");
-	free(folder);
-	return e;
+	if (vocab)
+		return tokenizer_open(vocab, out);
+	if (m->random_weights && m->family->takes == INPUT_PROMPT)
+		return tokenizer_bytes(out); /* a preset has no files */
+	return open_own(m, out);
 }
 
 enum err texts_check_vocab(const struct model *m, const struct tokenizer *t)

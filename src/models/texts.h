@@ -7,9 +7,9 @@
 #include "models/model.h"
 #include "text/tokenizer.h"
 
-/* The tokenizer of `vocab` (text/tokenizer.h), or where that is NULL of the folder that
- * the weights are in; a preset that takes prompts makes do with bytes. ERR_NOTFOUND where
- * there is none says what to do. */
+/* The tokenizer of `vocab` (text/tokenizer.h), or where that is NULL what came with the
+ * weights: the vocabulary in a GGUF file, else that of the folder; a preset that takes
+ * prompts makes do with bytes. ERR_NOTFOUND where there is none says what to do. */
 enum err texts_open_tokenizer(const struct model *, const char *vocab,
 			      struct tokenizer **out) MUST_CHECK;
 

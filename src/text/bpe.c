@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Symbols are a doubly linked list in an array, candidate pairs a heap by rank and place:
@@ -45,6 +46,16 @@ void bpe_add_merge(struct bpe *b, int32_t left, int32_t right, int32_t into)
 	b->merges[b->count] =
 		(struct bpe_merge){ pair_of(left, right), (int32_t)b->count, into };
 	b->count++;
+}
+
+bool bpe_split_merge(const char *text, size_t n, struct bpe_part parts[2])
+{
+	const char *space = memchr(text, ' ', n);
+	if (!space)
+		return false;
+	parts[0] = (struct bpe_part){ text, (size_t)(space - text) };
+	parts[1] = (struct bpe_part){ space + 1, n - parts[0].n - 1 };
+	return parts[0].n && parts[1].n && !memchr(parts[1].s, ' ', parts[1].n);
 }
 
 bool bpe_add_merge_of(struct bpe *b, const char *left, size_t left_n, const char *right,

@@ -27,6 +27,15 @@ void bpe_release(struct bpe *);
 /* Ranks follow the order of the calls. */
 void bpe_add_merge(struct bpe *, int32_t left, int32_t right, int32_t into);
 
+struct bpe_part {
+	const char *s;
+	size_t n;
+};
+
+/* A merge as files write it, "a b": two tokens with a space between; false where it is
+ * not that. The parts are borrowed. */
+bool bpe_split_merge(const char *text, size_t n, struct bpe_part parts[2]);
+
 /* The same by text, where the vocabulary has both tokens and what they make; else false,
  * and *missing (its content is overwritten) is one that it lacks. */
 bool bpe_add_merge_of(struct bpe *, const char *left, size_t left_n, const char *right,

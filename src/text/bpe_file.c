@@ -12,11 +12,6 @@
 
 /* --- merges ------------------------------------------------------------------------ */
 
-struct part {
-	const char *s;
-	size_t n;
-};
-
 struct merge_lines {
 	const char *label;
 	struct text_lines lines;
@@ -31,7 +26,7 @@ static struct merge_lines merge_lines_of(const struct text_file *f)
 /* The first line says the version and is no merge. */
 static enum err skip_version(struct merge_lines *m)
 {
-	struct part line;
+	struct bpe_part line;
 	if (text_lines_next(&m->lines, &line.s, &line.n) &&
 	    memmem(line.s, line.n, "#version", strlen("#version")))
 		return OK;
@@ -39,7 +34,7 @@ static enum err skip_version(struct merge_lines *m)
 		       m->label);
 }
 
-static enum err no_merge(const struct merge_lines *m, struct part line)
+static enum err no_merge(const struct merge_lines *m, struct bpe_part line)
 {
 	char shown[SHOWN];
 	return err_set(ERR_FORMAT, "%s: line %d: not two tokens with a space between: %s",
@@ -48,28 +43,23 @@ static enum err no_merge(const struct merge_lines *m, struct part line)
 }
 
 /* The next merge, or parts[0].s NULL after the last. */
-static enum err next_merge(struct merge_lines *m, struct part parts[2])
+static enum err next_merge(struct merge_lines *m, struct bpe_part parts[2])
 {
-	struct part line;
+	struct bpe_part line;
 	parts[0].s = NULL;
 	if (m->count == CLIP_MERGES || !text_lines_next(&m->lines, &line.s, &line.n))
 		return OK;
 	/* Only at the end of the file may lines be empty. */
 	if (line.n == 0 && strspn(m->lines.at, "\r\n") == m->lines.left)
 		return OK;
-	const char *space = memchr(line.s, ' ', line.n);
-	if (!space)
-		return no_merge(m, line);
-	parts[0] = (struct part){ line.s, (size_t)(space - line.s) };
-	parts[1] = (struct part){ space + 1, line.n - parts[0].n - 1 };
-	if (parts[0].n == 0 || parts[1].n == 0 || memchr(parts[1].s, ' ', parts[1].n))
+	if (!bpe_split_merge(line.s, line.n, parts))
 		return no_merge(m, line);
 	m->count++;
 	return OK;
 }
 
 static enum err add_merge(struct bpe *b, const struct merge_lines *m,
-			  const struct part parts[2], struct str *missing)
+			  const struct bpe_part parts[2], struct str *missing)
 {
 	if (bpe_add_merge_of(b, parts[0].s, parts[0].n, parts[1].s, parts[1].n, missing))
 		return OK;
@@ -85,7 +75,7 @@ static enum err read_merges(const struct text_file *f, struct bpe *b)
 {
 	struct merge_lines m = merge_lines_of(f);
 	struct str missing = STR_INIT;
-	struct part parts[2];
+	struct bpe_part parts[2];
 	enum err e = skip_version(&m);
 	while (!e && !(e = next_merge(&m, parts)) && parts[0].s)
 		e = add_merge(b, &m, parts, &missing);
@@ -224,7 +214,7 @@ int32_t bpe_set_bytes(struct vocab *v, int32_t id, const char *suffix)
 static enum err count_merges(const struct text_file *f, int *count)
 {
 	struct merge_lines m = merge_lines_of(f);
-	struct part parts[2];
+	struct bpe_part parts[2];
 	enum err e = skip_version(&m);
 	do
 		e = e ? e : next_merge(&m, parts);
@@ -238,7 +228,7 @@ static int32_t set_merged_tokens(struct vocab *v, int32_t id, const struct text_
 {
 	struct merge_lines m = merge_lines_of(f);
 	struct str joined = STR_INIT;
-	struct part parts[2];
+	struct bpe_part parts[2];
 	enum err e = skip_version(&m);
 	while (!e && !(e = next_merge(&m, parts)) && parts[0].s) {
 		str_clear(&joined);

@@ -8,6 +8,7 @@
 #include "text/byte_bpe.h"
 #include "text/clip_bpe.h"
 #include "text/text_file.h"
+#include "text/tokenizer_gguf.h"
 #include "text/tokenizer_json.h"
 
 #define MAX_BYTES ((size_t)32 << 20)
@@ -69,10 +70,23 @@ static enum err read_folder(const char *folder, struct tokenizer *t)
 	return e;
 }
 
+static enum err read_gguf(const char *path, struct tokenizer *t)
+{
+	struct gguf *g;
+	enum err e = gguf_open(path, &g);
+	t->byte_level = true;
+	if (!e)
+		e = tokenizer_gguf_read(g, &t->bytes);
+	gguf_free(g);
+	return e;
+}
+
 /* No file of merges begins with a brace. */
 static enum err read_file(const char *path, struct tokenizer *t)
 {
 	struct text_file f;
+	if (gguf_is(path))
+		return read_gguf(path, t);
 	enum err e = text_file_read(path, MAX_BYTES, &f);
 	if (e)
 		return e;

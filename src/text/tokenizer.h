@@ -21,16 +21,25 @@ struct tokenizer;
 
 /*
  * Opens a file: a tokenizer.json (it begins with a brace) or CLIP's
- * bpe_simple_vocab_16e6.txt; either may be gzipped. Or a checkpoint folder: its
- * tokenizer.json, unless that is CLIP's (its words end with </w>) or is not there; then
- * vocab.json and merges.txt are read, and have to be CLIP's. GPT-2's or Qwen2's two files
- * alone are refused: what splits a text into words, and added tokens, stand elsewhere.
+ * bpe_simple_vocab_16e6.txt, which may be gzipped, or a GGUF file, with or without a
+ * model in it. Or a checkpoint folder: its tokenizer.json, unless that is CLIP's (its
+ * words end with </w>) or is not there; then vocab.json and merges.txt are read, and have
+ * to be CLIP's. GPT-2's or Qwen2's two files alone are refused: what splits a text into
+ * words, and added tokens, stand elsewhere.
  *
  * A tokenizer.json is byte-level BPE: all bytes of UTF-8 have a token; the normalizer is
  * none or NFC; the pre-tokenizer is ByteLevel, or a Split by a pattern of byte_words.h
  * and ByteLevel; nothing is added around a text; added tokens do not strip or look
  * around. All else is ERR_UNSUPPORTED and named. With a token for every byte, unk_token,
  * fuse_unk and byte_fallback cannot do anything; truncation and padding are the caller's.
+ *
+ * A GGUF file is byte-level BPE too (tokenizer.ggml.model gpt2). Of how it splits texts
+ * it has a name: gpt-2, mpt and olmo (GPT-NeoX's: GPT-2's pattern and NFC), qwen2, or
+ * llama-bpe where the file says that no mark goes before a text; none, or "default", is
+ * GPT-2's, and GPT-NeoX's where the architecture is gptneox or mamba. Others, and what
+ * adds to a text, are ERR_UNSUPPORTED and named. Control tokens and a user's own are
+ * added tokens; the fillers [PADn] of converters are none, and do not count where they
+ * end the vocabulary. A file without tokens is ERR_NOTFOUND.
  *
  * ERR_NOTFOUND, ERR_IO, ERR_FORMAT, ERR_NOMEM; messages name the file and the line or the
  * fact. After an error *out is NULL.

@@ -3,12 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "text/added_tokens.h"
 #include "text/bpe_file.h"
-#include "text/unicode.h"
 
 #define SHOWN 64 /* bytes of a name or a token in a message */
-/* Bounds what a step through a text costs; a real one is 31 spaces. */
-#define ADDED_MAX_BYTES 256
 
 /* --- what is not known here -------------------------------------------------------- */
 
@@ -186,37 +184,27 @@ static enum err check_model(const struct json_in *model)
 	return *model->err;
 }
 
-struct part {
-	const char *s;
-	size_t n;
-};
-
-static struct part part_of(const json_t *string)
+static struct bpe_part part_of(const json_t *string)
 {
-	return (struct part){ json_string_value(string), json_string_length(string) };
+	return (struct bpe_part){ json_string_value(string), json_string_length(string) };
 }
 
 /* "a b" or ["a", "b"]; false where it is neither. */
-static bool split_merge(const json_t *merge, struct part parts[2])
+static bool split_merge(const json_t *merge, struct bpe_part parts[2])
 {
 	if (json_array_size(merge) == 2) {
 		parts[0] = part_of(json_array_get(merge, 0));
 		parts[1] = part_of(json_array_get(merge, 1));
 		return parts[0].n && parts[1].n;
 	}
-	struct part all = part_of(merge);
-	const char *space = all.s ? memchr(all.s, ' ', all.n) : NULL;
-	if (!space)
-		return false;
-	parts[0] = (struct part){ all.s, (size_t)(space - all.s) };
-	parts[1] = (struct part){ space + 1, all.n - parts[0].n - 1 };
-	return parts[0].n && parts[1].n && !memchr(parts[1].s, ' ', parts[1].n);
+	struct bpe_part all = part_of(merge);
+	return all.s && bpe_split_merge(all.s, all.n, parts);
 }
 
 static enum err add_merge(const json_t *merge, const char *label, struct bpe *b,
 			  struct str *missing)
 {
-	struct part p[2];
+	struct bpe_part p[2];
 	char shown[SHOWN];
 	if (!split_merge(merge, p))
 		return err_set(
@@ -318,71 +306,18 @@ static enum err check_added(const struct json_in *in, const char *shown)
 	return *in->err;
 }
 
-/* A token that the model has too must have the same id there; another needs an id of its
- * own. */
-static enum err check_added_id(const struct json_in *in, const char *content, int32_t id,
-			       const char *shown, const struct byte_bpe *b)
-{
-	const struct vocab *v = &b->bpe.vocab;
-	int32_t there = vocab_find(v, content, strlen(content));
-	if (there >= 0 && there != id)
-		return err_set(ERR_FORMAT,
-			       "%s: the added token \"%s\" has the id %d, and %d in the "
-			       "vocabulary",
-			       in->what, shown, (int)id, (int)there);
-	if ((there < 0 && v->tokens[id].len > 0) || b->added.tokens[id].len > 0)
-		return err_set(
-			ERR_FORMAT,
-			"%s: the added token \"%s\" has the id %d of another token",
-			in->what, shown, (int)id);
-	return OK;
-}
-
-static enum err set_added(const struct json_in *in, const char *content, int32_t id,
-			  struct byte_bpe *b)
-{
-	bool normalized = json_in_bool(in, "normalized");
-	struct str text = STR_INIT;
-	enum err e = *in->err;
-	if (!e && normalized && b->nfc)
-		e = unicode_add_nfc(&text, content, strlen(content));
-	else
-		str_add(&text, content);
-	if (!e) {
-		vocab_set(&b->added, id, content, strlen(content));
-		vocab_set(&b->split[normalized], id, str_get(&text), text.len);
-	}
-	str_release(&text);
-	return e;
-}
-
 static enum err read_added_token(const struct json_in *in, struct byte_bpe *b)
 {
 	const char *content = json_in_str(in, "content");
 	int32_t id = (int32_t)json_in_int(in, "id", 0, VOCAB_MAX_TOKENS - 1, -1);
+	bool normalized = json_in_bool(in, "normalized");
+	char shown[SHOWN];
 	if (*in->err)
 		return *in->err;
 	size_t n = content ? strlen(content) : 0;
-	if (id < 0 || n == 0 || n > ADDED_MAX_BYTES)
-		return err_set(ERR_FORMAT,
-			       "%s: an added token needs an id, and a content of 1 to %d "
-			       "bytes",
-			       in->what, ADDED_MAX_BYTES);
-	char shown[SHOWN];
-	str_escaped(shown, sizeof(shown), content, n);
+	str_escaped(shown, sizeof(shown), content ? content : "", n);
 	enum err e = check_added(in, shown);
-	if (!e)
-		e = check_added_id(in, content, id, shown, b);
-	return e ? e : set_added(in, content, id, b);
-}
-
-static enum err index_added(struct vocab *v, const char *label)
-{
-	int32_t first, second = vocab_index(v, &first);
-	if (second < 0)
-		return OK;
-	return err_set(ERR_FORMAT, "%s: the added tokens %d and %d have the same text",
-		       label, (int)first, (int)second);
+	return e ? e : added_token_set(b, in->what, id, content, n, normalized);
 }
 
 static enum err read_added(const json_t *added, const char *label, struct byte_bpe *b)
@@ -395,11 +330,7 @@ static enum err read_added(const json_t *added, const char *label, struct byte_b
 				       label);
 		e = read_added_token(&(struct json_in){ item, label, &e }, b);
 	}
-	if (!e)
-		e = index_added(&b->added, label);
-	if (!e)
-		e = index_added(&b->split[0], label);
-	return e ? e : index_added(&b->split[1], label);
+	return e ? e : added_tokens_index(b, label);
 }
 
 /* --- the file ---------------------------------------------------------------------- */

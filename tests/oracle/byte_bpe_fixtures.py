@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
 """Small byte-level tokenizers, and texts with the ids that the tokenizers library gives.
 
-    byte_bpe_fixtures.py [OUTDIR]    default: tests/fixtures beside this folder
+    byte_bpe_fixtures.py [OUTDIR] [--gpt-neox FILE]
+                             OUTDIR: default tests/fixtures beside this folder
+                             FILE: GPT-NeoX's vocabulary in GGUF, ggml-vocab-gpt-neox.gguf of
+                             llama.cpp; default what SPARSETOP_GPT_NEOX_VOCAB names
 
 OUTDIR/byte_bpe/NAME/tokenizer.json
+OUTDIR/byte_bpe/NAME.gguf    the same vocabulary as llama.cpp's converter writes it (of those
+                             that its names of patterns can say)
 OUTDIR/byte_bpe/NAME.json    {"size", "cases": [{text, ids, decoded}]}; where nothing stands
                              for `decoded` it is the text
 OUTDIR/byte_bpe/words.json   {"cases": [{text, gpt2, qwen2, llama3}]}: the lengths in bytes of
                              what each pattern splits the text into
+OUTDIR/byte_bpe/gpt_neox.json   as NAME.json, by FILE's tokens and merges; only where there is one
 
     qwen2     its pattern, NFC, chat and vision tokens; merges are pairs
     gpt2      its pattern, nothing normalised; merges are strings, the model has no type
@@ -18,9 +24,11 @@ OUTDIR/byte_bpe/words.json   {"cases": [{text, gpt2, qwen2, llama3}]}: the lengt
 
 import argparse
 import json
+import os
 import pathlib
 import random
 
+import gguf
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers import processors, trainers
 
@@ -79,6 +87,27 @@ OWN = [
     "{\"a\": [1, 2], 'b': null}", "<p class=\"x\">it's</p>", "a\\nb", "C++ C# .NET", "snake_case camelCase",
 ]
 
+# What byte-level vocabularies, and the look for added tokens in a text, get wrong easily.
+AWKWARD = [
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466 family",
+    "\U0001f3f3\ufe0f\u200d\U0001f308\U0001f3f4\u200d\u2620\ufe0f", "\U0001f468\U0001f3ff\u200d\U0001f4bb", "\u200d\u200d",
+    "\U0001f1fa\U0001f1f8\U0001f1eb\U0001f1f7", "0\ufe0f\u20e3 #\ufe0f\u20e3", "\U0001fae0\U0001f979", "\U000e0067\U000e007f",
+    "\u4eca\u5929\u5929\u6c14\u5f88\u597d\uff0c\u6211\u4eec\u53bb\u516c\u56ed\u5427\u3002", "\u6771\u4eac\u3067\u30e9\u30fc\u30e1\u30f3\u3092\u98df\u3079\u305f\u3044", "\uff76\uff9e\uff77\uff9e",
+    "\U00020000\U0002a6d6", "\ubc25 \uba39\uc5c8\uc5b4\uc694?", "\u0627\u0644\u0633\u0644\u0627\u0645 \u0639\u0644\u064a\u0643\u0645 \u0661\u0662\u0663",
+    "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f", "\u0627\u0653 \u0627\u0654", "\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35",
+    "a\u0300\u0301\u0302\u0303b", "Z\u0351\u036b\u0343\u036a\u0302a\u0321\u034a\u0353\u030c\u0357", "\u1100\u1161\u11a8 \uac01", "\u212b \u00c5 A\u030a", "\ufb01 \u017f",
+    "\x01\x02\x03\x04\x05\x06\x07\x08", "\x0e\x0f\x10 \x11\x12\x1b[31mred\x1b[0m", "\x7f\x80\x81\x9f", "\x7fELF\x02\x01\x01",
+    "\x89PNG\r\n\x1a\n", "\ufffd\ufffe\uffff", "\u202e\u2066\u2069 abc", "\ufeffabc",
+    *(" " * n for n in (1, 3, 4, 8, 16, 23, 24, 25, 47, 48, 49, 100)),
+    *("a" + " " * n + "b" for n in (2, 3, 9, 24, 25, 26, 50)),
+    *("\n" * n + "x" for n in (3, 7, 30)), *("x" + "\t" * n for n in (2, 5, 17)),
+    "  \n  \n  x", "\n    if a:\n\t  b  \n", "x   \n", "    \t    ", "  \u00a0  ", "  \u0301", "     \u0301x", "\r\r\n  \r",
+    "don't DON'T don\u2019t dont' 'tis y'all'd've", "1234567890" * 5, "3.14159e-10 1_000_000 0xDEADBEEF", "\u0967\u0968\u0969 \u4e00\u4e8c\u4e09",
+    "<|endoftext|><|endoftext|>", " <|endoftext|>", "<|endoftext|> ", "  <|endoftext|>  ", "<|endoftext", "|endoftext|>",
+    "<|endoftext|>    <|padding|>", "a<|padding|>", "[PAD50277] [PAD0]", "a" * 200, "ab" * 100, "=" * 80, "-" * 81,
+    "aaaaaaaaaa bbbbbbbbbb", "\u00e9" * 30, "supercalifragilisticexpialidocious", "qwrtpsdfghjklzxcvbnm", "\U0001d518\U0001d52b\U0001d526",
+]
+
 
 def all_texts():
     """Without what is too long to be worth its bytes."""
@@ -87,7 +116,7 @@ def all_texts():
     texts |= dict.fromkeys(random_texts(40))
     glue = ["<|im_end|>", "<|endoftext|>", " ", "  ", "\n", "'s", "'LL", "12", "a", "caf\u00e9", "!", "\t", "\u732b"]
     texts |= dict.fromkeys("".join(rng.choices(glue, k=rng.randint(2, 9))) for _ in range(60))
-    return list(texts)
+    return list(texts | dict.fromkeys(AWKWARD))
 
 
 # --- tokenizers -----------------------------------------------------------------------
@@ -157,16 +186,61 @@ def prefixed():
     return json.loads(tokenizer.to_str())
 
 
+# --- GPT-NeoX's own -------------------------------------------------------------------
+
+def gpt_neox(path):
+    """Its tokenizer from the tokens and merges of a GGUF file; the fillers stay out."""
+    fields = gguf.GGUFReader(path).fields
+    tokens, types, merges = (fields["tokenizer.ggml." + key].contents()
+                             for key in ("tokens", "token_type", "merges"))
+    own = [text for i, (text, kind) in enumerate(zip(tokens, types))
+           if kind == gguf.TokenType.USER_DEFINED and text != f"[PAD{i}]"]
+    first = tokens.index(own[0])
+    vocab = {text: i for i, text in enumerate(tokens[:first])}
+    tokenizer = Tokenizer(models.BPE(vocab, [tuple(merge.split(" ")) for merge in merges]))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([mark(text) for text, kind in zip(tokens, types)
+                                  if kind == gguf.TokenType.CONTROL])
+    tokenizer.add_tokens([plain(text) for text in own])
+    assert all(tokenizer.token_to_id(text) == tokens.index(text) for text in own)
+    return tokenizer
+
+
 # --- files ----------------------------------------------------------------------------
 
-def write(folder, name, written):
-    own = folder / name
-    own.mkdir(parents=True, exist_ok=True)
-    path = own / "tokenizer.json"
-    path.write_text(json.dumps(written, ensure_ascii=False) + "\n", encoding="utf-8")
-    tokenizer = Tokenizer.from_file(str(path))
+PRE = {"qwen2": "qwen2", "gpt2": "gpt-2", "neox": "olmo", "llama3": "llama-bpe"}
+
+
+def write_gguf(path, written, pre):
+    """As convert_hf_to_gguf.py: added tokens by their type, ids without a token filled."""
+    kinds = gguf.TokenType
+    tokens = {i: (text, kinds.NORMAL) for text, i in written["model"]["vocab"].items()}
+    tokens |= {token["id"]: (token["content"],
+                             kinds.CONTROL if token["special"] else kinds.USER_DEFINED)
+               for token in written["added_tokens"]}
+    ids = range(max(tokens) + 1 + 3)  # three rows of the model have no token
+    listed = [tokens.get(i, (f"[PAD{i}]", kinds.USER_DEFINED if i % 2 else kinds.UNUSED))
+              for i in ids]
+    merges = [merge if isinstance(merge, str) else " ".join(merge)
+              for merge in written["model"]["merges"]]
+    writer = gguf.GGUFWriter(path, "gpt2")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list([text for text, _ in listed])
+    writer.add_token_types([int(kind) for _, kind in listed])
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(0)
+    writer.add_add_bos_token(False)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+
+
+def write_cases(path, tokenizer, texts):
     lines = []
-    for text in all_texts():
+    for text in texts:
         ids = tokenizer.encode(text).ids
         case = {"text": text, "ids": ids}
         decoded = tokenizer.decode(ids, skip_special_tokens=False)
@@ -175,7 +249,17 @@ def write(folder, name, written):
         lines.append(json.dumps(case, ensure_ascii=True, separators=(",", ":")))
     head = f'{{"size": {tokenizer.get_vocab_size()}, "cases": ['
     text = head + "\n" + ",\n".join(lines) + "\n]}\n"
-    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+
+
+def write(folder, name, written):
+    own = folder / name
+    own.mkdir(parents=True, exist_ok=True)
+    path = own / "tokenizer.json"
+    path.write_text(json.dumps(written, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_cases(folder / f"{name}.json", Tokenizer.from_file(str(path)), all_texts())
+    if name in PRE:
+        write_gguf(folder / f"{name}.gguf", written, PRE[name])
 
 
 def lengths(pattern, text):
@@ -196,10 +280,14 @@ def main():
     here = pathlib.Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outdir", nargs="?", type=pathlib.Path, default=here.parent / "fixtures")
-    folder = parser.parse_args().outdir / "byte_bpe"
+    parser.add_argument("--gpt-neox", default=os.environ.get("SPARSETOP_GPT_NEOX_VOCAB"))
+    args = parser.parse_args()
+    folder = args.outdir / "byte_bpe"
     for make in (qwen2, gpt2, neox, llama3, prefixed):
         write(folder, make.__name__, make())
     write_words(folder)
+    if args.gpt_neox:
+        write_cases(folder / "gpt_neox.json", gpt_neox(args.gpt_neox), OWN + AWKWARD)
 
 
 if __name__ == "__main__":

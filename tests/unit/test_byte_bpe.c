@@ -70,13 +70,13 @@ static void check_case(const struct tokenizer *t, const json_t *item)
 	str_release(&got);
 }
 
-static void check_cases(const char *name)
+/* The tokenizer of a file or folder and the cases of byte_bpe/NAME.json. */
+static void check_cases_of(const char *tokenizer, const char *name, size_t least)
 {
 	char path[64];
 	struct tokenizer *t;
 	json_t *all;
-	snprintf(path, sizeof(path), "byte_bpe/%s", name);
-	check_ok(tokenizer_open(fixture(path), &t));
+	check_ok(tokenizer_open(tokenizer, &t));
 	snprintf(path, sizeof(path), "byte_bpe/%s.json", name);
 	check_ok(json_read_file(fixture(path), 1 << 20, &all));
 	assert_true(tokenizer_is_byte_level(t));
@@ -85,11 +85,18 @@ static void check_cases(const char *name)
 	assert_int_equal(tokenizer_bos(t), -1);
 	assert_int_equal(tokenizer_eos(t), -1);
 	json_t *list = json_object_get(all, "cases"), *item;
-	assert_true(json_array_size(list) > 400);
+	assert_true(json_array_size(list) >= least);
 	size_t i;
 	json_array_foreach(list, i, item) check_case(t, item);
 	json_decref(all);
 	tokenizer_free(t);
+}
+
+static void check_cases(const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "byte_bpe/%s", name);
+	check_cases_of(fixture(path), name, 400);
 }
 
 static void qwen2_as_the_reference(void **state)
@@ -120,6 +127,26 @@ static void a_prefix_space_as_the_reference(void **state)
 {
 	(void)state;
 	check_cases("prefixed");
+}
+
+/* The same vocabularies in GGUF, each split as its name says. */
+static void gguf_as_the_reference(void **state)
+{
+	(void)state;
+	check_cases_of(fixture("byte_bpe/qwen2.gguf"), "qwen2", 400);
+	check_cases_of(fixture("byte_bpe/gpt2.gguf"), "gpt2", 400);
+	check_cases_of(fixture("byte_bpe/neox.gguf"), "neox", 400);
+	check_cases_of(fixture("byte_bpe/llama3.gguf"), "llama3", 400);
+}
+
+static void the_published_gpt_neox_as_the_reference(void **state)
+{
+	(void)state;
+	const char *path = getenv("SPARSETOP_GPT_NEOX_VOCAB");
+	if (!path)
+		skip_because(
+			"SPARSETOP_GPT_NEOX_VOCAB names no ggml-vocab-gpt-neox.gguf");
+	check_cases_of(path, "gpt_neox", 200);
 }
 
 /* --- what JSON cannot hold, and the rest of the interface -------------------------- */
@@ -602,6 +629,8 @@ int main(void)
 		cmocka_unit_test(neox_as_the_reference),
 		cmocka_unit_test(llama3_as_the_reference),
 		cmocka_unit_test(a_prefix_space_as_the_reference),
+		cmocka_unit_test(gguf_as_the_reference),
+		cmocka_unit_test(the_published_gpt_neox_as_the_reference),
 		cmocka_unit_test(tokens_are_found_by_name),
 		cmocka_unit_test(ids_are_cut_at_the_maximum),
 		cmocka_unit_test(the_built_in_bytes_are_those_of_the_reference),

@@ -10,6 +10,7 @@
 #include "models/input.h"
 #include "models/model.h"
 #include "models/preset.h"
+#include "models/texts.h"
 #include "tensor/safetensors.h"
 
 static char dir[64];
@@ -376,15 +377,49 @@ static void input_hashes(void **state)
 	model_free(m);
 }
 
+/* Of a GGUF file the vocabulary in it; where it has none, that of its folder. */
+static void tokenizers_that_came_with_the_weights(void **state)
+{
+	(void)state;
+	char *files[] = { str_dup(fixture("byte_bpe/neox.gguf")), NULL };
+	char name[] = "neox.gguf";
+	struct model m = { .family = families[0], .name = name, .weights_files = files };
+	struct tokenizer *t, *other;
+	check_ok(texts_open_tokenizer(&m, NULL, &t));
+	check_ok(tokenizer_open(fixture("byte_bpe/neox"), &other));
+	assert_int_equal(tokenizer_size(t), tokenizer_size(other));
+	assert_int_equal(tokenizer_id(t, "foo\n"), tokenizer_id(other, "foo\n"));
+	tokenizer_free(other);
+	tokenizer_free(t);
+	/* --vocab comes first. */
+	check_ok(texts_open_tokenizer(&m, fixture("byte_bpe/gpt2.gguf"), &t));
+	assert_int_equal(tokenizer_id(t, "foo\n"), -1);
+	tokenizer_free(t);
+	free(files[0]);
+	files[0] = str_dup(fixture("gguf/mamba_f32.gguf"));
+	check_err(texts_open_tokenizer(&m, NULL, &t), ERR_NOTFOUND,
+		  "neox.gguf brings no tokenizer");
+	free(files[0]);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(whole_folder),   CASE(missing_files),      CASE(wrong_tensors),
-		CASE(contradictions), CASE(wrong_words),        CASE(preprocessor),
-		CASE(input_names),    CASE(knobs_it_lacks),     CASE(knob_values),
-		CASE(all_presets),    CASE(folder_of_pictures), CASE(input_hashes),
+		CASE(whole_folder),
+		CASE(missing_files),
+		CASE(wrong_tensors),
+		CASE(contradictions),
+		CASE(wrong_words),
+		CASE(preprocessor),
+		CASE(input_names),
+		CASE(knobs_it_lacks),
+		CASE(knob_values),
+		CASE(all_presets),
+		CASE(folder_of_pictures),
+		CASE(input_hashes),
+		CASE(tokenizers_that_came_with_the_weights),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
