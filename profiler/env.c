@@ -38,12 +38,13 @@ static void describe_os(char *buf, size_t size)
 			 u.release);
 }
 
-static void describe_blas(struct run *run, const struct backend *b, void *self)
+static void describe_blas(struct run *run, const struct backend *b, void *self,
+			  enum dtype dtype)
 {
 	struct blas_info blas = { 0 };
 	if (!b || !b->describe)
 		return;
-	b->describe(self, &blas);
+	b->describe(self, dtype, &blas);
 	run->env.blas_name = run_str(run, blas.name[0] ? blas.name : NULL);
 	run->env.blas_core = run_str(run, blas.core[0] ? blas.core : NULL);
 	run->env.blas_version = run_str(run, blas.version[0] ? blas.version : NULL);
@@ -51,7 +52,8 @@ static void describe_blas(struct run *run, const struct backend *b, void *self)
 		run_warn(run, "%s", blas.warning);
 }
 
-void env_describe(struct run *run, const struct backend *b, void *self, int threads)
+void env_describe(struct run *run, const struct backend *b, void *self, enum dtype dtype,
+		  int threads)
 {
 	char text[256];
 	struct run_env *env = &run->env;
@@ -70,5 +72,5 @@ void env_describe(struct run *run, const struct backend *b, void *self, int thre
 	describe_os(text, sizeof(text));
 	env->os = run_str(run, text);
 	env->version = SPARSETOP_VERSION;
-	describe_blas(run, b, self);
+	describe_blas(run, b, self, dtype);
 }

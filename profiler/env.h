@@ -6,6 +6,7 @@
 #include "profiler/run.h"
 
 /* Fills run->env and adds warnings about what makes times hard to compare. */
-void env_describe(struct run *, const struct backend *, void *backend_self, int threads);
+void env_describe(struct run *, const struct backend *, void *backend_self,
+		  enum dtype of_the_pass, int threads);
 
 #endif

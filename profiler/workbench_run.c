@@ -224,7 +224,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	visual_report_time(run);
 	report_low_rank(&s->out, run);
 	report_zero_shot(w, &s->out, run);
-	env_describe(run, w->backend, w->backend_self, pool_size(w->pool));
+	env_describe(run, w->backend, w->backend_self, DT_F32, pool_size(w->pool));
 	report_doubts(w, run, m, &c->measure, run);
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.
 	 */

@@ -61,7 +61,7 @@ static void check_blas(struct report *r)
 	if (e) {
 		say(r, false, "blas", err_message());
 	} else {
-		env_describe(run, cpu, self, pool_size(pool));
+		env_describe(run, cpu, self, DT_F32, pool_size(pool));
 		snprintf(text, sizeof(text), "%s %s, %s kernels%s%s",
 			 run->env.blas_name ? run->env.blas_name : "none",
 			 run->env.blas_version ? run->env.blas_version : "",

@@ -155,12 +155,18 @@ enum made {
 	MADE_SUM_DROPPED, /* weighted by their scores, not normalised (EViT) */
 };
 
-/* What is done to a matrix product while it is still in the cache: act(x W^T + b), or
+/*
+ * What is done to a matrix product while it is still in the cache: act(x W^T + b), or
  * with `accumulate` y + x W^T + b (a residual connection), or with `multiply` y (x W^T +
- * b) (a gate); act must be ACT_NONE with either. */
+ * b) (a gate); act must be ACT_NONE with either.
+ *
+ * And before it: with `round` F16 or BF16, the type of W then, x is rounded to that type
+ * (to the nearest, ties to even). Products and sums are F32 (or exact) all the same.
+ */
 struct epilogue {
 	enum act act;
 	bool accumulate, multiply;
+	enum dtype round; /* DT_F32: x as it is */
 };
 
 struct backend_opts {
@@ -182,10 +188,12 @@ struct backend {
 
 	enum err (*open)(const struct backend_opts *, void **self);
 	void (*close)(void *self);
-	/* What multiplies so many rows by a matrix ("openblas"), as stored with a layer.
-	 */
-	const char *(*engine)(void *self, int64_t rows, const struct linear *);
-	void (*describe)(void *self, struct blas_info *); /* NULL: nothing to say */
+	/* What multiplies so many rows, rounded to `round`, by a matrix ("openblas"), as
+	 * stored with a layer. */
+	const char *(*engine)(void *self, int64_t rows, const struct linear *,
+			      enum dtype round);
+	/* What multiplies in a pass of this type; NULL: nothing to say. */
+	void (*describe)(void *self, enum dtype, struct blas_info *);
 	/* Packs or uploads a weight once; ERR_NOMEM. NULL entries: nothing to prepare. */
 	enum err (*prepare)(void *self, struct linear *);
 	void (*unprepare)(void *self, struct linear *);

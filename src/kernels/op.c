@@ -95,7 +95,7 @@ static struct op_count count_linear(struct pass *p, const struct tensor *y,
 	double bias_bytes = l->bias.ndim ? bytes_of(&l->bias) : 0;
 	return (struct op_count){
 		.kind = "linear",
-		.engine = p->backend->engine(p->self, m, l),
+		.engine = p->backend->engine(p->self, m, l, e.round),
 		.flops = 2 * mac + per_output * out,
 		.flops_fvcore = mac,
 		.flops_torch = 2 * mac,
@@ -116,6 +116,8 @@ static void run_linear(struct pass *p, struct tensor y, struct tensor x,
 	assert(tensor_cols(&x) == l->weight.dim[1] &&
 	       tensor_cols(&y) == l->weight.dim[0]);
 	assert(tensor_rows(&x) == tensor_rows(&y));
+	/* What is not held in the type of the pass (classes, factors) is not of it. */
+	e.round = l->weight.dtype == p->dtype ? p->dtype : DT_F32;
 	p->backend->linear(p->self, y, x, l, e);
 	struct op_count c = count_linear(p, &y, &x, l, e);
 	op_end(p, &c);

@@ -60,6 +60,14 @@ struct pass {
 	/* Asked between two ops; false cancels the pass. NULL: never cancelled. */
 	bool (*still_wanted)(void *ctx);
 	void *still_ctx;
+	/*
+	 * Mixed precision. BF16, F16: what enters a product whose weights are held in
+	 * that type is rounded to it (struct epilogue). Nothing else is: sums, biases,
+	 * activations, norms, softmax, the residual stream, scan states, and what ops
+	 * hand to each other stay F32. F32: nothing is rounded, whatever weights are held
+	 * in.
+	 */
+	enum dtype dtype;
 	/* Items of the batch, by which tokens of an item are told; 0: what dim[0] says.
 	 */
 	int64_t items;

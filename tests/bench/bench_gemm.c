@@ -302,8 +302,8 @@ static void time_half(struct contender *c, struct linear l[TYPES][COPIES], int64
 			if (r >= 0)
 				t[type].ns[r] = clock_now_ns() - begin;
 		}
-	printf("  %-8s %4d x %4d x %4d", cpu->engine(c->self, m, &l[0][0]), (int)m,
-	       (int)n, (int)k);
+	printf("  %-8s %4d x %4d x %4d", cpu->engine(c->self, m, &l[0][0], DT_F32),
+	       (int)m, (int)n, (int)k);
 	for (int type = 0; type < TYPES; type++) {
 		t[type].count = rounds;
 		for (int r = 0; r < rounds; r++)
@@ -367,7 +367,7 @@ static void open_contender(const char *name, struct pool *pool)
 			if (cpu->prepare(c->self, &c->linear[i][p]))
 				abort();
 	struct blas_info info;
-	cpu->describe(c->self, &info);
+	cpu->describe(c->self, DT_F32, &info);
 	printf("%s: %s %s %s %s\n", name, info.name, info.version, info.core,
 	       info.warning);
 	contenders++;

@@ -365,7 +365,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	struct blas_info info;
-	cpu->describe(self, &info);
+	cpu->describe(self, DT_F32, &info);
 	for (int i = 0; all && i < SHAPES; i++) {
 		const struct shape *s = &shapes[i];
 		set_up(s);

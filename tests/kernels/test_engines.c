@@ -19,7 +19,7 @@ static struct blas_info opened(const char *gemm)
 {
 	struct blas_info info;
 	check_ok(open_cpu(gemm));
-	backend_by_name("cpu")->describe(self, &info);
+	backend_by_name("cpu")->describe(self, DT_F32, &info);
 	backend_by_name("cpu")->close(self);
 	return info;
 }
@@ -37,6 +37,7 @@ static void without_the_library_auto_says_why(void **state)
 {
 	(void)state;
 	setenv("SPARSETOP_OPENBLAS", "/nowhere/libopenblas.so.0", 1);
+	setenv("SPARSETOP_ONEDNN", "/nowhere/libdnnl.so", 1);
 	check_err(open_cpu("openblas"), ERR_UNAVAILABLE, "/nowhere/libopenblas.so.0");
 	const char *const autos[] = { "auto", "", NULL };
 	for (int i = 0; i < 3; i++) {
@@ -53,6 +54,42 @@ static void another_library_is_not_taken_for_it(void **state)
 	(void)state;
 	setenv("SPARSETOP_OPENBLAS", "libm.so.6", 1);
 	check_err(open_cpu("openblas"), ERR_UNAVAILABLE, "lacks cblas_sgemm");
+}
+
+/* Of bf16 `auto` says why its products are none. OpenBLAS can be opened here. */
+static void without_onednn_bf16_says_why(void **state)
+{
+	(void)state;
+	struct blas_info info;
+	unsetenv("SPARSETOP_OPENBLAS");
+	check_ok(open_cpu("auto"));
+	backend_by_name("cpu")->describe(self, DT_BF16, &info);
+	if (!info.warning[0] || !strstr(info.warning, "OpenBLAS"))
+		assert_non_null(strstr(info.warning, "widened"));
+	backend_by_name("cpu")->close(self);
+}
+
+static void onednn_says_what_it_lacks(void **state)
+{
+	(void)state;
+	bool built_in = false;
+	for (int i = 0; gemm_engines[i]; i++)
+		built_in |= !strcmp(gemm_engines[i]->name, "onednn");
+	if (!built_in) {
+		check_err(open_cpu("onednn"), ERR_UNAVAILABLE, "--gemm onednn: ");
+		skip_because("%s", err_message());
+	}
+	check_err(open_cpu("onednn"), ERR_UNAVAILABLE, "libdnnl2");
+	setenv("SPARSETOP_ONEDNN", "libm.so.6", 1);
+	check_err(open_cpu("onednn"), ERR_UNAVAILABLE, "lacks dnnl_version");
+	unsetenv("SPARSETOP_ONEDNN");
+	if (open_cpu("onednn") == ERR_UNAVAILABLE)
+		skip_because("%s", err_message());
+	backend_by_name("cpu")->close(self);
+	struct blas_info info = opened("onednn");
+	assert_string_equal(info.name, "oneDNN");
+	assert_int_equal(info.version[0], '2');
+	assert_string_equal(info.warning, "");
 }
 
 static void openblas_uses_the_core_that_was_chosen(void **state)
@@ -92,6 +129,8 @@ int main(void)
 		cmocka_unit_test(an_unknown_engine_lists_the_known),
 		cmocka_unit_test(without_the_library_auto_says_why),
 		cmocka_unit_test(another_library_is_not_taken_for_it),
+		cmocka_unit_test(without_onednn_bf16_says_why),
+		cmocka_unit_test(onednn_says_what_it_lacks),
 		cmocka_unit_test(openblas_uses_the_core_that_was_chosen),
 		cmocka_unit_test(names_are_unique_and_engines_complete),
 	};

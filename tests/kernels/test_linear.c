@@ -1,5 +1,6 @@
 /* Products of the cpu backend, every engine, against the reference. */
 #include <math.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -7,6 +8,7 @@
 
 static const char *engine; /* of the running case */
 static enum dtype type;    /* of its weights */
+static bool mixed;         /* x is rounded to it */
 
 static struct linear weights(int64_t out, int64_t in, bool bias)
 {
@@ -45,9 +47,11 @@ static void compare(int64_t m, int64_t n, int64_t k, bool bias, struct epilogue 
 		    int64_t gap)
 {
 	char what[128];
-	snprintf(what, sizeof(what), "%s %s %dx%dx%d bias %d act %d add %d mul %d gap %d",
-		 engine, dtype_name(type), (int)m, (int)n, (int)k, bias, e.act,
-		 e.accumulate, e.multiply, (int)gap);
+	e.round = mixed ? type : DT_F32;
+	snprintf(what, sizeof(what),
+		 "%s %s%s %dx%dx%d bias %d act %d add %d mul %d gap %d", engine,
+		 dtype_name(type), mixed ? " mixed" : "", (int)m, (int)n, (int)k, bias,
+		 e.act, e.accumulate, e.multiply, (int)gap);
 	struct linear l = weights(n, k, bias);
 	struct tensor x = bed_random(gap, -1, 1, DIMS(m, k));
 	struct tensor y = bed_random(gap, -1, 1, DIMS(m, n)), want = bed_copy(y);
@@ -132,9 +136,13 @@ static void with_engine(const char *name)
 	cpu->close(probe);
 	for (int threads = 0; threads <= 3; threads++) {
 		bed_open(threads, name);
-		assert_string_equal(bed_cpu->engine(bed_self, 64, &packed), name);
+		assert_string_equal(bed_cpu->engine(bed_self, 64, &packed, DT_F32), name);
 		for (type = DT_F32; type <= DT_BF16; type++)
 			odd_shapes();
+		mixed = true;
+		for (type = DT_F16; type <= DT_BF16; type++)
+			odd_shapes();
+		mixed = false;
 		type = DT_F32;
 		poison_stays_in_its_row();
 		denormals_are_nothing();
@@ -149,6 +157,53 @@ static void openblas(void **state)
 	bed_open(0, "openblas"); /* more than one panel, both ways */
 	type = DT_BF16;
 	compare(17, 1500, 1537, true, (struct epilogue){ .accumulate = true }, 1);
+	type = DT_F32;
+	bed_close();
+}
+
+static void onednn(void **state)
+{
+	(void)state;
+	with_engine("onednn");
+	bed_open(2, "onednn"); /* more than one block, and more than one panel */
+	compare(2100, 190, 70, true, (struct epilogue){ .act = ACT_GELU }, 1);
+	type = DT_BF16;
+	compare(50, 1500, 1537, true, (struct epilogue){ .accumulate = true }, 1);
+	mixed = true;
+	compare(300, 1200, 96, true, (struct epilogue){ .accumulate = true }, 1);
+	/* More shapes than are kept. */
+	for (int64_t m = 20; m < 150; m++)
+		compare(m, 70, 33, false, (struct epilogue){ 0 }, 0);
+	mixed = false;
+	type = DT_F32;
+	bed_close();
+}
+
+/* Of BF16 by BF16 `auto` takes who multiplies them as they are, and nobody else. */
+static void auto_takes_what_multiplies_bf16(void **state)
+{
+	(void)state;
+	const struct linear l = { .weight = tensor_of(DT_BF16, NULL, DIMS(8, 8)) };
+	struct blas_info info;
+	bed_open(2, "auto");
+	const char *plain = bed_cpu->engine(bed_self, 64, &l, DT_F32);
+	const char *chosen = bed_cpu->engine(bed_self, 64, &l, DT_BF16);
+	bed_cpu->describe(bed_self, DT_BF16, &info);
+	if (!strcmp(chosen, plain)) {
+		assert_non_null(strstr(info.warning, "widened"));
+	} else {
+		assert_string_equal(chosen, "onednn");
+		assert_string_equal(info.name, "oneDNN");
+		assert_string_equal(info.warning, "");
+	}
+	assert_string_equal(bed_cpu->engine(bed_self, 64, &l, DT_F16), plain);
+	assert_string_equal(bed_cpu->engine(bed_self, 1, &l, DT_BF16), "gemv");
+	engine = "auto";
+	mixed = true;
+	type = DT_BF16;
+	compare(64, 100, 300, true, (struct epilogue){ .act = ACT_SILU }, 2);
+	compare(64, 100, 300, true, (struct epilogue){ .multiply = true }, 2);
+	mixed = false;
 	type = DT_F32;
 	bed_close();
 }
@@ -197,6 +252,8 @@ int main(void)
 	bed_require_isa();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openblas),
+		cmocka_unit_test(onednn),
+		cmocka_unit_test(auto_takes_what_multiplies_bf16),
 		cmocka_unit_test(native),
 		cmocka_unit_test(ref),
 		cmocka_unit_test(native_does_not_depend_on_the_threads),

@@ -167,6 +167,45 @@ static void halves_are_widened_exactly(void **state)
 		}
 }
 
+/* Random bits, and what lies next to the ends and the middles of halves. */
+static float any_float(int i)
+{
+	static const uint32_t edges[] = {
+		0,          0x00000001, 0x33000000, 0x33000001, 0x387FE000, 0x387FFFFF,
+		0x38800000, 0x3F808000, 0x3F818000, 0x477FEFFF, 0x477FF000, 0x7F7F7FFF,
+		0x7F7F8000, 0x7F800000, 0x7F800001, 0x7FC12345
+	};
+	const size_t n = sizeof(edges) / sizeof(*edges);
+	uint32_t bits = (uint32_t)i * 2654435761u ^ (uint32_t)i << 13;
+	if ((size_t)i < 2 * n)
+		bits = edges[(size_t)i % n] | ((size_t)i < n ? 0 : 0x80000000);
+	float x;
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+/* What a product rounds is what a file would hold. */
+static void floats_are_rounded_as_halves_are(void **state)
+{
+	(void)state;
+	const struct vec *vec = vec_for(cpu_isa());
+	static float x[65536], got[65536], want[65536];
+	static uint16_t half[65536], narrow[65536];
+	for (int i = 0; i < 65536; i++)
+		x[i] = any_float(i);
+	for (enum dtype type = DT_F16; type <= DT_BF16; type++) {
+		dtype_from_f32(type, x, half, 65536);
+		dtype_to_f32(type, half, want, 65536);
+		vec->round(got, x, type, 65535);
+		for (int i = 0; i < 65535; i++)
+			if (memcmp(&got[i], &want[i], 4))
+				fail_msg("%s of %a is %a, wanted %a", dtype_name(type),
+					 (double)x[i], (double)got[i], (double)want[i]);
+	}
+	vec->narrow(narrow, x, 65536);
+	assert_memory_equal(narrow, half, sizeof(half));
+}
+
 static void compare_patches(int64_t b, int64_t height, int64_t width, int patch)
 {
 	struct tensor image = bed_random(0, 0, 1, DIMS(b, 3, height, width));
@@ -260,6 +299,7 @@ int main(void)
 		cmocka_unit_test(rotary),
 		cmocka_unit_test(a_quarter_turn),
 		cmocka_unit_test(halves_are_widened_exactly),
+		cmocka_unit_test(floats_are_rounded_as_halves_are),
 		cmocka_unit_test(patches),
 		cmocka_unit_test(activations_are_as_exact_as_stated),
 		cmocka_unit_test(activations_pass_nan_on),

@@ -17,15 +17,15 @@ static enum err cpu_open(const struct backend_opts *opts, void **self)
 	c->pool = opts->pool;
 	c->threads = opts->pool ? pool_size(opts->pool) : 1;
 	c->vec = vec_for(cpu_isa());
-	enum err e = gemm_open(opts->gemm, c->vec, &c->engine, &c->engine_self,
-			       c->warning, sizeof(c->warning));
+	enum err e = gemm_open(opts->gemm, c->vec, c->threads, &c->gemm);
 	if (e) {
 		free(c);
 		return e;
 	}
 	c->scratch = mem_alloc(sizeof(*c->scratch) * (size_t)c->threads);
-	if (c->engine->scratch)
-		cpu_reserve(c, c->engine->scratch);
+	c->seeks_bf16 = gemm_is_auto(opts->gemm);
+	if (c->gemm.engine->scratch)
+		cpu_reserve(c, c->gemm.engine->scratch);
 	*self = c;
 	return OK;
 }
@@ -35,22 +35,37 @@ static void cpu_close(void *self)
 	struct cpu *c = self;
 	if (!c)
 		return;
-	c->engine->close(c->engine_self);
+	c->gemm.engine->close(c->gemm.self);
+	if (c->bf16.engine)
+		c->bf16.engine->close(c->bf16.self);
+	free(c->rounded);
 	for (int i = 0; i < c->threads; i++)
 		free(c->scratch[i]);
 	free(c->scratch);
 	free(c);
 }
 
-static void cpu_describe(void *self, struct blas_info *info)
+const struct gemm_choice *cpu_bf16(struct cpu *c)
 {
-	const struct cpu *c = self;
+	if (c->seeks_bf16 && gemm_open_bf16(c->vec, c->threads, &c->bf16))
+		cpu_reserve(c, c->bf16.engine->scratch);
+	c->seeks_bf16 = false;
+	return c->bf16.engine ? &c->bf16 : &c->gemm;
+}
+
+static void cpu_describe(void *self, enum dtype type, struct blas_info *info)
+{
+	struct cpu *c = self;
+	const struct gemm_choice *g = type == DT_BF16 ? cpu_bf16(c) : &c->gemm;
+	const char *warning = type == DT_BF16 ? c->bf16.warning : "";
 	*info = (struct blas_info){ 0 };
-	snprintf(info->name, sizeof(info->name), "%s", c->engine->name);
+	snprintf(info->name, sizeof(info->name), "%s", g->engine->name);
 	snprintf(info->core, sizeof(info->core), "%s", isa_name(c->vec->isa));
-	if (c->engine->describe)
-		c->engine->describe(c->engine_self, info);
-	snprintf(info->warning, sizeof(info->warning), "%s", c->warning);
+	if (g->engine->describe)
+		g->engine->describe(g->self, info);
+	if (g->warning[0] || warning[0])
+		snprintf(info->warning, sizeof(info->warning), "%s",
+			 g->warning[0] ? g->warning : warning);
 }
 
 void cpu_reserve(struct cpu *c, size_t bytes)
@@ -85,16 +100,16 @@ static enum err cpu_prepare(void *self, struct linear *l)
 {
 	struct cpu *c = self;
 	l->prepared = NULL;
-	if (!c->engine->prepare)
+	if (!c->gemm.engine->prepare)
 		return OK;
-	return c->engine->prepare(c->engine_self, &l->weight, &l->prepared);
+	return c->gemm.engine->prepare(c->gemm.self, &l->weight, &l->prepared);
 }
 
 static void cpu_unprepare(void *self, struct linear *l)
 {
 	struct cpu *c = self;
 	if (l->prepared)
-		c->engine->unprepare(c->engine_self, l->prepared);
+		c->gemm.engine->unprepare(c->gemm.self, l->prepared);
 	l->prepared = NULL;
 }
 

@@ -12,11 +12,15 @@ struct cpu {
 	struct pool *pool; /* borrowed; NULL: the caller's thread only */
 	int threads;
 	const struct vec *vec;
-	const struct gemm_engine *engine;
-	void *engine_self;
-	char warning[256]; /* why `auto` is not the first engine, "" */
-	void **scratch;    /* [threads], see cpu_scratch */
+	struct gemm_choice gemm;
+	/* `auto`: of BF16 by BF16, looked for at the first such product, since what it
+	 * loads is of use for nothing else; engine NULL: the same as of the rest. */
+	struct gemm_choice bf16;
+	bool seeks_bf16;
+	void **scratch; /* [threads], see cpu_scratch */
 	size_t scratch_size;
+	void *rounded; /* x of the product at hand, in its type; grows as scratch does */
+	size_t rounded_size;
 };
 
 typedef void (*cpu_job)(void *ctx, int thread, int threads);
@@ -33,8 +37,11 @@ void cpu_run(struct cpu *, int64_t work, cpu_job fn, void *ctx);
 void cpu_reserve(struct cpu *, size_t bytes);
 void *cpu_scratch(const struct cpu *, int thread); /* aligned to 64 bytes */
 
+/* Who multiplies BF16 by BF16. */
+const struct gemm_choice *cpu_bf16(struct cpu *);
+
 /* Entries of struct backend; self is a struct cpu. */
-const char *cpu_engine(void *self, int64_t rows, const struct linear *);
+const char *cpu_engine(void *self, int64_t rows, const struct linear *, enum dtype round);
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *,
 		struct epilogue);
 void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,

@@ -4,9 +4,9 @@
  * on the calling thread; who computes which rectangle and where to is linear.c's business
  * (and so is epilogue.multiply, which an engine never sees), so an engine never has
  * threads of its own. Weights in half precision are widened exactly and multiplied in
- * F32, never all of them at a time unless an engine prepares its own form of them. One
- * file per engine, one word in meson.build; the list there is the order of preference of
- * `auto`.
+ * F32, never all of them at a time unless an engine prepares its own form of them; or,
+ * where both operands are BF16 and the engine can, multiplied as they are. One file per
+ * engine, one word in meson.build; the list there is the order of preference of `auto`.
  */
 #ifndef KERNELS_CPU_GEMM_H
 #define KERNELS_CPU_GEMM_H
@@ -19,8 +19,11 @@
 struct gemm {
 	const struct vec *vec;
 	int64_t m, n, k;
-	const float *a; /* [m, k], rows lda apart */
+	const float *a; /* [m, k], rows lda apart, rounded where the product says so */
 	int64_t lda;
+	/* The same in BF16, rows k apart, instead of `a`; w is BF16 then and the engine
+	 * takes that. NULL: `a` counts. */
+	const uint16_t *narrow;
 	const void *w;     /* [n, k], rows ldw apart, as checkpoints hold it */
 	enum dtype w_type; /* F32, F16 or BF16 */
 	int64_t ldw;
@@ -35,7 +38,17 @@ static inline const void *gemm_weights(const struct gemm *g, int64_t n, int64_t 
 	return (const char *)g->w + (size_t)(n * g->ldw + k) * dtype_size(g->w_type);
 }
 
+/* Rows [n, n + rows) of W, columns [k, k + columns), as F32. */
+static inline void gemm_widen(const struct gemm *g, float *to, int64_t n, int64_t rows,
+			      int64_t k, int64_t columns)
+{
+	for (int64_t i = 0; i < rows; i++)
+		g->vec->widen(to + i * columns, gemm_weights(g, n + i, k), g->w_type,
+			      columns);
+}
+
 struct gemm_part {
+	int thread; /* whose it is: no two at a time have the same */
 	int64_t m_begin, m_end, n_begin, n_end;
 	float *c; /* the rectangle alone, rows ldc apart */
 	int64_t ldc;
@@ -43,12 +56,14 @@ struct gemm_part {
 
 struct gemm_engine {
 	const char *name;
-	/* ERR_UNAVAILABLE when what it needs is not on this machine; the message says
-	 * why. */
-	enum err (*open)(const struct vec *, void **self);
+	/* For parts of `threads` threads. ERR_UNAVAILABLE when what it needs is not on
+	 * this machine; the message says why. */
+	enum err (*open)(const struct vec *, int threads, void **self);
 	void (*close)(void *self);
 	/* What the library says of itself; NULL: there is no library. */
 	void (*describe)(void *self, struct blas_info *);
+	/* Whether it multiplies BF16 by BF16 as they are, into F32; NULL: it does not. */
+	bool (*takes_bf16)(void *self);
 
 	/* Packs W once, ERR_NOMEM; NULL entries: it multiplies W as it lies. */
 	enum err (*prepare)(void *self, const struct tensor *w, void **prepared);
@@ -63,13 +78,25 @@ struct gemm_engine {
 
 extern const struct gemm_engine *const gemm_engines[]; /* NULL-terminated */
 
+struct gemm_choice {
+	const struct gemm_engine *engine;
+	void *self;
+	char warning[256]; /* why it is not what one would wish for; "" */
+};
+
+/* Whether a name leaves the choice to us: NULL, "", "auto". */
+bool gemm_is_auto(const char *name);
+
 /*
- * Opens the engine of that name. NULL, "" or "auto": the first that can be opened; when
- * that is not the first of the list, `warning` says why (else it is empty). ERR_USAGE for
- * a name that does not exist, ERR_UNAVAILABLE for one that cannot be opened here.
+ * Opens the engine of that name. For `auto` the first of the list that can be opened;
+ * when that is not the first, the warning says why. ERR_USAGE for a name that does not
+ * exist, ERR_UNAVAILABLE for one that cannot be opened here.
  */
-enum err gemm_open(const char *name, const struct vec *,
-		   const struct gemm_engine **engine, void **self, char *warning,
-		   size_t warning_size) MUST_CHECK;
+enum err gemm_open(const char *name, const struct vec *, int threads,
+		   struct gemm_choice *) MUST_CHECK;
+
+/* The same of `auto` for products of BF16 by BF16: the first that takes them as they are,
+ * on a CPU that has instructions for it. False: none does, and the warning says why. */
+bool gemm_open_bf16(const struct vec *, int threads, struct gemm_choice *);
 
 #endif

@@ -1,8 +1,11 @@
 /*
  * Products: who multiplies what. A product of few rows is a walk over the weights, W's
  * rows divided among the threads; any other is cut into one rectangle per thread, which
- * an engine multiplies alone.
+ * an engine multiplies alone. Where x is to be rounded, all threads do that first.
  */
+#include <stdlib.h>
+
+#include "base/str.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/tiles.h"
 
@@ -26,6 +29,7 @@
 
 struct product {
 	struct cpu *cpu;
+	const struct gemm_choice *by;
 	struct gemm gemm;
 	float *c; /* [m, n], rows ldc apart */
 	int64_t ldc;
@@ -62,7 +66,7 @@ static void run_rectangle(const struct product *p, const struct gemm *g,
 			  struct gemm_part part, void *scratch)
 {
 	if (!p->by_gemv) {
-		p->cpu->engine->run(p->cpu->engine_self, g, part, scratch);
+		p->by->engine->run(p->by->self, g, part, scratch);
 		return;
 	}
 	int64_t rows = part.m_end - part.m_begin, cols = part.n_end - part.n_begin;
@@ -88,8 +92,9 @@ static void run_gated(const struct product *p, struct gemm_part part, char *scra
 	struct gemm plain = p->gemm;
 	plain.epilogue = (struct epilogue){ 0 };
 	plain.bias = NULL;
-	struct gemm_part piece = { .c = (float *)(void *)(scratch +
-							  p->cpu->engine->scratch),
+	struct gemm_part piece = { .thread = part.thread,
+				   .c = (float *)(void *)(scratch +
+							  p->by->engine->scratch),
 				   .ldc = PIECE_COLS };
 	for (int64_t m = part.m_begin; m < part.m_end; m += PIECE_ROWS)
 		for (int64_t n = part.n_begin; n < part.n_end; n += PIECE_COLS) {
@@ -105,8 +110,8 @@ static void run_gated(const struct product *p, struct gemm_part part, char *scra
 static void run_part(void *ctx, int thread, int threads)
 {
 	const struct product *p = ctx;
-	const struct gemm_engine *engine = p->cpu->engine;
-	struct gemm_part part = { .ldc = p->ldc };
+	const struct gemm_engine *engine = p->by->engine;
+	struct gemm_part part = { .thread = thread, .ldc = p->ldc };
 	int across = threads == 1 ? 1 : p->across, down = threads == 1 ? 1 : p->down;
 	pool_share(p->gemm.n, p->by_gemv ? GEMV_GRAIN : engine->n_grain, thread % across,
 		   across, &part.n_begin, &part.n_end);
@@ -121,27 +126,84 @@ static void run_part(void *ctx, int thread, int threads)
 		run_rectangle(p, &p->gemm, part, cpu_scratch(p->cpu, thread));
 }
 
+/* ---- what goes in ---- */
+
+/* x in the type of the product: F32 numbers of that type, or BF16 for who takes it. */
+struct rounding {
+	const struct cpu *cpu;
+	const struct tensor *x;
+	enum dtype type;
+	bool narrow;
+};
+
+static void round_rows(void *ctx, int thread, int threads)
+{
+	const struct rounding *r = ctx;
+	const struct vec *vec = r->cpu->vec;
+	int64_t begin, end, k = tensor_cols(r->x);
+	pool_share(tensor_rows(r->x), 1, thread, threads, &begin, &end);
+	for (int64_t i = begin; i < end; i++)
+		if (r->narrow)
+			vec->narrow((uint16_t *)r->cpu->rounded + i * k,
+				    tensor_row(r->x, i), k);
+		else
+			vec->round((float *)r->cpu->rounded + i * k, tensor_row(r->x, i),
+				   r->type, k);
+}
+
+static void reserve_rounded(struct cpu *c, size_t bytes)
+{
+	if (bytes <= c->rounded_size)
+		return;
+	free(c->rounded);
+	c->rounded = mem_alloc(bytes);
+	c->rounded_size = bytes;
+}
+
+static void round_input(struct product *p, const struct tensor *x, enum dtype type)
+{
+	struct rounding r = { p->cpu, x, type, false };
+	if (type == DT_F32)
+		return;
+	r.narrow = type == DT_BF16 && !p->by_gemv && p->by->engine->takes_bf16 &&
+		   p->by->engine->takes_bf16(p->by->self);
+	reserve_rounded(p->cpu, (size_t)tensor_count(x) * (r.narrow ? 2 : 4));
+	cpu_run(p->cpu, tensor_count(x), round_rows, &r);
+	p->gemm.a = r.narrow ? NULL : p->cpu->rounded;
+	p->gemm.narrow = r.narrow ? p->cpu->rounded : NULL;
+	p->gemm.lda = p->gemm.k;
+}
+
+/* ---- the op ---- */
+
 /* A few rows are bound by reading W, which our own loop does at full speed. An engine
  * that packs W cannot multiply what nobody had it pack (factors made for one pass): then
  * too. */
-static bool takes_gemv(const struct cpu *c, int64_t rows, const struct linear *l)
+static bool takes_gemv(const struct gemm_choice *by, int64_t rows, const struct linear *l)
 {
 	int64_t few = l->weight.dtype == DT_F32 ? GEMV_ROWS : GEMV_ROWS_HALF;
-	return c->engine->prepare ? !l->prepared : rows <= few;
+	return by->engine->prepare ? !l->prepared : rows <= few;
 }
 
-const char *cpu_engine(void *self, int64_t rows, const struct linear *l)
+static const struct gemm_choice *choose_engine(struct cpu *c, enum dtype round)
 {
-	const struct cpu *c = self;
-	return takes_gemv(c, rows, l) ? "gemv" : c->engine->name;
+	return round == DT_BF16 ? cpu_bf16(c) : &c->gemm;
+}
+
+const char *cpu_engine(void *self, int64_t rows, const struct linear *l, enum dtype round)
+{
+	const struct gemm_choice *by = choose_engine(self, round);
+	return takes_gemv(by, rows, l) ? "gemv" : by->engine->name;
 }
 
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *l,
 		struct epilogue e)
 {
 	struct cpu *c = self;
+	const struct gemm_choice *by = choose_engine(c, e.round);
 	struct product p = {
 		.cpu = c,
+		.by = by,
 		.gemm = {
 			.vec = c->vec,
 			.m = tensor_rows(&x),
@@ -158,12 +220,13 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 		},
 		.c = tensor_f32(&y),
 		.ldc = y.ld,
-		.by_gemv = takes_gemv(c, tensor_rows(&x), l),
+		.by_gemv = takes_gemv(by, tensor_rows(&x), l),
 		.multiply = e.multiply,
 	};
 	if (e.multiply)
-		cpu_reserve(c,
-			    c->engine->scratch + sizeof(float) * PIECE_ROWS * PIECE_COLS);
+		cpu_reserve(c, by->engine->scratch +
+				       sizeof(float) * PIECE_ROWS * PIECE_COLS);
+	round_input(&p, &x, e.round);
 	choose_grid(&p);
 	cpu_run(c, p.gemm.m * p.gemm.n * p.gemm.k / 16, run_part, &p);
 }

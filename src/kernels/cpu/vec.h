@@ -63,6 +63,10 @@ struct vec {
 	/* y = x, n elements of F32, F16 or BF16; exact. */
 	void (*widen)(float *y, const void *x, enum dtype, int64_t n);
 
+	/* y = x rounded to F16 or BF16 and back, or kept as BF16; as dtype_from_f32(). */
+	void (*round)(float *y, const float *x, enum dtype, int64_t n);
+	void (*narrow)(uint16_t *y, const float *x, int64_t n);
+
 	/* s *= scale; the highest of them and `top`. */
 	float (*scale_max)(float *s, int64_t n, float scale, float top);
 	/* The same of s = s scale + plus. */

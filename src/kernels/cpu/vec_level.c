@@ -328,6 +328,52 @@ static void widen(float *y, const void *x, enum dtype type, int64_t n)
 			     (size_t)(n - i));
 }
 
+/* The upper half of x, rounded: see f32_to_bf16() of tensor.h, whose numbers these are.
+ */
+INLINE uint32_t bf16_of(float x)
+{
+	uint32_t bits = bits_of(x);
+	uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+	uint32_t quiet = bits >> 16 | 0x40;
+	return (bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded;
+}
+
+/* The value of f32_to_f16(): ten digits are left of a normal number, multiples of 2^-24
+ * of a smaller one. */
+INLINE float f16_value(float x)
+{
+	uint32_t bits = bits_of(x), sign = bits & 0x80000000;
+	uint32_t magnitude = bits & 0x7FFFFFFF;
+	uint32_t normal = (magnitude + 0xFFF + (magnitude >> 13 & 1)) & ~0x1FFFu;
+	uint32_t subnormal = bits_of((float_of(magnitude) + 0.5f) - 0.5f);
+	uint32_t quiet = 0x7FC00000 | (magnitude & 0x007FE000);
+	uint32_t v = magnitude < 0x38800000 ? subnormal : normal; /* 2^-14 */
+	v = v >= 0x47800000 ? 0x7F800000 : v;                     /* 2^16 */
+	v = magnitude > 0x7F800000 ? quiet : v;
+	return float_of(sign | v);
+}
+
+static void narrow(uint16_t *y, const float *x, int64_t n)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = (uint16_t)bf16_of(x[i]);
+}
+
+/* `round` is the name of a function of the C library. */
+static void round_to(float *y, const float *x, enum dtype type, int64_t n)
+{
+	if (type == DT_BF16) {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			y[i] = float_of(bf16_of(x[i]) << 16);
+	} else {
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			y[i] = f16_value(x[i]);
+	}
+}
+
 static void rotate(float *x, const float *turn, int heads, int64_t width)
 {
 	const int64_t middle = width / 2;
@@ -535,6 +581,8 @@ const struct vec VEC_TABLE = {
 	.rmsnorm = rmsnorm,
 	.rotate = rotate,
 	.widen = widen,
+	.round = round_to,
+	.narrow = narrow,
 	.scale_max = scale_max,
 	.scale_add_max = scale_add_max,
 	.exp_sum = exp_sum,

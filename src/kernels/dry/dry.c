@@ -10,9 +10,10 @@ static enum err dry_open(const struct backend_opts *opts, void **self)
 
 static void dry_close(void *self) { (void)self; }
 
-static const char *dry_engine(void *self, int64_t rows, const struct linear *l)
+static const char *dry_engine(void *self, int64_t rows, const struct linear *l,
+			      enum dtype round)
 {
-	(void)self, (void)rows, (void)l;
+	(void)self, (void)rows, (void)l, (void)round;
 	return NULL;
 }
 

@@ -20,9 +20,10 @@ static enum err ref_open(const struct backend_opts *opts, void **self)
 
 static void ref_close(void *self) { (void)self; }
 
-static const char *ref_engine(void *self, int64_t rows, const struct linear *l)
+static const char *ref_engine(void *self, int64_t rows, const struct linear *l,
+			      enum dtype round)
 {
-	(void)self, (void)rows, (void)l;
+	(void)self, (void)rows, (void)l, (void)round;
 	return "ref";
 }
 
@@ -58,6 +59,14 @@ static void widen_row(float *to, const struct tensor *t, int64_t row)
 		     (size_t)tensor_cols(t));
 }
 
+/* x as a product of that type sees it. */
+static double rounded(float x, enum dtype type)
+{
+	return (double)(type == DT_BF16  ? bf16_to_f32(f32_to_bf16(x))
+			: type == DT_F16 ? f16_to_f32(f32_to_f16(x))
+					 : x);
+}
+
 static void ref_linear(void *self, struct tensor y, struct tensor x,
 		       const struct linear *l, struct epilogue e)
 {
@@ -70,7 +79,7 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 			const float *xi = tensor_row(&x, i);
 			double sum = l->bias.ndim ? (double)tensor_f32(&l->bias)[j] : 0;
 			for (int64_t k = 0; k < in; k++)
-				sum += (double)xi[k] * (double)w[k];
+				sum += rounded(xi[k], e.round) * (double)w[k];
 			float *to = tensor_row(&y, i) + j;
 			double now = ref_activate(e.act, sum);
 			*to = (float)(e.accumulate ? (double)*to + now

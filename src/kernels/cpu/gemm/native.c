@@ -20,8 +20,9 @@ struct block {
 	int64_t k, k_count;
 };
 
-static enum err native_open(const struct vec *vec, void **self)
+static enum err native_open(const struct vec *vec, int threads, void **self)
 {
+	(void)threads;
 	*self = (void *)(uintptr_t)vec;
 	return OK;
 }

@@ -21,9 +21,9 @@
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 }; /* of the C interface */
 
-static enum err openblas_open(const struct vec *vec, void **self)
+static enum err openblas_open(const struct vec *vec, int threads, void **self)
 {
-	(void)vec;
+	(void)vec, (void)threads;
 	const struct openblas *blas;
 	enum err e = openblas_library(&blas);
 	*self = (void *)(uintptr_t)blas;
@@ -59,15 +59,6 @@ static void multiply(const struct openblas *blas, const struct gemm *g, const fl
 		    (int)g->lda, w, (int)ldw, add ? 1 : 0, c, (int)ldc);
 }
 
-/* Rows [n, n + rows) of W, columns [k, k + columns), as F32. */
-static void widen(const struct gemm *g, float *to, int64_t n, int64_t rows, int64_t k,
-		  int64_t columns)
-{
-	for (int64_t i = 0; i < rows; i++)
-		g->vec->widen(to + i * columns, gemm_weights(g, n + i, k), g->w_type,
-			      columns);
-}
-
 /* Weights in half precision: panel after panel is widened and multiplied. */
 static void run_panels(const struct openblas *blas, const struct gemm *g,
 		       const struct gemm_part *part, float *panel)
@@ -80,7 +71,7 @@ static void run_panels(const struct openblas *blas, const struct gemm *g,
 		float *c = part->c + n - part->n_begin;
 		for (int64_t k = 0; k < g->k; k += depth) {
 			int64_t count = least(g->k - k, depth);
-			widen(g, panel, n, cols, k, count);
+			gemm_widen(g, panel, n, cols, k, count);
 			multiply(blas, g, g->a + part->m_begin * g->lda + k, m, panel,
 				 count, cols, count, c, part->ldc,
 				 k > 0 || g->epilogue.accumulate);

@@ -2,9 +2,9 @@
  */
 #include "kernels/cpu/gemm.h"
 
-static enum err plain_open(const struct vec *vec, void **self)
+static enum err plain_open(const struct vec *vec, int threads, void **self)
 {
-	(void)vec;
+	(void)vec, (void)threads;
 	*self = NULL;
 	return OK;
 }
