@@ -11,7 +11,7 @@
  * absolute figures.
  *
  * With --weights half: the products of a Qwen2-VL vision block with weights in F16 and
- * BF16 beside the same in F32, all from memory, as ratios.
+ * BF16 beside the same in F32, and of BF16 by BF16 (mixed), all from memory, as ratios.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,7 +238,7 @@ static void time_encoder(int64_t batch, int64_t tokens, double keep_1[MAX_ENGINE
 
 /* ---- weights in half precision ---- */
 
-enum { COPIES = 6, TYPES = 3 }; /* so many that no cache holds them */
+enum { COPIES = 6, TYPES = 3, KINDS = 4 }; /* so many that no cache holds them */
 
 static const struct {
 	int64_t n, k;
@@ -285,40 +285,51 @@ static void prepare_halves(struct contender *c, struct linear l[TYPES][COPIES], 
 		}
 }
 
+/* Weights of every type with x as it is, and with x rounded to theirs. Each kind is at
+ * another copy, so that none finds what another has just read. */
+static const struct {
+	const char *name;
+	enum dtype weights, round;
+} kinds[KINDS] = { { "F32", DT_F32, DT_F32 },
+		   { "F16", DT_F16, DT_F32 },
+		   { "BF16", DT_BF16, DT_F32 },
+		   { "mixed", DT_BF16, DT_BF16 } };
+
 static void time_half(struct contender *c, struct linear l[TYPES][COPIES], int64_t m)
 {
-	static struct timing t[TYPES];
-	static double ratio[TYPES][MAX_ROUNDS];
+	static struct timing t[KINDS];
+	static double ratio[KINDS][MAX_ROUNDS];
 	int64_t n = l[0][0].weight.dim[0], k = l[0][0].weight.dim[1];
 	struct tensor x = tensor_of(DT_F32, input, DIMS(m, k));
 	struct tensor y = tensor_of(DT_F32, wide, DIMS(m, n));
 	memset(t, 0, sizeof(t));
 	for (int r = -1; r < rounds; r++)
-		for (int i = 0; i < TYPES; i++) {
-			int type = (r + 1 + i) % TYPES;
+		for (int i = 0; i < KINDS; i++) {
+			int kind = (r + 1 + i) % KINDS;
 			int64_t begin = clock_now_ns();
-			cpu->linear(c->self, y, x, &l[type][(r + 1) % COPIES],
-				    (struct epilogue){ 0 });
+			cpu->linear(c->self, y, x,
+				    &l[kinds[kind].weights][(r + 1 + kind) % COPIES],
+				    (struct epilogue){ .round = kinds[kind].round });
 			if (r >= 0)
-				t[type].ns[r] = clock_now_ns() - begin;
+				t[kind].ns[r] = clock_now_ns() - begin;
 		}
-	printf("  %-8s %4d x %4d x %4d", cpu->engine(c->self, m, &l[0][0], DT_F32),
-	       (int)m, (int)n, (int)k);
-	for (int type = 0; type < TYPES; type++) {
-		t[type].count = rounds;
+	printf("  %s, %s %4d x %4d x %4d", cpu->engine(c->self, m, &l[0][0], DT_F32),
+	       cpu->engine(c->self, m, &l[DT_BF16][0], DT_BF16), (int)m, (int)n, (int)k);
+	for (int kind = 0; kind < KINDS; kind++) {
+		t[kind].count = rounds;
 		for (int r = 0; r < rounds; r++)
-			ratio[type][r] = (double)t[type].ns[r] / (double)t[0].ns[r];
+			ratio[kind][r] = (double)t[kind].ns[r] / (double)t[0].ns[r];
 	}
-	for (int type = 0; type < TYPES; type++) {
-		qsort(ratio[type], (size_t)rounds, sizeof(double), rising);
-		double ms = lowest_ms(&t[type]);
-		printf(" | %s %.3f ms", dtype_name((enum dtype)type), ms);
-		if (type == DT_F32)
+	for (int kind = 0; kind < KINDS; kind++) {
+		qsort(ratio[kind], (size_t)rounds, sizeof(double), rising);
+		double ms = lowest_ms(&t[kind]);
+		printf(" | %s %.3f ms", kinds[kind].name, ms);
+		if (!kind)
 			printf(" %.0f GFLOP/s", 2e-6 * (double)(m * n * k) / ms);
 		else
 			printf(" %.2f of F32 (median %.2f [%.2f, %.2f])",
-			       ms / lowest_ms(&t[0]), ratio[type][rounds / 2],
-			       ratio[type][rounds / 4], ratio[type][3 * rounds / 4]);
+			       ms / lowest_ms(&t[0]), ratio[kind][rounds / 2],
+			       ratio[kind][rounds / 4], ratio[kind][3 * rounds / 4]);
 	}
 	printf("\n");
 }

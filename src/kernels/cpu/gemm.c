@@ -27,11 +27,25 @@ static enum err unknown_engine(const char *name)
 
 bool gemm_is_auto(const char *name) { return !name || !name[0] || !strcmp(name, "auto"); }
 
+/* What suits this CPU best; false: nothing does, or it cannot be had. */
+static bool open_suited(const struct vec *vec, int threads, struct gemm_choice *c)
+{
+	for (int i = 0; gemm_engines[i]; i++) {
+		c->engine = gemm_engines[i];
+		if (c->engine->suits && c->engine->suits() &&
+		    !c->engine->open(vec, threads, &c->self))
+			return true;
+	}
+	return false;
+}
+
 /* The first that opens. What was wrong with those before it makes the warning. */
 static enum err open_best(const struct vec *vec, int threads, struct gemm_choice *c)
 {
 	enum err e = ERR_UNAVAILABLE;
 	char why[200] = "";
+	if (open_suited(vec, threads, c))
+		return OK;
 	for (int i = 0; gemm_engines[i] && e; i++) {
 		c->engine = gemm_engines[i];
 		e = gemm_engines[i]->open(vec, threads, &c->self);

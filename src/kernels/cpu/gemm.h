@@ -62,6 +62,9 @@ struct gemm_engine {
 	void (*close)(void *self);
 	/* What the library says of itself; NULL: there is no library. */
 	void (*describe)(void *self, struct blas_info *);
+	/* Whether `auto` takes it on this CPU before those that stand above it; NULL: it
+	 * does not. */
+	bool (*suits)(void);
 	/* Whether it multiplies BF16 by BF16 as they are, into F32; NULL: it does not. */
 	bool (*takes_bf16)(void *self);
 
@@ -88,9 +91,10 @@ struct gemm_choice {
 bool gemm_is_auto(const char *name);
 
 /*
- * Opens the engine of that name. For `auto` the first of the list that can be opened;
- * when that is not the first, the warning says why. ERR_USAGE for a name that does not
- * exist, ERR_UNAVAILABLE for one that cannot be opened here.
+ * Opens the engine of that name. For `auto` one that suits this CPU, else the first of
+ * the list that can be opened; when that is not the first, the warning says why.
+ * ERR_USAGE for a name that does not exist, ERR_UNAVAILABLE for one that cannot be opened
+ * here.
  */
 enum err gemm_open(const char *name, const struct vec *, int threads,
 		   struct gemm_choice *) MUST_CHECK;
