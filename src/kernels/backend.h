@@ -198,7 +198,9 @@ struct backend {
 	enum err (*prepare)(void *self, struct linear *);
 	void (*unprepare)(void *self, struct linear *);
 
-	/* y [.., out] (may have any ld when accumulating or multiplying), x [.., in] */
+	/* y [.., out] (may have any ld when accumulating or multiplying), x [.., in];
+	 * rows of x may overlap (ld < in) where there is no act and nothing is
+	 * multiplied. */
 	void (*linear)(void *self, struct tensor y, struct tensor x,
 		       const struct linear *, struct epilogue);
 	/* y, x [.., D]; y may be x. Two-pass variance, over D. */

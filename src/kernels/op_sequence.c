@@ -171,3 +171,52 @@ struct tensor op_taps(struct pass *p, const char *name, struct tensor x,
 		  });
 	return y;
 }
+
+/* The windows of item b of x, `length` of them, as rows that overlap. */
+static struct tensor windows_of(const struct tensor *x, int64_t b, int64_t length,
+				int64_t columns)
+{
+	float *first = x->data ? tensor_row(x, b * x->dim[1]) : NULL;
+	struct tensor t = tensor_of(DT_F32, first, DIMS(length, columns));
+	t.ld = x->ld;
+	return t;
+}
+
+static struct tensor item_of(const struct tensor *y, int64_t b)
+{
+	float *first = y->data ? tensor_row(y, b * y->dim[1]) : NULL;
+	return tensor_of(DT_F32, first, DIMS(y->dim[1], y->dim[2]));
+}
+
+struct tensor op_windows(struct pass *p, const char *name, struct tensor x,
+			 const struct linear *l)
+{
+	int64_t out = l->weight.dim[0], columns = l->weight.dim[1];
+	int64_t items = x.dim[0], length = x.dim[1] - columns / x.dim[2] + 1;
+	struct tensor y = pass_tensor(p, DT_F32, DIMS(items, length, out));
+	if (!op_begin(p, name))
+		return y;
+	assert(x.ndim == 3 && length > 0 && columns % x.dim[2] == 0);
+	for (int64_t b = 0; b < items; b++)
+		p->backend->linear(p->self, item_of(&y, b),
+				   windows_of(&x, b, length, columns), l,
+				   (struct epilogue){ .act = ACT_NONE });
+	double mac = (double)tensor_count(&y) * (double)columns;
+	double bias = l->bias.ndim ? (double)tensor_count(&y) : 0;
+	op_end(p, &(struct op_count){
+			  .kind = "conv1d",
+			  .engine = p->backend->engine(p->self, length, l),
+			  .flops = 2 * mac + bias,
+			  .flops_fvcore = mac,
+			  .flops_torch = 2 * mac,
+			  .bytes_read = bytes_of(&x) + bytes_of(&l->weight) +
+					(l->bias.ndim ? bytes_of(&l->bias) : 0),
+			  .bytes_written = bytes_of(&y),
+			  .tokens_in = length,
+			  .tokens_out = length,
+			  .m = items * length,
+			  .n = out,
+			  .k = columns,
+		  });
+	return y;
+}

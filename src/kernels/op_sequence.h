@@ -40,6 +40,14 @@ struct tensor op_mean_rows(struct pass *, const char *name, struct tensor x,
 struct tensor op_taps(struct pass *, const char *name, struct tensor x,
 		      struct tensor taps);
 
+/*
+ * A convolution over all channels as a product: y[t] = W (rows t ... t + w - 1 of x, one
+ * after the other), x [B, T + w - 1, D], W [out, w D] -> [B, T, out]. The windows are
+ * views: x is read once, and counted so.
+ */
+struct tensor op_windows(struct pass *, const char *name, struct tensor x,
+			 const struct linear *);
+
 /* Rows of a coarse sequence. */
 static inline int64_t coarse_length(int64_t length, int r)
 {

@@ -44,6 +44,10 @@ const struct gemm_choice *cpu_bf16(struct cpu *);
 const char *cpu_engine(void *self, int64_t rows, const struct linear *, enum dtype round);
 void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linear *,
 		struct epilogue);
+/* The same where rows of x overlap and the engine multiplies what lies apart; the first
+ * `used` bytes of scratch are the engine's. */
+void cpu_linear_overlapping(struct cpu *, struct tensor y, struct tensor x,
+			    const struct linear *, struct epilogue, size_t used);
 void cpu_attention(void *self, struct tensor y, struct tensor q, struct tensor k,
 		   struct tensor v, const struct attn_opts *);
 void cpu_layernorm(void *self, struct tensor y, struct tensor x, const struct norm *);

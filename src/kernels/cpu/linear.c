@@ -212,6 +212,11 @@ void cpu_linear(void *self, struct tensor y, struct tensor x, const struct linea
 {
 	struct cpu *c = self;
 	const struct gemm_choice *by = choose_engine(c, e.round);
+	/* An engine that packs W copies blocks of x by itself. */
+	if (x.ld < tensor_cols(&x) && tensor_rows(&x) > 1 && !by->engine->prepare) {
+		cpu_linear_overlapping(c, y, x, l, e, by->engine->scratch);
+		return;
+	}
 	struct product p = {
 		.cpu = c,
 		.by = by,
