@@ -97,6 +97,10 @@ struct family {
 	 * one. */
 	const char *(*why_not)(enum knob_id);
 
+	/* Weights of a preset that are more than independent random numbers; NULL: they
+	 * are not. */
+	struct tensors *(*generate)(const struct hfconfig *, uint64_t seed,
+				    const char *label);
 	/* Fills model->state, sizes checked against the stored shapes. */
 	enum err (*configure)(struct model *, const struct hfconfig *);
 	/* Asks the model's tensors for all weights; the caller checks tensors_error(). */
@@ -116,7 +120,7 @@ struct family {
 	/* Knob values that are allowed in general but not for this model: ERR_USAGE. */
 	enum err (*check)(const struct model *, const struct knobs *);
 	/* How pictures of `side` become pixels where no file says so (0: of any size);
-	 * NULL: it takes texts alone. */
+	 * NULL: it takes none. */
 	struct preprocess_config (*preprocess)(const struct model *, int side);
 	/* The shape of the input for these knobs (batch, sizes), data-less;
 	 * input_release() is the caller's. ERR_FORMAT: pictures that this model cannot

@@ -46,7 +46,6 @@ static enum err open_preset(struct model *m, const struct preset *p, uint64_t se
 	m->format = str_dup("preset");
 	m->random_weights = true;
 	m->seed = seed;
-	m->tensors = tensors_create_random(seed, p->name);
 	return hfconfig_parse(p->config, p->name, &m->config);
 }
 
@@ -90,7 +89,7 @@ static enum err open_grid(struct model *m, const char *path)
 
 static enum err open_preprocess(struct model *m, const char *path)
 {
-	if (m->family->takes == INPUT_TEXT)
+	if (!m->family->preprocess)
 		return OK;
 	m->preprocess = m->family->preprocess(m, (int)m->image_size);
 	if (m->preprocess.grid)
@@ -98,10 +97,19 @@ static enum err open_preprocess(struct model *m, const char *path)
 	return path ? preprocess_read_file(path, &m->preprocess) : OK;
 }
 
+static void generate(struct model *m)
+{
+	const struct family *f = m->family;
+	m->tensors = f->generate ? f->generate(m->config, m->seed, m->name)
+				 : tensors_create_random(m->seed, m->name);
+}
+
 /* Everything after the files are found. */
 static enum err build(struct model *m, enum input_kind kind, const char *preprocessor)
 {
 	enum err e = find_family(m, kind);
+	if (!e && m->random_weights)
+		generate(m);
 	if (!e)
 		e = m->family->configure(m, m->config);
 	if (!e) /* what a family asked for after it had looked */

@@ -60,6 +60,12 @@
 	",\"num_hidden_layers\":" #l ",\"num_attention_heads\":" #h                      \
 	",\"patch_size\":" #p ",\"image_size\":" #s "}"
 
+/* A long convolution: of what kind its kernel is, taps, channels, states that it is made
+ * of, tokens. */
+#define LONG_CONV(kind, l, d, n, t)                                                      \
+	"{\"model_type\":\"long_conv\",\"kernel\":\"" kind "\",\"kernel_size\":" #l      \
+	",\"width\":" #d ",\"state_size\":" #n ",\"step\":0.02,\"seq_length\":" #t "}"
+
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
 	  "CLIP ViT-B/16 image tower, 196 patches" },
@@ -106,6 +112,14 @@ const struct preset presets[] = {
 	  LLAVA(TOWER("siglip_vision_model", 1152, 4304, 27, 16, 14, 384), -2, "full",
 		4096, 11008, 32, 32),
 	  "VILA-style: SigLIP So400m/14-384 and projector, 729 tokens" },
+	{ "long-conv:s4d", LONG_CONV("s4d", 256, 64, 64, 1024),
+	  "long convolution, 256 taps of 64 x 64, of a state-space model" },
+	{ "long-conv:random", LONG_CONV("random", 256, 64, 64, 1024),
+	  "long convolution, 256 taps of 64 x 64, without structure" },
+	{ "long-conv:s4d:tiny", LONG_CONV("s4d", 32, 8, 16, 64),
+	  "long convolution in miniature, of a state-space model" },
+	{ "long-conv:random:tiny", LONG_CONV("random", 32, 8, 16, 64),
+	  "long convolution in miniature, without structure" },
 	{ "llava-1.5-7b-visual:tiny",
 	  LLAVA(TOWER("clip_vision_model", 64, 256, 3, 4, 8, 64), -2, "default", 96, 256,
 		2, 4),

@@ -72,19 +72,30 @@ enum err low_rank_check(const struct low_rank *l, int64_t rank, const char *mode
 		       (long long)l->full.weight.dim[1], (long long)l->most);
 }
 
+double low_rank_error(const float *sigma, int64_t n, int64_t rank)
+{
+	double lost = 0, all = 0;
+	for (int64_t i = 0; i < n; i++) {
+		double s2 = (double)sigma[i] * (double)sigma[i];
+		all += s2;
+		lost += i >= rank ? s2 : 0;
+	}
+	return all > 0 ? sqrt(lost / all) : (double)NAN;
+}
+
 static void add_facts(const struct low_rank *l, int64_t rank, struct low_rank_facts *f)
 {
 	double out = (double)l->full.weight.dim[0], in = (double)l->full.weight.dim[1];
 	int64_t even = (int64_t)(out * in / (out + in));
-	double lost = 0, all = 0;
-	for (int64_t i = 0; l->sigma && i < l->most; i++) {
-		double s2 = (double)l->sigma[i] * (double)l->sigma[i];
-		all += s2;
-		lost += i >= rank ? s2 : 0;
-	}
 	f->matrices++;
-	f->rel_error = l->sigma && all > 0 ? sqrt(lost / all) : (double)NAN;
-	f->break_even = even > f->break_even ? even : f->break_even;
+	f->rel_error = low_rank_error(l->sigma, l->most, rank);
+	f->full += out * in;
+	f->stored += (double)rank * (out + in);
+	if (even <= f->break_even)
+		return;
+	f->break_even = even;
+	f->spectrum = l->sigma;
+	f->n_spectrum = l->most;
 }
 
 struct tensor op_low_rank(struct pass *p, const char *name, struct tensor x,

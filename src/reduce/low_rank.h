@@ -21,9 +21,16 @@ struct low_rank {
 /* What low-rank factors do to the weights; matrices 0: nothing. */
 struct low_rank_facts {
 	int matrices;
-	double rel_error;   /* |W - A B| / |W|, Frobenius, over all of them */
-	int64_t break_even; /* rank from which the largest costs more than it did */
+	double rel_error;      /* |W - A B| / |W|, Frobenius, over all of them */
+	int64_t break_even;    /* rank from which the largest costs more than it did */
+	double full, stored;   /* values of all of them, and of their factors */
+	const float *spectrum; /* [n_spectrum]: singular values of the largest,
+				  descending; borrowed from the model */
+	int64_t n_spectrum;
 };
+
+/* |W - A B| / |W| (Frobenius) of the first `rank` of n singular values. */
+double low_rank_error(const float *sigma, int64_t n, int64_t rank);
 
 /* Takes the linear; `most` follows from its shape. */
 void low_rank_init(struct low_rank *, struct linear full);

@@ -140,9 +140,9 @@ static void set_knob(struct knobs *k, const char *option, const char *value)
 	check_ok(knobs_set(k, id, value));
 }
 
-static bool has_layout(const struct bench *b)
+static bool has_knob(const struct bench *b, enum knob_id id)
 {
-	return b->model->family->knobs & KNOB_BIT(KNOB_LAYOUT);
+	return b->model->family->knobs & KNOB_BIT(id);
 }
 
 static struct knobs knobs_of_way(const struct bench *b, int64_t batch)
@@ -152,8 +152,9 @@ static struct knobs knobs_of_way(const struct bench *b, int64_t batch)
 	knobs_init(&k);
 	snprintf(text, sizeof(text), "%lld", (long long)batch);
 	set_knob(&k, "batch", text);
-	set_knob(&k, "fused-qkv", b->way->fused_qkv);
-	if (has_layout(b))
+	if (has_knob(b, KNOB_FUSED_QKV))
+		set_knob(&k, "fused-qkv", b->way->fused_qkv);
+	if (has_knob(b, KNOB_LAYOUT))
 		set_knob(&k, "layout", b->way->layout);
 	return k;
 }
@@ -356,7 +357,7 @@ static void same_rows(const char *what, const struct bench *b, const char *name,
 {
 	const struct tensor *counts = bench_want(b, name, "counts");
 	const struct tensor *hidden = bench_find(b, name, "hidden");
-	bool padded = has_layout(b) && !strcmp(b->way->layout, "padded");
+	bool padded = has_knob(b, KNOB_LAYOUT) && !strcmp(b->way->layout, "padded");
 	int depth = (int)counts->dim[1];
 	for (int l = 0; l < depth; l++) {
 		int64_t rows = rows_of(counts, l, padded);
