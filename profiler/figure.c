@@ -43,6 +43,17 @@ static double sequence(const struct run *r)
 	return (double)NAN;
 }
 
+static double rank_stored(const struct run *r)
+{
+	return r->low_rank.stored / r->low_rank.full;
+}
+
+/* Factors hold as much for every rank. */
+static double rank_break_even_stored(const struct run *r)
+{
+	return floor(knob_num(&r->knobs, KNOB_RANK) / rank_stored(r) + 1e-9);
+}
+
 typedef bool (*pick_fn)(const struct layer *);
 
 static bool is_any(const struct layer *l)
@@ -177,6 +188,8 @@ static const struct {
 	{ "kept", run_kept },
 	{ "gmac", gmac },
 	{ "sequence", sequence },
+	{ "rank_stored", rank_stored },
+	{ "rank_break_even_stored", rank_break_even_stored },
 };
 
 /* A field of the result object by its path, "wall.p50_ns"; NaN: there is none. */

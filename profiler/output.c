@@ -60,7 +60,7 @@ static int64_t *kept_of(const struct trace *trace, int64_t *count)
 enum err output_save(const char *path, const struct outputs *out,
 		     const struct classes *classes)
 {
-	struct safetensors_entry entries[6];
+	struct safetensors_entry entries[7];
 	size_t n = 0;
 	int64_t *wide = NULL;
 	if (out->image_embeds.ndim)
@@ -72,6 +72,8 @@ enum err output_save(const char *path, const struct outputs *out,
 	if (classes)
 		entries[n++] =
 			(struct safetensors_entry){ "text_embeds", classes->embeds };
+	if (out->sequence.ndim)
+		entries[n++] = (struct safetensors_entry){ "output", out->sequence };
 	if (out->token_logits.ndim)
 		entries[n++] = (struct safetensors_entry){ "logits", out->token_logits };
 	if (out->logits.ndim)

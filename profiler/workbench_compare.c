@@ -157,8 +157,11 @@ static struct tensor last_logits(const struct outputs *out)
 /* One row for each item: what is kept of a base, and compared as it is. */
 static struct tensor rows_of(const struct outputs *out)
 {
+	const struct tensor *s = &out->sequence;
 	if (out->token_logits.ndim)
 		return last_logits(out);
+	if (s->ndim) /* all of it */
+		return tensor_of(DT_F32, s->data, DIMS(s->dim[0], s->dim[1] * s->dim[2]));
 	return out->image_embeds.ndim ? out->image_embeds : out->text_embeds;
 }
 

@@ -118,15 +118,44 @@ static void report_zero_shot(const struct workbench *w, const struct outputs *ou
 		run->zero_shot.label = run_str(run, w->labels.names[best]);
 }
 
+/* What singular values of a large matrix are shown of it, beyond the limit of a run. */
+#define MOST_SINGULAR_VALUES 4096
+
 static void report_low_rank(const struct outputs *out, struct run *run)
 {
-	if (!out->low_rank.matrices)
+	const struct low_rank_facts *f = &out->low_rank;
+	if (!f->matrices)
 		return;
+	int n = (int)(f->n_spectrum < MOST_SINGULAR_VALUES ? f->n_spectrum
+							   : MOST_SINGULAR_VALUES);
 	run->low_rank = (struct run_low_rank){
-		.matrices = out->low_rank.matrices,
-		.rel_error = out->low_rank.rel_error,
-		.break_even = (double)out->low_rank.break_even,
+		.matrices = f->matrices,
+		.rel_error = f->rel_error,
+		.break_even = (double)f->break_even,
+		.full = f->full,
+		.stored = f->stored,
+		.spectrum = run_doubles(run, NULL, n),
+		.n_spectrum = n,
 	};
+	for (int i = 0; i < n; i++)
+		run->low_rank.spectrum[i] = (double)f->spectrum[i];
+}
+
+/* Work and memory break even at ranks of their own. */
+static void doubt_low_rank(struct run *run)
+{
+	const struct run_low_rank *l = &run->low_rank;
+	double rank = knob_num(&run->knobs, KNOB_RANK);
+	if (rank > l->break_even)
+		run_warn(run,
+			 "rank %g: from rank %g on the factors take more multiply-adds "
+			 "than what they replace",
+			 rank, l->break_even + 1);
+	if (l->stored > l->full)
+		run_warn(run,
+			 "rank %g: from rank %g on the factors hold more values than "
+			 "what they replace",
+			 rank, floor(rank * l->full / l->stored + 1e-9) + 1);
 }
 
 static void report_wall(const struct measured *m, struct run *run)
@@ -185,6 +214,7 @@ static void report_doubts(const struct workbench *w, const struct run *from,
 			 "instruments slow this model down by %.0f %%: its layers are "
 			 "short",
 			 100 * (from->whole.overhead_ratio - 1));
+	doubt_low_rank(run);
 	if (from->env.threads > from->env.n_cpu)
 		run_warn(run, "%g threads on %g CPUs wait for each other",
 			 from->env.threads, from->env.n_cpu);
