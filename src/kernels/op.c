@@ -16,6 +16,12 @@ const struct backend *backend_by_name(const char *name)
 
 enum err pass_end(struct pass *p) { return p->err; }
 
+void pass_hidden(const struct pass *p, int layer, int64_t first, const struct tensor *x)
+{
+	if (!p->err && p->witness && p->witness->hidden && x->data)
+		p->witness->hidden(p->witness->ctx, layer, first, x);
+}
+
 size_t pass_mark(const struct pass *p) { return arena_mark(p->arena); }
 
 void pass_release(struct pass *p, size_t mark) { arena_reset(p->arena, mark); }

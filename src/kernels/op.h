@@ -41,7 +41,8 @@ struct tracer {
 		      const struct op_count *); /* NULL: a group of ops */
 };
 
-/* Looks on while a pass computes; of a dry pass it is not told. */
+/* Looks on while a pass computes; of a dry pass it is not told. Layers are the numbered
+ * groups of spans ("blocks.3"), in the order that they run. */
 struct witness {
 	void *ctx;
 	/* x [B, t, D]: tokens first ... first + t of every item, as they leave a layer.
@@ -85,6 +86,9 @@ struct pass {
 	int n_selected; /* such selections so far; 0 at the start of a pass */
 	enum err err;
 };
+
+/* Tells the witness, where there is one and the pass is sound. */
+void pass_hidden(const struct pass *, int layer, int64_t first, const struct tensor *x);
 
 /* OK, or the first failure of the pass (its message is the thread's). */
 enum err pass_end(struct pass *) MUST_CHECK;

@@ -267,6 +267,7 @@ struct tensor qwen_visual_forward(struct pass *p, const struct qwen_visual *v,
 		span_open(p, "blocks", i);
 		forward_block(p, v, vp, i);
 		span_close(p);
+		pass_hidden(p, i, 0, &vp->set.x);
 	}
 	out->by_token = true;
 	out->image_embeds = merge(p, v, vp, plan, text_turn);

@@ -181,5 +181,6 @@ void vit_forward(struct pass *p, const struct vit *v, struct token_set *set, boo
 		span_open(p, "blocks", i);
 		forward_block(p, v, &v->blocks[i], set, i, fused);
 		span_close(p);
+		pass_hidden(p, i, 0, &set->x);
 	}
 }

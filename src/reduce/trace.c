@@ -264,3 +264,14 @@ int64_t trace_left(const struct trace *t, int64_t item, int64_t *out)
 		rename_all(t, item, out, n, NULL);
 	return n;
 }
+
+int64_t trace_places(const struct trace *t, int64_t item, int64_t *out)
+{
+	struct roll r;
+	roll_begin_after(&r, t, item, t->n);
+	int64_t n = r.n;
+	for (int64_t i = 0; i < n; i++)
+		out[i] = r.names[i] < t->patches ? r.names[i] + t->cls : -1;
+	roll_release(&r);
+	return n;
+}

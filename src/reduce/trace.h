@@ -59,6 +59,11 @@ int64_t trace_kept_patches(const struct trace *, int64_t item, int32_t *out);
  * out[patches + TRACE_MAX_SITES]; tokens with an order of their own by name. Returns how
  * many. */
 int64_t trace_left(const struct trace *, int64_t item, int64_t *out);
+/* The rows of an item as they are now, also in the middle of a pass: for each the row of
+ * the item that it was at the start, the class token's counted, a merged one that of its
+ * first; -1: it was made of several. To out[cls + patches + TRACE_MAX_SITES]; returns how
+ * many. Rows are counted in tokens, `unit` of x each. */
+int64_t trace_places(const struct trace *, int64_t item, int64_t *out);
 /* Tokens that an item started with. */
 int64_t trace_count(const struct trace *, int64_t item);
 
