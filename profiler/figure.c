@@ -225,7 +225,8 @@ double figure_of(const struct run *r, enum figure_id id)
 bool figure_is_fidelity(enum figure_id id)
 {
 	const char *source = figure_table[id].source;
-	return !strncmp(source, "fidelity.", 9) || !strncmp(source, "accuracy.", 9);
+	return !strncmp(source, "fidelity.", 9) || !strncmp(source, "accuracy.", 9) ||
+	       !strncmp(source, "likelihood.", 11);
 }
 
 const char *figure_text(enum figure_id id, double value, char *buf, size_t size)

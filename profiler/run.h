@@ -95,14 +95,15 @@ struct run_bytes {
  * Over all items of the input. What is compared of each: the embedding; where a tower
  * hands tokens on, all that are left, in a row, with the same ones of the base (one made
  * of several has no counterpart, a merged one that of its first); of a language model the
- * logits after the prompt, and top1_agree is the share of equal next tokens.
+ * logits after the text. top1_agree is the share of items with the same class, of a
+ * language model that of positions (those of a picture left out) with the same likeliest
+ * next token. The cosine of layers is of their tokens in the first batch.
  */
 struct run_fidelity {
 	const char *reference; /* canonical knobs of the base; NULL: no fidelity at all */
 	double images, cosine, cosine_p5, cosine_min, rel_l2, top1_agree;
-	double kl; /* of language models: mean over positions of KL(base || technique),
-		    * nats
-		    */
+	double kl;           /* of language models: mean over the same positions of
+			      * KL(base || technique), nats */
 	double cosine_mixed; /* of the base's last state before its norm and the
 				technique's after it: what a published figure computed;
 				NaN: this model has no such pair */

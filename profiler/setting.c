@@ -121,6 +121,7 @@ enum err setting_pass(struct setting *s, bool watched, int64_t *wall_ns)
 		.self = s->backend_self,
 		.arena = &s->arena,
 		.tracer = watched ? &s->spans.tracer : NULL,
+		.witness = s->witness,
 		.still_wanted = s->still_wanted,
 		.still_ctx = s->ctx,
 	};

@@ -17,6 +17,7 @@ struct setting {
 	struct knobs knobs;
 	bool (*still_wanted)(void *ctx);
 	void *ctx;
+	const struct witness *witness; /* of the next pass; NULL: nobody looks on */
 
 	struct arena arena;
 	struct spans spans;

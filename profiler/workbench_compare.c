@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "profiler/accuracy.h"
 #include "profiler/fidelity.h"
+#include "profiler/likelihood.h"
+#include "profiler/states.h"
 #include "profiler/workbench_private.h"
 
 bool workbench_has_technique(const struct model *m, const struct knobs *k)
@@ -14,13 +16,19 @@ bool workbench_has_technique(const struct model *m, const struct knobs *k)
 	return !knobs_equal(k, &base, m->family->knobs);
 }
 
+static bool is_language(const struct outputs *out) { return out->token_logits.ndim; }
+
 /* One setting over all pictures: a technique compared with its base, or a base alone
- * where there are labels to be right about. */
+ * where there are labels to be right about, or a text to expect. */
 struct comparison {
 	struct workbench *w;
 	const struct work_watch *watch;
-	struct setting base, technique;
-	bool ready; /* both are set up for the batch at hand */
+	/* The measured setting where one batch holds all there is, so that no third set
+	 * of activations is needed; else NULL. */
+	struct setting *measured;
+	struct setting own_base, own_technique;
+	struct setting *base, *technique; /* own, or the measured one */
+	bool ready;                       /* both are set up for the batch at hand */
 	bool has_technique;
 	struct input in; /* the batch at hand */
 	int64_t items;   /* new pictures in it: the last batch may go around */
@@ -29,8 +37,9 @@ struct comparison {
 	int *labels;                     /* [items] */
 	struct fidelity fidelity, mixed; /* mixed: see run_fidelity */
 	struct accuracy accuracy;
-	int agree, answers; /* next tokens that are those of the base, and all of them */
-	int base_class;     /* of item 0; -1: not known */
+	struct likelihood likelihood;
+	struct states_match match; /* of the layers, in the first batch */
+	int base_class;            /* of item 0; -1: not known */
 	struct knobs knobs, base_knobs;
 	struct str reference; /* the base's canonical knobs */
 	char *key;            /* of its outputs */
@@ -57,18 +66,21 @@ static int64_t pictures_of(const struct workbench *w)
 }
 
 static void comparison_init(struct comparison *c, struct workbench *w,
-			    const struct knobs *k, const struct work_watch *watch)
+			    struct setting *measured, const struct work_watch *watch)
 {
+	const struct knobs *k = &measured->knobs;
 	*c = (struct comparison){ .w = w,
 				  .watch = watch,
 				  .in = w->input,
 				  .base_class = -1,
 				  .knobs = *k,
 				  .base_knobs = knobs_base(k) };
+	c->measured = pictures_of(w) <= w->input.items ? measured : NULL;
 	knobs_canonical(&c->base_knobs, w->model->family->knobs, &c->reference);
 	c->key = reference_key(w, str_get(&c->reference));
-	c->known = reference_holds(&w->reference, c->key);
 	c->has_technique = workbench_has_technique(w->model, k);
+	c->known = reference_holds(&w->reference, c->key) &&
+		   (c->has_technique || !is_language(&measured->out));
 	c->classes = workbench_classes(w);
 	c->labels = mem_alloc(sizeof(*c->labels) * (size_t)w->input.items);
 	if (c->known)
@@ -81,9 +93,9 @@ static void drop_settings(struct comparison *c)
 {
 	if (!c->ready)
 		return;
-	setting_release(&c->technique);
-	setting_release(&c->base);
-	c->technique = c->base = (struct setting){ 0 };
+	setting_release(&c->own_technique);
+	setting_release(&c->own_base);
+	c->own_technique = c->own_base = (struct setting){ 0 };
 	c->ready = false;
 }
 
@@ -93,6 +105,7 @@ static void comparison_release(struct comparison *c)
 	str_release(&c->reference);
 	fidelity_release(&c->fidelity);
 	fidelity_release(&c->mixed);
+	states_match_release(&c->match);
 	free(c->labels);
 	free(c->key);
 }
@@ -107,8 +120,15 @@ static enum err set_up(struct comparison *c, struct setting *s, const struct kno
 	return e;
 }
 
+/* Whether the first batch's layers are compared with those of the base, which takes a
+ * pass of it unless they are held from an earlier run. */
+static bool wants_states(const struct comparison *c, int64_t first)
+{
+	return c->has_technique && !first && !states_hold(&c->w->states, c->key);
+}
+
 /* Batches of pictures of any size differ in shape: each has settings of its own. */
-static enum err make_ready(struct comparison *c)
+static enum err make_ready(struct comparison *c, int64_t first)
 {
 	enum err e = OK;
 	if (c->ready && c->in.grids)
@@ -116,9 +136,13 @@ static enum err make_ready(struct comparison *c)
 	if (c->ready)
 		return OK;
 	c->ready = true; /* half of it is released the same way */
-	if (c->has_technique)
-		e = set_up(c, &c->technique, &c->knobs);
-	return e || c->known ? e : set_up(c, &c->base, &c->base_knobs);
+	c->technique = c->has_technique && c->measured ? c->measured : &c->own_technique;
+	c->base = !c->has_technique && c->measured ? c->measured : &c->own_base;
+	if (c->has_technique && !c->measured)
+		e = set_up(c, &c->own_technique, &c->knobs);
+	if (e || c->base == c->measured || (c->known && !wants_states(c, first)))
+		return e;
+	return set_up(c, &c->own_base, &c->base_knobs);
 }
 
 /* ---- what is compared of an item ---- */
@@ -143,23 +167,13 @@ static int64_t *room_for_names(const struct outputs *out)
 			 (size_t)(out->trace.patches + TRACE_MAX_SITES));
 }
 
-/* What the model says after the whole prompt: one row for each item. */
-static struct tensor last_logits(const struct outputs *out)
-{
-	struct tensor t = out->token_logits;
-	int64_t length = t.dim[1], cols = t.dim[2];
-	struct tensor rows =
-		tensor_of(DT_F32, tensor_row(&t, length - 1), DIMS(t.dim[0], cols));
-	rows.ld = length * cols;
-	return rows;
-}
-
-/* One row for each item: what is kept of a base, and compared as it is. */
+/* One row for each item: what is kept of a base, and compared as it is; of a language
+ * model the logits of all positions. */
 static struct tensor rows_of(const struct outputs *out)
 {
-	const struct tensor *s = &out->sequence;
-	if (out->token_logits.ndim)
-		return last_logits(out);
+	const struct tensor *s = &out->sequence, *t = &out->token_logits;
+	if (t->ndim)
+		return tensor_of(DT_F32, t->data, DIMS(t->dim[0], t->dim[1] * t->dim[2]));
 	if (s->ndim) /* all of it */
 		return tensor_of(DT_F32, s->data, DIMS(s->dim[0], s->dim[1] * s->dim[2]));
 	return out->image_embeds.ndim ? out->image_embeds : out->text_embeds;
@@ -182,7 +196,7 @@ static struct tensor flat_tokens(const struct outputs *out, int64_t b)
 static void keep_base(struct comparison *c)
 {
 	struct reference *known = &c->w->reference;
-	const struct outputs *out = &c->base.out;
+	const struct outputs *out = &c->base->out;
 	if (c->known)
 		return;
 	struct tensor rows = rows_of(out);
@@ -200,7 +214,7 @@ static void keep_base(struct comparison *c)
  * made of several has no counterpart. */
 static enum err compare_tokens(struct comparison *c, int64_t b, struct tensor base)
 {
-	const struct outputs *out = &c->technique.out;
+	const struct outputs *out = &c->technique->out;
 	int64_t *names = room_for_names(out), n = 0,
 		cols = tensor_cols(&out->image_embeds);
 	struct tensor mine = tokens_of(out, b, names);
@@ -229,30 +243,46 @@ static enum err compare_all_tokens(struct comparison *c, int64_t first)
 	for (int64_t b = 0; !e && b < c->items; b++)
 		e = compare_tokens(c, b,
 				   c->known ? reference_row(&c->w->reference, first + b)
-					    : flat_tokens(&c->base.out, b));
+					    : flat_tokens(&c->base->out, b));
 	return e;
 }
 
-static int64_t highest(const float *row, int64_t n)
+/* ---- language models ---- */
+
+/* What the model says after the whole text: one row for each item. */
+static struct tensor last_logits(const struct tensor *t)
 {
-	int64_t best = 0;
-	for (int64_t i = 1; i < n; i++)
-		if (row[i] > row[best])
-			best = i;
-	return best;
+	int64_t length = t->dim[1], cols = t->dim[2];
+	struct tensor rows =
+		tensor_of(DT_F32, tensor_row(t, length - 1), DIMS(t->dim[0], cols));
+	rows.ld = length * cols;
+	return rows;
 }
 
-/* Whether the next token is the same. */
-static void count_answers(struct comparison *c, const struct tensor *x,
-			  const struct tensor *base)
+/* [items, T, V] of the base, whose text may be longer where a technique drops tokens of
+ * the picture. */
+static struct tensor base_logits(const struct comparison *c, int64_t first, int64_t vocab)
 {
-	int64_t n = tensor_cols(x);
-	if (!c->technique.out.token_logits.ndim)
-		return;
-	for (int64_t b = 0; b < c->items; b++)
-		c->agree +=
-			highest(tensor_row(x, b), n) == highest(tensor_row(base, b), n);
-	c->answers += (int)c->items;
+	if (!c->known)
+		return c->base->out.token_logits;
+	struct tensor rows = reference_rows(&c->w->reference, first, c->items);
+	return tensor_of(DT_F32, rows.data,
+			 DIMS(rows.dim[0], tensor_cols(&rows) / vocab, vocab));
+}
+
+static enum err compare_logits(struct comparison *c, int64_t first)
+{
+	const struct setting *any = c->has_technique ? c->technique : c->base;
+	struct tensor mine = any->out.token_logits, none = { 0 };
+	struct tensor base = base_logits(c, first, mine.dim[2]);
+	const struct likelihood_text text = { .ids = c->in.ids,
+					      .before = c->w->prompt.before };
+	if (!c->has_technique)
+		return likelihood_add(&c->likelihood, &mine, &none, &text, c->items,
+				      c->w->pool);
+	struct tensor last = last_logits(&mine), base_last = last_logits(&base);
+	fidelity_add(&c->fidelity, &last, &base_last, c->items);
+	return likelihood_add(&c->likelihood, &mine, &base, &text, c->items, c->w->pool);
 }
 
 /* ---- batch by batch ---- */
@@ -267,7 +297,7 @@ static enum err read_labels(struct comparison *c, int64_t first)
 
 static void count_classes(struct comparison *c, const struct tensor *base)
 {
-	const struct tensor *technique = &c->technique.out.image_embeds;
+	const struct tensor *technique = &c->technique->out.image_embeds;
 	if (!c->classes)
 		return;
 	accuracy_add(&c->accuracy, &c->classes->linear.weight,
@@ -280,26 +310,25 @@ static void count_classes(struct comparison *c, const struct tensor *base)
 static void compare_mixed(struct comparison *c, int64_t first)
 {
 	struct reference *known = &c->w->unnormed;
-	struct tensor base = c->base.out.unnormed;
+	struct tensor base = c->base->out.unnormed;
 	if (!c->known && base.ndim)
 		reference_add(known, &base, c->items);
-	if (!c->has_technique || !c->technique.out.pooled.ndim)
+	if (!c->has_technique || !c->technique->out.pooled.ndim)
 		return;
 	if (c->known && !reference_holds(known, c->key))
 		return; /* there was no room for them */
 	if (c->known)
 		base = reference_rows(known, first, c->items);
-	fidelity_add(&c->mixed, &c->technique.out.pooled, &base, c->items);
+	fidelity_add(&c->mixed, &c->technique->out.pooled, &base, c->items);
 }
 
 static enum err compare_rows(struct comparison *c, int64_t first)
 {
 	struct tensor base = c->known ? reference_rows(&c->w->reference, first, c->items)
-				      : rows_of(&c->base.out);
+				      : rows_of(&c->base->out);
 	if (c->has_technique) {
-		struct tensor rows = rows_of(&c->technique.out);
+		struct tensor rows = rows_of(&c->technique->out);
 		fidelity_add(&c->fidelity, &rows, &base, c->items);
-		count_answers(c, &rows, &base);
 	}
 	compare_mixed(c, first);
 	count_classes(c, &base);
@@ -309,20 +338,55 @@ static enum err compare_rows(struct comparison *c, int64_t first)
 	return OK;
 }
 
+static enum err pass_of(struct setting *s, const struct input *in,
+			const struct witness *witness)
+{
+	const struct input *own = s->input;
+	s->input = in;
+	s->witness = witness;
+	enum err e = setting_pass(s, false, NULL);
+	s->witness = NULL;
+	s->input = own;
+	return e;
+}
+
+/* The base first: what a technique's layers are compared with. */
+static enum err run_both(struct comparison *c, int64_t first)
+{
+	struct states *states = &c->w->states;
+	enum err e = OK;
+	if (wants_states(c, first)) {
+		struct witness records = states_record(states, c->key);
+		e = pass_of(c->base, &c->in, &records);
+	} else if (!c->known && c->base != c->measured) { /* that has just run */
+		e = pass_of(c->base, &c->in, NULL);
+	}
+	if (e || !c->has_technique)
+		return e;
+	c->match.base = states;
+	c->match.trace = &c->technique->out.trace;
+	struct witness compares = states_compare(&c->match);
+	bool watched = !first && states_hold(states, c->key);
+	e = pass_of(c->technique, &c->in, watched ? &compares : NULL);
+	if (e || states->bytes > STATES_KEEP_BYTES)
+		states_release(states);
+	return e;
+}
+
 /* On the pixels of c->in, which begin at picture `first`. */
 static enum err compare_batch(struct comparison *c, int64_t first)
 {
-	enum err e = make_ready(c);
+	enum err e = make_ready(c, first);
 	if (!e)
 		e = read_labels(c, first);
-	if (!e && c->has_technique)
-		e = setting_pass(&c->technique, false, NULL);
-	if (!e && !c->known)
-		e = setting_pass(&c->base, false, NULL);
+	if (!e)
+		e = run_both(c, first);
 	if (e)
 		return e;
 	keep_base(c);
-	const struct setting *any = c->has_technique ? &c->technique : &c->base;
+	const struct setting *any = c->has_technique ? c->technique : c->base;
+	if (is_language(&any->out))
+		return compare_logits(c, first);
 	return by_token(&any->out) && c->has_technique ? compare_all_tokens(c, first)
 						       : compare_rows(c, first);
 }
@@ -362,17 +426,17 @@ static void report(const struct comparison *c, struct run *run)
 				input_list_name(&w->list, fidelity_worst(&c->fidelity)));
 	}
 	accuracy_report(&c->accuracy, run);
-	if (c->answers)
-		run->fidelity.top1_agree = (double)c->agree / c->answers;
+	likelihood_report(&c->likelihood, run);
+	states_report(&c->match, run);
 	if (run->zero_shot.label && c->base_class >= 0 && c->base_class < w->labels.count)
 		run->zero_shot.base_label = run_str(run, w->labels.names[c->base_class]);
 }
 
-enum err workbench_compare(struct workbench *w, const struct knobs *k,
+enum err workbench_compare(struct workbench *w, struct setting *measured,
 			   const struct work_watch *watch, struct run *run)
 {
 	struct comparison c;
-	comparison_init(&c, w, k, watch);
+	comparison_init(&c, w, measured, watch);
 	enum err e = compare_all(&c);
 	if (!e)
 		report(&c, run);

@@ -23,6 +23,13 @@ void workbench_drop_linears(struct workbench *w)
 	w->linears_prepared = false;
 }
 
+void workbench_drop_references(struct workbench *w)
+{
+	reference_release(&w->reference);
+	reference_release(&w->unnormed);
+	states_release(&w->states);
+}
+
 void workbench_drop_input(struct workbench *w)
 {
 	guard_enter(w->guard);
@@ -38,8 +45,7 @@ void workbench_drop_input(struct workbench *w)
 	input_list_release(&w->list);
 	input_release(&w->input);
 	image_release(&w->shown);
-	reference_release(&w->reference);
-	reference_release(&w->unnormed);
+	workbench_drop_references(w);
 }
 
 void workbench_drop_model(struct workbench *w)

@@ -13,6 +13,7 @@
 #include "profiler/rates.h"
 #include "profiler/reference.h"
 #include "profiler/setting.h"
+#include "profiler/states.h"
 #include "profiler/workbench.h"
 
 struct workbench {
@@ -43,6 +44,7 @@ struct workbench {
 	char input_sha256[SHA256_HEX];
 	struct reference reference; /* outputs of the base for this input ... */
 	struct reference unnormed;  /* ... and its last states before the norm */
+	struct states states;       /* of the base's layers, of the first batch */
 
 	struct labels labels;   /* what pictures are told apart by; count 0: nothing */
 	struct classes classes; /* of these labels, or of those of an input before */
@@ -58,15 +60,20 @@ void workbench_hash_preset(const struct model *, uint64_t seed, char hex[SHA256_
 void workbench_drop_linears(struct workbench *); /* before the backend closes */
 void workbench_drop_model(struct workbench *);
 void workbench_drop_input(struct workbench *);
+void workbench_drop_references(struct workbench *); /* what is held of the base */
 /* The pictures from `first` on, of the list that is open, with its prompt. */
 enum err workbench_load_batch(struct workbench *, const struct knobs *, int64_t first,
 			      struct input *) MUST_CHECK;
 
 /* A technique is on when the knobs differ from their own base. */
 bool workbench_has_technique(const struct model *, const struct knobs *);
-/* Fidelity and accuracy over all pictures of the source, batch by batch, outside of any
- * timing: base and technique on the same pixels. Only new pictures count. */
-enum err workbench_compare(struct workbench *, const struct knobs *,
+/*
+ * Fidelity, accuracy and likelihood over all pictures of the source, or its text, batch
+ * by batch, outside of any timing: base and technique on the same pixels. Only new
+ * pictures count; layers are compared in the first batch. The measured setting may run
+ * once more.
+ */
+enum err workbench_compare(struct workbench *, struct setting *measured,
 			   const struct work_watch *, struct run *) MUST_CHECK;
 
 bool workbench_same_model(const struct model *, const struct spec *);

@@ -28,18 +28,21 @@ static void watch_setting(struct setting *s, const struct work_watch *watch)
 
 /* What was measured stays, also where the comparison fails: a picture further down the
  * list may be broken. Only a cancelled run is no run. */
-static enum err report_fidelity(struct workbench *w, const struct knobs *k,
+static enum err report_fidelity(struct workbench *w, struct setting *s,
 				const struct work_watch *watch, struct run *run)
 {
 	bool scored = workbench_classes(w) && w->list.cifar;
+	bool language = s->out.token_logits.ndim;
 	if (w->no_classes && w->list.cifar)
 		run_warn(run, "accuracy is not known: %s", w->no_classes);
-	if (!scored && !workbench_has_technique(w->model, k))
+	if (!scored && !language && !workbench_has_technique(w->model, &s->knobs))
 		return OK;
-	enum err e = workbench_compare(w, k, watch, run);
+	enum err e = workbench_compare(w, s, watch, run);
 	if (e && e != ERR_CANCELLED) {
 		run_warn(run, "%s not known: %s",
-			 scored ? "fidelity and accuracy are" : "fidelity is",
+			 scored     ? "fidelity and accuracy are"
+			 : language ? "fidelity and likelihood are"
+				    : "fidelity is",
 			 err_message());
 		e = OK;
 	}
@@ -264,11 +267,11 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	if (!e)
 		e = generate_report(s, &w->prompt, run);
 	if (!e)
-		e = report_fidelity(w, &s->knobs, watch, run);
+		e = report_fidelity(w, s, watch, run);
 	if (!e)
 		e = tensors_error(w->model->tensors);
 	if (e) /* the base may have seen damaged weights too */
-		reference_release(&w->reference), reference_release(&w->unnormed);
+		workbench_drop_references(w);
 	return e;
 }
 

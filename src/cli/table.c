@@ -11,11 +11,11 @@
 /* Columns of the table: metrics, and two that follow from them. */
 enum { COLUMN_SHARE = METRIC_COUNT, COLUMN_RATE, COLUMN_COUNT };
 
-static const int columns[] = { METRIC_wall_ns,       COLUMN_SHARE,
-			       METRIC_cpu_ns,        METRIC_flops,
-			       COLUMN_RATE,          METRIC_bytes_read,
-			       METRIC_bytes_written, METRIC_tokens_out,
-			       METRIC_minor_faults,  METRIC_switches };
+static const int columns[] = {
+	METRIC_wall_ns,      COLUMN_SHARE,      METRIC_cpu_ns,        METRIC_flops,
+	COLUMN_RATE,         METRIC_bytes_read, METRIC_bytes_written, METRIC_tokens_out,
+	METRIC_minor_faults, METRIC_switches,   METRIC_cosine
+};
 #define N_COLUMNS (int)(sizeof(columns) / sizeof(columns[0]))
 
 struct row {
@@ -133,6 +133,30 @@ static void print_fidelity(const struct run *run)
 	}
 	printf(", relative L2 %.4f%s\n", f->rel_l2,
 	       run->model.random_weights ? " (random)" : "");
+}
+
+/* "1.234 (2.3456 base, +5.3 %)" */
+static void print_against(const char *what, double v, double base)
+{
+	printf("%s %.4f", what, v);
+	if (!isnan(base))
+		printf(" (%.4f base, %+.2f %%)", base, 100 * (v / base - 1));
+}
+
+static void print_likelihood(const struct run *run)
+{
+	const struct run_likelihood *l = &run->likelihood;
+	const struct run_fidelity *f = &run->fidelity;
+	const char *random = run->model.random_weights ? " (random)" : "";
+	if (!isnan(f->kl))
+		printf("next token KL %.4g nats, the same on %.2f %% of positions%s\n",
+		       f->kl, 100 * f->top1_agree, random);
+	if (isnan(l->loss))
+		return;
+	printf("text       ");
+	print_against("loss", l->loss, l->base_loss);
+	print_against(", perplexity", l->perplexity, l->base_perplexity);
+	printf(", %.0f token%s%s\n", l->tokens, l->tokens == 1 ? "" : "s", random);
 }
 
 static void print_accuracy(const struct run *run)
@@ -263,6 +287,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	print_language(run);
 	print_generated(run);
 	print_fidelity(run);
+	print_likelihood(run);
 	print_accuracy(run);
 	print_zero_shot(run);
 	print_low_rank(run);
@@ -379,6 +404,15 @@ static const char *cell_text(const struct row *r, int column, double total_ns, c
 	return buf;
 }
 
+/* Few runs know how close their layers are to the base's. */
+static bool is_shown(const struct row *rows, int n, int column)
+{
+	bool known = column != METRIC_cosine;
+	for (int i = 0; !known && i < n; i++)
+		known = !isnan(rows[i].v[column]);
+	return known;
+}
+
 static const char *column_label(int column)
 {
 	return column == COLUMN_SHARE  ? "%"
@@ -402,13 +436,16 @@ enum err table_print_layers(const struct run *run, const char *group_by, const c
 	}
 	printf("\n%-26s", tree ? "layer" : group_by);
 	for (int c = 0; c < N_COLUMNS; c++)
-		printf(" %8s", column_label(columns[c]));
+		if (is_shown(rows, n, columns[c]))
+			printf(" %8s", column_label(columns[c]));
 	printf("\n");
 	for (int i = 0; i < n && (limit < 0 || i < limit); i++) {
 		char text[16];
 		printf("%-26s", rows[i].label);
 		for (int c = 0; c < N_COLUMNS; c++)
-			printf(" %8s", cell_text(&rows[i], columns[c], run->whole.p50_ns,
+			if (is_shown(rows, n, columns[c]))
+				printf(" %8s",
+				       cell_text(&rows[i], columns[c], run->whole.p50_ns,
 						 text, sizeof(text)));
 		printf("\n");
 	}

@@ -21,6 +21,7 @@ SCRIPTS = (  # in this order
     "clip_fixtures.py",
     "image_fixtures.py",
     "preprocess_fixtures.py",
+    "quality_fixtures.py",
     "reduce_fixtures.py",
     "siglip_fixtures.py",
     "text_fixtures.py",
