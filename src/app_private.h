@@ -87,6 +87,8 @@ struct app_private {
 	int64_t retry_ns; /* when to try again; 0: not waiting */
 	int64_t open_ns;  /* when to try again to open a busy database; 0: not waiting */
 
+	bool branch_by_factor; /* mrss was off before downsample moved above 1 */
+
 	struct knobs undo[UNDO_DEPTH];
 	int n_undo, at_undo; /* undo[at_undo] is the present */
 };
@@ -173,6 +175,10 @@ bool app_is_present_base(const struct app *, const struct knobs *);
 /* The same setting, whether or not "auto" was resolved. */
 bool app_same_setting(const struct app *, const struct knobs *, const struct knobs *);
 void app_refuse(struct app *, const struct knobs *);
+/* "off,7,11,15": thresholds that show their range. */
+void app_usual_thresholds(const struct app *, struct str *out);
+/* False, and says why, where the model lacks the knob. */
+bool app_has_knob(struct app *, enum knob_id);
 void app_set_knobs(struct app *, const struct knobs *); /* a step that undo takes back */
 void app_show_setting(struct app *); /* the knobs changed: recall, estimate, schedule */
 void app_drop_opened(struct app *);  /* the knobs stay those of the old run */

@@ -272,10 +272,8 @@ static const char *usual_values(enum knob_id id)
 		return "1,.9,.8,.7,.6,.5,.4,.3";
 	case KNOB_MERGE_R:
 		return "0,4,8,12,16";
-	case KNOB_THRESHOLD:
-		return "off,.25,.5,.75";
 	case KNOB_DOWNSAMPLE:
-		return "1,2,4,8";
+		return "1,2,4,8,16";
 	case KNOB_RANK:
 		return "0,16,32,64,128,256";
 	case KNOB_BATCH:
@@ -283,7 +281,7 @@ static const char *usual_values(enum knob_id id)
 	case KNOB_IMAGE_SIZE:
 		return "128,224,336";
 	case KNOB_SEQ:
-		return "64,128,256,512";
+		return "256..8192x2";
 	case KNOB_SEED:
 		return "0,1,2,3";
 	default:
@@ -297,8 +295,13 @@ char *app_sweep_suggestion(const struct app *app)
 	enum knob_id id = app->knob;
 	if (app_knob_why_not(app, id) || id == KNOB_DEVICE || id == KNOB_GEMM)
 		id = KNOB_KEEP;
+	if (id == KNOB_DOWNSAMPLE && knobs_is_default(&app->knobs, KNOB_MRSS) &&
+	    !app_knob_why_not(app, KNOB_MRSS))
+		str_add(&s, "mrss low "); /* no factor without a branch */
 	str_addf(&s, "%s ", knob_table[id].option);
-	if (id == KNOB_METHOD) {
+	if (id == KNOB_THRESHOLD) {
+		app_usual_thresholds(app, &s);
+	} else if (id == KNOB_METHOD) {
 		struct str names = STR_INIT;
 		method_names(&names);
 		for (const char *c = str_get(&names); *c; c++)

@@ -164,6 +164,10 @@ static struct run *describe(const struct spec *s, bool with_hash)
 		       KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE);
 	if (other)
 		r->knob_mask &= ~KNOB_BIT(KNOB_BATCH);
+	if (!strcmp(s->model, "scan"))
+		r->knob_mask |= KNOB_BIT(KNOB_MRSS) | KNOB_BIT(KNOB_DOWNSAMPLE) |
+				KNOB_BIT(KNOB_SEQ) | KNOB_BIT(KNOB_THRESHOLD) |
+				KNOB_BIT(KNOB_THRESHOLD_SCALE);
 	return r;
 }
 

@@ -893,6 +893,83 @@ static void knob_the_model_lacks(void **state)
 	expect_rows("done", 0.5, 1);
 }
 
+static void expect_knob(enum knob_id id, const char *want)
+{
+	char text[KNOB_TEXT_SIZE];
+	assert_string_equal(knobs_get(&app->knobs, id, text), want);
+}
+
+/* A factor starts a branch that none runs, and ends only what it has started. */
+static void coarse_scan_by_the_slider(void **state)
+{
+	enum knob_id ids[8];
+	(void)state;
+	options.model = "scan";
+	ENTER(NULL);
+	measure_base();
+	assert_int_equal(app_sliders(app, ids, 3), 3);
+	assert_int_equal(ids[0], KNOB_DOWNSAMPLE);
+	assert_int_equal(ids[1], KNOB_MRSS);
+	assert_int_equal(ids[2], KNOB_SEQ);
+	assert_false(app_knob_step(app, KNOB_DOWNSAMPLE, -1));
+	for (int r = 2; r <= 16; r *= 2) {
+		char text[16];
+		snprintf(text, sizeof(text), "%d", r);
+		assert_true(app_knob_step(app, KNOB_DOWNSAMPLE, +1));
+		expect_knob(KNOB_DOWNSAMPLE, text);
+		expect_knob(KNOB_MRSS, "low");
+	}
+	assert_false(app_knob_step(app, KNOB_DOWNSAMPLE, +1));
+	assert_true(app_knob_step_large(app, KNOB_DOWNSAMPLE, -1));
+	expect_knob(KNOB_DOWNSAMPLE, "4");
+	assert_true(app_knob_set_fraction(app, KNOB_DOWNSAMPLE, 0.7));
+	expect_knob(KNOB_DOWNSAMPLE, "8");
+	near(app_knob_fraction(app, KNOB_DOWNSAMPLE), 0.75);
+	assert_true(app_knob_set_fraction(app, KNOB_DOWNSAMPLE, 0));
+	expect_knob(KNOB_MRSS, "off");
+	assert_true(app_knob_set(app, KNOB_MRSS, "both"));
+	assert_true(app_knob_step(app, KNOB_DOWNSAMPLE, +1));
+	assert_true(app_knob_step(app, KNOB_DOWNSAMPLE, -1));
+	expect_knob(KNOB_MRSS, "both"); /* chosen, it stays */
+	assert_true(app_knob_set(app, KNOB_DOWNSAMPLE, "4"));
+	assert_true(app_knob_set_fraction(app, KNOB_MRSS, 0));
+	expect_knob(KNOB_MRSS, "off");
+	expect_knob(KNOB_DOWNSAMPLE, "1"); /* of no branch */
+	assert_non_null(strstr(app->message, "downsample is 1 again"));
+}
+
+/* Lengths go by multiples and by factors of two, from the model's own. */
+static void lengths_and_thresholds_in_steps(void **state)
+{
+	(void)state;
+	options.model = "scan";
+	ENTER(NULL);
+	measure_base(); /* of 100 tokens */
+	assert_true(app_knob_step(app, KNOB_SEQ, +1));
+	expect_knob(KNOB_SEQ, "128");
+	assert_true(app_knob_step_large(app, KNOB_SEQ, +2));
+	expect_knob(KNOB_SEQ, "512");
+	near(app_knob_fraction(app, KNOB_SEQ), 0.3);
+	assert_true(app_knob_set_fraction(app, KNOB_SEQ, 1));
+	expect_knob(KNOB_SEQ, "65536");
+
+	assert_false(app_knob_step(app, KNOB_THRESHOLD, -1)); /* it is off */
+	assert_true(app_knob_step(app, KNOB_THRESHOLD, +1));
+	expect_knob(KNOB_THRESHOLD, "0.5");
+	assert_true(app_knob_step_large(app, KNOB_THRESHOLD, +1));
+	expect_knob(KNOB_THRESHOLD, "2.5");
+	assert_true(app_knob_set(app, KNOB_THRESHOLD_SCALE, "quantile"));
+	expect_knob(KNOB_THRESHOLD, "off"); /* 2.5 is no quantile */
+	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 0.25));
+	expect_knob(KNOB_THRESHOLD, "0.25");
+	assert_true(app_knob_step(app, KNOB_THRESHOLD, +1));
+	expect_knob(KNOB_THRESHOLD, "0.26");
+	assert_true(app_knob_step_large(app, KNOB_THRESHOLD, -1));
+	expect_knob(KNOB_THRESHOLD, "0.21");
+	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 0));
+	expect_knob(KNOB_THRESHOLD, "off");
+}
+
 static void cancelled_load(void **state)
 {
 	(void)state;
@@ -1847,6 +1924,8 @@ int main(void)
 		CASE(leaving_a_wedged_worker),
 		CASE(other_protocol),
 		CASE(knob_the_model_lacks),
+		CASE(coarse_scan_by_the_slider),
+		CASE(lengths_and_thresholds_in_steps),
 		CASE(cancelled_load),
 		CASE(cancelled_run),
 		CASE(paused),
