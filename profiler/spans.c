@@ -20,7 +20,8 @@ struct span {
 	char *name, *path;
 	int parent;
 	bool group;
-	struct op_count count;
+	int calls;             /* in the last pass */
+	struct op_count count; /* of all of them */
 	struct reading opened;
 };
 
@@ -60,13 +61,15 @@ static void read_at_open(const struct pool *pool, struct reading *r)
 		active[i].probe->read(pool, r->v + active[i].slot);
 }
 
+/* Adds what happened since `opened`. */
 static void read_at_close(const struct pool *pool, const struct reading *opened,
 			  struct reading *span)
 {
+	struct reading now;
 	for (int i = 0; i < n_active; i++)
-		active[i].probe->read(pool, span->v + active[i].slot);
+		active[i].probe->read(pool, now.v + active[i].slot);
 	for (int i = 0; i < n_slots; i++)
-		span->v[i] -= opened->v[i];
+		span->v[i] += now.v[i] - opened->v[i];
 }
 
 static struct spans *spans_of(struct tracer *t)
@@ -74,20 +77,46 @@ static struct spans *spans_of(struct tracer *t)
 	return (struct spans *)((char *)t - offsetof(struct spans, tracer));
 }
 
-static struct span *learn(struct spans *s, const char *name)
+static int add_node(struct spans *s, const char *name)
 {
 	if (s->n == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 64;
 		s->nodes = mem_grow(s->nodes, (size_t)s->cap, sizeof(*s->nodes));
 	}
-	struct span *node = &s->nodes[s->n++];
+	struct span *node = &s->nodes[s->n];
 	*node = (struct span){ .parent = s->current, .name = str_dup(name) };
 	struct str path = STR_INIT;
 	if (s->current >= 0)
 		str_addf(&path, "%s.", s->nodes[s->current].path);
 	str_add(&path, name);
 	node->path = str_detach(&path);
-	return node;
+	return s->n++;
+}
+
+/* The row of a name inside of what is open: one that was there before, as layers are
+ * that see one piece of a sequence after the other, or a new one. */
+static void learn(struct spans *s, const char *name)
+{
+	int node = s->current + 1;
+	while (node < s->n &&
+	       (s->nodes[node].parent != s->current || strcmp(s->nodes[node].name, name)))
+		node++;
+	if (node == s->n)
+		add_node(s, name);
+	if (s->n_opens == s->cap_opens) {
+		s->cap_opens = s->cap_opens ? 2 * s->cap_opens : 64;
+		s->opens = mem_grow(s->opens, (size_t)s->cap_opens, sizeof(*s->opens));
+	}
+	s->opens[s->n_opens++] = node;
+}
+
+/* Whether the next span is the one that opened here when the tree was learnt. */
+static bool expected(const struct spans *s, const char *name)
+{
+	if (s->next >= s->n_opens)
+		return false;
+	const struct span *node = &s->nodes[s->opens[s->next]];
+	return node->parent == s->current && !strcmp(node->name, name);
 }
 
 static void on_open(struct tracer *t, const char *name)
@@ -95,13 +124,24 @@ static void on_open(struct tracer *t, const char *name)
 	struct spans *s = spans_of(t);
 	if (!s->learnt) {
 		learn(s, name);
-	} else if (s->next >= s->n || strcmp(s->nodes[s->next].name, name)) {
+	} else if (!expected(s, name)) {
 		s->astray = true;
 		return;
 	}
-	s->current = s->next++;
+	s->current = s->opens[s->next++];
 	if (s->pool)
 		read_at_open(s->pool, &s->nodes[s->current].opened);
+}
+
+static void add_count(struct op_count *sum, const struct op_count *c)
+{
+	sum->flops += c->flops;
+	sum->flops_fvcore += c->flops_fvcore;
+	sum->flops_torch += c->flops_torch;
+	sum->bytes_read += c->bytes_read;
+	sum->bytes_written += c->bytes_written;
+	sum->tokens_in += c->tokens_in;
+	sum->tokens_out += c->tokens_out;
 }
 
 static void on_close(struct tracer *t, const struct op_count *count)
@@ -114,8 +154,11 @@ static void on_close(struct tracer *t, const struct op_count *count)
 		read_at_close(s->pool, &node->opened,
 			      &s->passes[s->n_passes].rows[s->current]);
 	node->group = !count;
-	if (count)
+	if (count && node->calls)
+		add_count(&node->count, count);
+	else if (count)
 		node->count = *count;
+	node->calls++;
 	s->current = node->parent;
 }
 
@@ -145,6 +188,7 @@ void spans_release(struct spans *s)
 		free(s->nodes[i].path);
 	}
 	free(s->nodes);
+	free(s->opens);
 	*s = (struct spans){ 0 };
 }
 
@@ -167,10 +211,14 @@ void spans_begin(struct spans *s)
 	s->current = -1;
 	s->next = 0;
 	s->astray = false;
+	for (int i = 0; i < s->n; i++)
+		s->nodes[i].calls = 0;
 	if (!s->pool || !s->learnt)
 		return;
 	make_room(s);
-	s->passes[s->n_passes].start_ns = clock_now_ns();
+	struct span_pass *pass = &s->passes[s->n_passes];
+	memset(pass->rows, 0, sizeof(*pass->rows) * (size_t)s->n);
+	pass->start_ns = clock_now_ns();
 }
 
 bool spans_end(struct spans *s, bool complete)
@@ -186,7 +234,7 @@ bool spans_end(struct spans *s, bool complete)
 		}
 		return complete;
 	}
-	complete = complete && s->next == s->n;
+	complete = complete && s->next == s->n_opens;
 	if (s->pool && complete) {
 		struct span_pass *pass = &s->passes[s->n_passes++];
 		pass->wall_ns = clock_now_ns() - pass->start_ns;
@@ -230,7 +278,7 @@ static double or_nan(int64_t v) { return v ? (double)v : (double)NAN; }
 static void report_counts(const struct span *span, struct run *run, struct layer *l)
 {
 	const struct op_count *c = &span->count;
-	l->v[METRIC_calls] = 1;
+	l->v[METRIC_calls] = span->calls;
 	if (span->group)
 		return; /* sums over its children come from add_up() */
 	l->kind = run_str(run, c->kind);

@@ -1,7 +1,8 @@
 /*
  * Spans: the tracer behind the layer tree. It learns the tree in its first pass and
  * records every later one into the same rows; a pass that takes another path is an error
- * of ours.
+ * of ours. What opens again by the same path adds to its row (`calls`); m, n and k are
+ * those of its first call.
  *
  * In a *counting* tracer (dry passes) no clock is read. Otherwise every edge of a span
  * reads the clock, the CPU clocks of the pool's threads and getrusage: about a
@@ -18,7 +19,9 @@ struct spans {
 	struct tracer tracer; /* hand &spans.tracer to a pass */
 	struct span *nodes;
 	int n, cap;
-	int current, next; /* open span, -1: none; the row that opens next */
+	int *opens; /* [n_opens]: rows in the order in which they open */
+	int n_opens, cap_opens;
+	int current, next; /* open span, -1: none; which of `opens` comes next */
 	bool learnt, astray;
 	const struct pool *pool; /* NULL: counting */
 	struct span_pass *passes;

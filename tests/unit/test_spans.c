@@ -141,6 +141,43 @@ static void counting_reads_no_clock(void **state)
 	spans_release(&s);
 }
 
+/* Layers that see a sequence piece by piece are one row each, whose calls add up. */
+static void opens_again(void **state)
+{
+	struct spans s;
+	struct pool *pool;
+	struct run *run = run_create();
+	(void)state;
+	check_ok(pool_create(1, &pool));
+	spans_init(&s, pool);
+	for (int i = 0; i < 6; i++) {
+		spans_begin(&s);
+		op(&s, "stem");
+		for (int piece = 0; piece < 3; piece++) {
+			group(&s, "layers.0", 2);
+			group(&s, "layers.1", piece ? 3 : 2);
+		}
+		assert_true(spans_end(&s, true));
+	}
+	spans_report(&s, run);
+	check_adds_up(run, true);
+	assert_int_equal(run->n_layers, 8);
+	const double *again = run->layers[find(run, "layers.0.b")].v,
+		     *late = run->layers[find(run, "layers.1.c")].v;
+	assert_true(again[METRIC_calls] == 3 && late[METRIC_calls] == 2);
+	assert_true(again[METRIC_flops] == 30 && late[METRIC_flops] == 20);
+	assert_true(again[METRIC_tokens_in] == 21 && again[METRIC_m] == 2);
+	assert_true(run->layers[find(run, "layers.0")].v[METRIC_calls] == 3);
+	assert_true(run->flops.ours == 150 && run->bytes.read == 1500);
+	spans_begin(&s); /* a piece less */
+	op(&s, "stem");
+	group(&s, "layers.0", 2);
+	assert_false(spans_end(&s, true));
+	run_free(run);
+	spans_release(&s);
+	pool_free(pool);
+}
+
 static void strays(void **state)
 {
 	struct spans s;
@@ -193,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tree),
 		cmocka_unit_test(counting_reads_no_clock),
+		cmocka_unit_test(opens_again),
 		cmocka_unit_test(strays),
 		cmocka_unit_test(broken_first_pass),
 	};
