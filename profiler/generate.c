@@ -7,8 +7,6 @@
 #include "profiler/memory.h"
 #include "profiler/stats.h"
 
-#define STEP_ROOM ((size_t)4 << 20) /* of a step without its logits */
-
 /* The likeliest token after the last of them. */
 static int32_t next_token(const struct tensor *logits)
 {
@@ -53,13 +51,17 @@ static enum err step(struct setting *s, struct arena *arena, struct decoding *st
 	return e;
 }
 
-/* A step's activations: a row through one layer after the other, and the scores of all
- * tokens; more than enough of each. */
-static size_t room_for_step(const struct setting *s)
+/* Memory for a step, as a dry one predicts it; this changes no state. */
+static enum err room_for_step(const struct setting *s, struct decoding *state,
+			      struct arena *arena)
 {
-	const struct decoder_sizes *l = &s->model->language;
-	int64_t row = l->mlp + l->width + l->heads * l->head_dim;
-	return STEP_ROOM + sizeof(float) * (size_t)(l->vocab + 8 * row);
+	struct arena dry;
+	struct outputs out = { 0 };
+	arena_init_dry(&dry);
+	struct pass p = { .backend = backend_by_name("dry"), .arena = &dry };
+	s->model->family->decode(&p, s->model, state, 0, &out);
+	enum err e = pass_end(&p);
+	return e ? e : arena_init(arena, dry.peak);
 }
 
 static void put_text(const struct prompt *prompt, const double *ids, struct run *run)
@@ -82,6 +84,8 @@ static enum err generate(struct setting *s, struct decoding *state, struct arena
 	double ns[GENERATE_TOKENS], ids[GENERATE_TOKENS];
 	int32_t token;
 	enum err e = prefill(s, state, &token);
+	if (!e)
+		e = room_for_step(s, state, arena);
 	for (int i = 0; !e && i < GENERATE_TOKENS; i++) {
 		ids[i] = token;
 		e = step(s, arena, state, token, &token, &ns[i]);
@@ -91,26 +95,35 @@ static enum err generate(struct setting *s, struct decoding *state, struct arena
 	run->generated.ids = run_doubles(run, ids, GENERATE_TOKENS);
 	run->generated.n_ids = GENERATE_TOKENS;
 	run->generated.ns_per_token = median_of(ns, GENERATE_TOKENS);
+	run->generated.state_bytes = state->bytes;
 	put_text(prompt, ids, run);
 	return OK;
+}
+
+/* With those of a picture: of a language model that takes texts alone there are as many
+ * as ids, and its logits may be of the last position only. */
+static double prompt_tokens(const struct setting *s)
+{
+	int64_t tokens = s->model->family->takes == INPUT_TEXT
+				 ? s->input->ids.dim[1]
+				 : s->out.token_logits.dim[1];
+	return (double)tokens;
 }
 
 enum err generate_report(struct setting *s, const struct prompt *prompt, struct run *run)
 {
 	const struct family *f = s->model->family;
 	struct decoding *state;
-	struct arena arena;
+	struct arena arena = { 0 };
 	if (!f->decode_begin)
 		return OK;
-	run->generated.prompt_tokens = (double)s->out.token_logits.dim[1];
+	run->generated.prompt_tokens = prompt_tokens(s);
 	if (s->input->items != 1)
 		return OK;
 	enum err e = f->decode_begin(s->model, s->input, GENERATE_TOKENS, &state);
 	if (e)
 		return e;
-	e = arena_init(&arena, room_for_step(s));
-	if (!e)
-		e = generate(s, state, &arena, prompt, run);
+	e = generate(s, state, &arena, prompt, run);
 	arena_release(&arena);
 	decoding_free(state);
 	return e;

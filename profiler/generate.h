@@ -11,8 +11,8 @@
 /*
  * run->generated: the length of the prompt of this setting's last pass, and with a batch
  * of one what the model says next: one pass more, then token by token with keys and
- * values kept, each step timed. Nothing for a model that has no such thing. ERR_NOMEM,
- * ERR_CANCELLED.
+ * values (or states) kept, each step timed. Nothing for a model that has no such thing.
+ * ERR_NOMEM, ERR_CANCELLED.
  */
 enum err generate_report(struct setting *, const struct prompt *,
 			 struct run *) MUST_CHECK;

@@ -155,6 +155,13 @@ enum made {
 	MADE_SUM_DROPPED, /* weighted by their scores, not normalised (EViT) */
 };
 
+/* Of the sums that tell how much a sequence varies: factors 2, 4, 8, 16; the energy. */
+enum {
+	VARIATION_FACTORS = 4,
+	VARIATION_ENERGY = VARIATION_FACTORS,
+	VARIATION_SUMS = VARIATION_FACTORS + 1
+};
+
 /*
  * What is done to a matrix product while it is still in the cache: act(x W^T + b), or
  * with `accumulate` y + x W^T + b (a residual connection), or with `multiply` y (x W^T +
@@ -329,6 +336,12 @@ struct backend {
 	 * alike; low [B, ceil(T / r), D] */
 	void (*blend)(void *self, struct tensor y, struct tensor low, struct tensor g,
 		      int r);
+	/*
+	 * Adds to sums [B, VARIATION_SUMS + D] for each item of x [B, t, D]: at i <
+	 * VARIATION_FACTORS, with r = 2^(i + 1), the sum over t of |x[t] - x[t - t mod
+	 * r]|^2; at VARIATION_ENERGY that of |x[t]|^2; then the sum of the rows.
+	 */
+	void (*variation)(void *self, struct tensor sums, struct tensor x);
 	/* y [B, D]: the mean of the rows of each item of x, whose rows are `rows` */
 	void (*mean_rows)(void *self, struct tensor y, struct tensor x,
 			  const struct segments *rows);

@@ -105,12 +105,34 @@ struct tensor op_upsample(struct pass *p, const char *name, struct tensor x, int
 			  int64_t length)
 {
 	struct tensor y = pass_tensor(p, DT_F32, DIMS(x.dim[0], length, x.dim[2]));
+	op_upsample_to(p, name, y, x, r);
+	return y;
+}
+
+void op_upsample_to(struct pass *p, const char *name, struct tensor y, struct tensor x,
+		    int r)
+{
 	if (!op_begin(p, name))
-		return y;
-	assert(x.dim[1] == coarse_length(length, r));
+		return;
+	assert(x.dim[1] == coarse_length(y.dim[1], r));
 	p->backend->upsample(p->self, y, x, r);
 	resampled(p, "upsample", &x, &y);
-	return y;
+}
+
+void op_variation(struct pass *p, const char *name, struct tensor sums, struct tensor x)
+{
+	if (!op_begin(p, name))
+		return;
+	assert(tensor_cols(&sums) == VARIATION_SUMS + tensor_cols(&x));
+	p->backend->variation(p->self, sums, x);
+	op_end(p, &(struct op_count){
+			  .kind = "variation",
+			  .flops = (double)tensor_count(&x) * 3 * (VARIATION_FACTORS + 1),
+			  .bytes_read = bytes_of(&x) + bytes_of(&sums),
+			  .bytes_written = bytes_of(&sums),
+			  .tokens_in = tokens_of(p, &x),
+			  .tokens_out = tokens_of(p, &x),
+		  });
 }
 
 void op_blend(struct pass *p, const char *name, struct tensor y, struct tensor low,

@@ -30,6 +30,15 @@ struct tensor op_downsample(struct pass *, const char *name, struct tensor x, in
 /* Each row r times, cut to T rows an item. */
 struct tensor op_upsample(struct pass *, const char *name, struct tensor x, int r,
 			  int64_t length);
+/* The same to the memory of y. */
+void op_upsample_to(struct pass *, const char *name, struct tensor y, struct tensor x,
+		    int r);
+/*
+ * How much rows vary: adds to sums [B, VARIATION_SUMS + D] (backend.h) what x [B, t, D]
+ * has of it, whose first row is row 0, 16, 32 ... of the item. 3 FLOPs for each element
+ * and factor, 3 more for energy and mean.
+ */
+void op_variation(struct pass *, const char *name, struct tensor sums, struct tensor x);
 /* y = g up(low) + (1 - g) y, in place; g [B, T, D] or [D] */
 void op_blend(struct pass *, const char *name, struct tensor y, struct tensor low,
 	      struct tensor g, int r);

@@ -159,13 +159,27 @@ double decoder_params(const struct decoder_sizes *s)
 
 /* ---- what decoding carries ---- */
 
-enum err decoding_create(const struct decoder_sizes *s, int64_t room,
-			 struct decoding **out)
+static void kv_free(struct decoding *base)
 {
-	struct decoding *state = mem_alloc(sizeof(*state));
+	struct kv_cache *s = (struct kv_cache *)base;
+	for (int64_t i = 0; i < s->layers; i++) {
+		free(s->k[i].data);
+		free(s->v[i].data);
+	}
+	free(s->k);
+	free(s->v);
+	free(s);
+}
+
+enum err kv_cache_create(const struct decoder_sizes *s, int64_t room,
+			 struct kv_cache **out)
+{
+	struct kv_cache *state = mem_alloc(sizeof(*state));
 	int64_t cols = s->kv_heads * s->head_dim;
 	enum err e = OK;
-	*state = (struct decoding){ .room = room, .layers = s->layers };
+	*state = (struct kv_cache){ .base.free = kv_free,
+				    .room = room,
+				    .layers = s->layers };
 	state->k = mem_alloc(sizeof(struct tensor) * (size_t)s->layers);
 	state->v = mem_alloc(sizeof(struct tensor) * (size_t)s->layers);
 	for (int64_t i = 0; !e && i < 2 * s->layers; i++) {
@@ -180,41 +194,38 @@ enum err decoding_create(const struct decoder_sizes *s, int64_t room,
 				    (long long)room);
 	}
 	if (e) {
-		decoding_free(state);
+		kv_free(&state->base);
 		state = NULL;
 	}
 	*out = state;
 	return e;
 }
 
-void decoding_free(struct decoding *s)
-{
-	if (!s)
-		return;
-	for (int64_t i = 0; i < s->layers; i++) {
-		free(s->k[i].data);
-		free(s->v[i].data);
-	}
-	free(s->k);
-	free(s->v);
-	free(s);
-}
-
 /* Adds rows to a layer's keys or values; all of them, as [1, length, cols]. */
-static struct tensor take_along(const struct pass *p, const struct decoding *state,
+static struct tensor take_along(const struct pass *p, const struct kv_cache *state,
 				struct tensor *held, struct tensor rows)
 {
 	int64_t n = tensor_rows(&rows), cols = tensor_cols(&rows);
-	for (int64_t i = 0; !p->err && i < n; i++)
-		memcpy(tensor_row(held, state->length + i), tensor_row(&rows, i),
+	int64_t length = state->base.length;
+	for (int64_t i = 0; !p->err && !p->backend->dry && i < n; i++)
+		memcpy(tensor_row(held, length + i), tensor_row(&rows, i),
 		       sizeof(float) * (size_t)cols);
-	return tensor_of(DT_F32, held->data, DIMS(1, state->length + n, cols));
+	return tensor_of(DT_F32, held->data, DIMS(1, length + n, cols));
+}
+
+static void count_rows(const struct pass *p, struct kv_cache *state, int64_t rows)
+{
+	if (p->backend->dry)
+		return;
+	state->base.length += rows;
+	state->base.bytes = 2 * sizeof(float) * (double)state->base.length *
+			    (double)(state->layers * tensor_cols(&state->k[0]));
 }
 
 /* ---- the pass ---- */
 
 static void attend(struct pass *p, const struct decoder *d, const struct decoder_layer *l,
-		   struct tensor x, struct tensor turn, struct decoding *state, int i)
+		   struct tensor x, struct tensor turn, struct kv_cache *state, int i)
 {
 	const struct attn_opts attn = {
 		.heads = (int)d->s.heads,
@@ -237,7 +248,7 @@ static void attend(struct pass *p, const struct decoder *d, const struct decoder
 }
 
 struct tensor decoder_forward(struct pass *p, const struct decoder *d, struct tensor x,
-			      struct tensor turn, struct decoding *state)
+			      struct tensor turn, struct kv_cache *state)
 {
 	for (int i = 0; i < d->s.layers; i++) {
 		const struct decoder_layer *l = &d->layers[i];
@@ -253,6 +264,6 @@ struct tensor decoder_forward(struct pass *p, const struct decoder *d, struct te
 		span_close(p);
 	}
 	if (state)
-		state->length += tensor_rows(&x);
+		count_rows(p, state, tensor_rows(&x));
 	return op_rmsnorm(p, "norm", x, &d->norm);
 }

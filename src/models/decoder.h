@@ -48,14 +48,15 @@ void decoder_release(struct decoder *);
 double decoder_params(const struct decoder_sizes *);
 
 /* Keys and values of the tokens so far. */
-struct decoding {
-	int64_t length, room, layers;
+struct kv_cache {
+	struct decoding base;
+	int64_t room, layers;
 	int64_t position;     /* of the next token, on every axis */
 	struct tensor *k, *v; /* [layers] of F32 [room, kv_heads W] */
 };
-enum err decoding_create(const struct decoder_sizes *, int64_t room,
-			 struct decoding **out) MUST_CHECK;
-void decoding_free(struct decoding *);
+/* Freed by decoding_free(). ERR_NOMEM. */
+enum err kv_cache_create(const struct decoder_sizes *, int64_t room,
+			 struct kv_cache **out) MUST_CHECK;
 
 /*
  * All layers and the final norm: x [B, T, width] is changed; turn [B T, W]. `state`
@@ -63,6 +64,6 @@ void decoding_free(struct decoding *);
  * there is.
  */
 struct tensor decoder_forward(struct pass *, const struct decoder *, struct tensor x,
-			      struct tensor turn, struct decoding *state);
+			      struct tensor turn, struct kv_cache *state);
 
 #endif

@@ -18,8 +18,28 @@
 #include "tensor/hfconfig.h"
 #include "tensor/tensors.h"
 
-struct model;    /* models/model.h */
-struct decoding; /* models/decoder.h */
+struct model; /* models/model.h */
+
+/* What decoding goes on from, the base of a family's own: keys and values of a
+ * transformer, states of a state-space model. */
+struct decoding {
+	int64_t length; /* tokens so far */
+	double bytes;   /* of what is kept of them */
+	void (*free)(struct decoding *);
+};
+
+static inline void decoding_free(struct decoding *d)
+{
+	if (d)
+		d->free(d);
+}
+
+/* Logits of every position up to so many of them; of more, of the last position alone. */
+#define LOGITS_MOST 200000000
+static inline bool logits_of_all(int64_t items, int64_t length, int64_t vocab)
+{
+	return (double)items * (double)length * (double)vocab <= LOGITS_MOST;
+}
 
 /* What is known of an input before its values: what shapes follow from. Zeroed: nothing,
  * and shapes are those of the model's own example. */
@@ -66,7 +86,9 @@ struct outputs {
 	 * left, named by trace_left(), item after item. */
 	struct tensor image_embeds;
 	bool by_token;
-	struct tensor token_logits; /* [B, T, V]: of what comes after each token */
+	/* [B, T, V]: of what comes after each token; [B, 1, V], after the last one, where
+	 * all would be too many (logits_of_all). */
+	struct tensor token_logits;
 	/* [B, D], of a class token: the last state before its norm, and after it.
 	 * Published figures compare one with the other (models/clip_vit.c). */
 	struct tensor unnormed, pooled;
@@ -89,7 +111,9 @@ enum input_kind { INPUT_PICTURES, INPUT_TEXT, INPUT_PROMPT, INPUT_SEQUENCE };
 struct family {
 	const char *name; /* "clip_vit" */
 	const char *const
-		*model_types;  /* config.json model_type it accepts; NULL-terminated */
+		*model_types; /* config.json model_type it accepts; NULL-terminated */
+	/* Whether a config.json without a model_type is this family's; NULL: none is. */
+	bool (*knows)(const struct hfconfig *);
 	enum input_kind takes; /* of two families with one model_type, this decides */
 	const char *blocks;    /* the path of its vision blocks: "blocks" where NULL */
 	uint64_t knobs;        /* KNOB_BITs that mean something here */
@@ -133,9 +157,10 @@ struct family {
 	void (*forward)(struct pass *, const struct model *, const struct input *,
 			const struct knobs *, struct outputs *);
 	/*
-	 * Language models only, else NULL. Memory for a pass over this input to leave
-	 * what it knows behind, with room for `more` tokens; ERR_NOMEM. Then one token
-	 * after the other: out->token_logits [1, 1, V].
+	 * Language models only, else NULL. Memory for a pass over this input (B = 1) to
+	 * leave what it knows behind, with room for `more` tokens; ERR_NOMEM. Then one
+	 * token after the other: out->token_logits [1, 1, V]. A dry step costs what the
+	 * dearest one does and leaves the state as it was.
 	 */
 	enum err (*decode_begin)(const struct model *, const struct input *, int64_t more,
 				 struct decoding **out);

@@ -28,8 +28,11 @@ static enum err find_family(struct model *m, enum input_kind kind)
 			if (!strstr(str_get(&known), *t))
 				str_addf(&known, "%s%s", known.len ? ", " : "", *t);
 		}
+	for (int i = 0; !type && families[i]; i++)
+		if (families[i]->knows && families[i]->knows(m->config))
+			m->family = families[i];
 	enum err e = OK;
-	if (!type)
+	if (!type && !m->family)
 		e = err_set(ERR_FORMAT, "%s: no model_type", hfconfig_label(m->config));
 	else if (!m->family)
 		e = err_set(ERR_UNSUPPORTED, "%s: model_type \"%s\": this version has %s",

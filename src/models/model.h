@@ -27,6 +27,9 @@ struct model {
 	int64_t tokens;  /* of an item, CLS not counted; set by configure */
 	int64_t vocab;   /* of texts: ids are 0 ... vocab - 1; set by configure */
 	int64_t context; /* of a prompt: tokens there are positions for */
+	/* Tokens of a sequence that go through all layers at once, the state carried on;
+	 * set by configure, 0: all of them. A multiple of 16. */
+	int64_t chunk;
 	/* Of a prompt: the token that stands for one of a picture, and what begins and
 	 * ends it. */
 	struct {

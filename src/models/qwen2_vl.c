@@ -279,7 +279,7 @@ static void qwen_forward(struct pass *p, const struct model *m, const struct inp
 	struct tensor turn = turn_of(p, plan, picture_turn);
 	span_close(p);
 	span_open(p, "decoder", -1);
-	x = decoder_forward(p, &q->text, x, turn, in->state);
+	x = decoder_forward(p, &q->text, x, turn, (struct kv_cache *)in->state);
 	span_close(p);
 	span_open(p, "head", -1);
 	out->token_logits = op_linear(p, "logits", x, &q->text.head, ACT_NONE);
@@ -294,16 +294,19 @@ static enum err qwen_decode_begin(const struct model *m, const struct input *in,
 	const struct qwen_plan *plan = in->plan;
 	if (plan->items != 1)
 		return err_set(ERR_USAGE, "a prompt goes on alone: --batch 1");
-	enum err e = decoding_create(&qwen_of(m)->text.s,
-				     plan->prompt + plan->tokens + more, out);
+	struct kv_cache *state;
+	enum err e = kv_cache_create(&qwen_of(m)->text.s,
+				     plan->prompt + plan->tokens + more, &state);
 	if (!e)
-		(*out)->position = plan->prompt + plan->longest[0];
+		state->position = plan->prompt + plan->longest[0];
+	*out = e ? NULL : &state->base;
 	return e;
 }
 
-static void qwen_decode(struct pass *p, const struct model *m, struct decoding *state,
+static void qwen_decode(struct pass *p, const struct model *m, struct decoding *base,
 			int32_t token, struct outputs *out)
 {
+	struct kv_cache *state = (struct kv_cache *)base;
 	const struct qwen2_vl *q = qwen_of(m);
 	const struct qwen_layout *l = &q->visual.layout;
 	const int64_t at[3] = { state->position, state->position, state->position };
@@ -311,12 +314,14 @@ static void qwen_decode(struct pass *p, const struct model *m, struct decoding *
 	struct tensor turn = pass_tensor(p, DT_F32, DIMS(1, l->text_head_dim));
 	if (p->err)
 		return;
-	*(int32_t *)id.data = token;
-	qwen_text_turn(l, at, turn.data);
+	if (!p->backend->dry) {
+		*(int32_t *)id.data = token;
+		qwen_text_turn(l, at, turn.data);
+	}
 	struct tensor x = op_lookup(p, "lookup", q->text.embed, id, (struct tensor){ 0 });
 	x = decoder_forward(p, &q->text, x, turn, state);
 	out->token_logits = op_linear(p, "logits", x, &q->text.head, ACT_NONE);
-	state->position++;
+	state->position += !p->backend->dry;
 }
 
 static const char *const qwen_types[] = { "qwen2_vl", "qwen2_5_vl", NULL };

@@ -149,6 +149,7 @@ const struct backend cpu_backend = {
 	.downsample = ref_downsample,
 	.upsample = ref_upsample,
 	.blend = ref_blend,
+	.variation = ref_variation,
 	.mean_rows = ref_mean_rows,
 	.taps = ref_taps,
 };

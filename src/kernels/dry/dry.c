@@ -190,6 +190,7 @@ const struct backend dry_backend = {
 	.downsample = dry_resample,
 	.upsample = dry_resample,
 	.blend = dry_blend,
+	.variation = dry_two,
 	.mean_rows = dry_skip_first,
 	.taps = dry_three,
 };

@@ -686,6 +686,7 @@ const struct backend ref_backend = {
 	.downsample = ref_downsample,
 	.upsample = ref_upsample,
 	.blend = ref_blend,
+	.variation = ref_variation,
 	.mean_rows = ref_mean_rows,
 	.taps = ref_taps,
 };

@@ -169,3 +169,38 @@ void ref_taps(void *self, struct tensor y, struct tensor x, struct tensor taps)
 			tensor_row(&y, r)[j] = (float)sum;
 		}
 }
+
+/* sum |a - b|^2 */
+static double distance(const float *a, const float *b, int64_t n)
+{
+	double sum = 0;
+	for (int64_t d = 0; d < n; d++) {
+		double off = (double)a[d] - (b ? (double)b[d] : 0);
+		sum += off * off;
+	}
+	return sum;
+}
+
+void ref_variation(void *self, struct tensor sums, struct tensor x)
+{
+	(void)self;
+	int64_t width = tensor_cols(&x), length = x.dim[1];
+	for (int64_t b = 0; b < x.dim[0]; b++) {
+		float *to = tensor_row(&sums, b);
+		double sum[VARIATION_SUMS] = { 0 };
+		for (int64_t t = 0; t < length; t++) {
+			const float *row = tensor_row(&x, b * length + t);
+			for (int i = 0; i < VARIATION_FACTORS; i++)
+				sum[i] += distance(row, row - t % (2 << i) * x.ld, width);
+			sum[VARIATION_ENERGY] += distance(row, NULL, width);
+		}
+		for (int i = 0; i < VARIATION_SUMS; i++)
+			to[i] += (float)sum[i];
+		for (int64_t d = 0; d < width; d++) {
+			double all = 0;
+			for (int64_t t = 0; t < length; t++)
+				all += (double)tensor_row(&x, b * length + t)[d];
+			to[VARIATION_SUMS + d] += (float)all;
+		}
+	}
+}

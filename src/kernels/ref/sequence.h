@@ -18,4 +18,6 @@ void ref_blend(void *self, struct tensor y, struct tensor low, struct tensor g, 
 void ref_mean_rows(void *self, struct tensor y, struct tensor x, const struct segments *);
 void ref_taps(void *self, struct tensor y, struct tensor x, struct tensor taps);
 
+void ref_variation(void *self, struct tensor sums, struct tensor x);
+
 #endif
