@@ -122,8 +122,7 @@ static void run_linear(struct pass *p, struct tensor y, struct tensor x,
 	assert(tensor_cols(&x) == l->weight.dim[1] &&
 	       tensor_cols(&y) == l->weight.dim[0]);
 	assert(tensor_rows(&x) == tensor_rows(&y));
-	/* What is not held in the type of the pass (classes, factors) is not of it. */
-	e.round = l->weight.dtype == p->dtype ? p->dtype : DT_F32;
+	e.round = product_type(p, l);
 	p->backend->linear(p->self, y, x, l, e);
 	struct op_count c = count_linear(p, &y, &x, l, e);
 	op_end(p, &c);

@@ -219,15 +219,15 @@ struct tensor op_windows(struct pass *p, const char *name, struct tensor x,
 	if (!op_begin(p, name))
 		return y;
 	assert(x.ndim == 3 && length > 0 && columns % x.dim[2] == 0);
+	const struct epilogue e = { .round = product_type(p, l) };
 	for (int64_t b = 0; b < items; b++)
 		p->backend->linear(p->self, item_of(&y, b),
-				   windows_of(&x, b, length, columns), l,
-				   (struct epilogue){ .act = ACT_NONE });
+				   windows_of(&x, b, length, columns), l, e);
 	double mac = (double)tensor_count(&y) * (double)columns;
 	double bias = l->bias.ndim ? (double)tensor_count(&y) : 0;
 	op_end(p, &(struct op_count){
 			  .kind = "conv1d",
-			  .engine = p->backend->engine(p->self, length, l),
+			  .engine = p->backend->engine(p->self, length, l, e.round),
 			  .flops = 2 * mac + bias,
 			  .flops_fvcore = mac,
 			  .flops_torch = 2 * mac,

@@ -17,6 +17,13 @@ static inline int64_t tokens_per_item(const struct pass *p, int64_t rows, int64_
 /* The same of a [B, T, D], or of a ragged [1, R, D]; 0 of what has no items. */
 int64_t tokens_of(const struct pass *, const struct tensor *);
 
+/* What x is rounded to in a product: the type of the pass, where its weights are held in
+ * it (classes and factors are not). */
+static inline enum dtype product_type(const struct pass *p, const struct linear *l)
+{
+	return l->weight.dtype == p->dtype ? p->dtype : DT_F32;
+}
+
 static inline double bytes_of(const struct tensor *t) { return (double)tensor_bytes(t); }
 
 #endif
