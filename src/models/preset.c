@@ -65,6 +65,11 @@
 #define LONG_CONV(kind, l, d, n, t)                                                      \
 	"{\"model_type\":\"long_conv\",\"kernel\":\"" kind "\",\"kernel_size\":" #l      \
 	",\"width\":" #d ",\"state_size\":" #n ",\"step\":0.02,\"seq_length\":" #t "}"
+/* Mamba-1: width, layers, vocabulary. */
+#define MAMBA(d, l, v)                                                                   \
+	"{\"model_type\":\"mamba\",\"hidden_size\":" #d ",\"num_hidden_layers\":" #l     \
+	",\"vocab_size\":" #v ",\"state_size\":16,\"conv_kernel\":4,\"expand\":2,"       \
+	"\"time_step_rank\":\"auto\",\"layer_norm_epsilon\":1e-5}"
 
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
@@ -120,6 +125,14 @@ const struct preset presets[] = {
 	  "long convolution in miniature, of a state-space model" },
 	{ "long-conv:random:tiny", LONG_CONV("random", 32, 8, 16, 64),
 	  "long convolution in miniature, without structure" },
+	{ "mamba-130m", MAMBA(768, 24, 50280), "Mamba-130M language model, 24 layers" },
+	{ "mamba-370m", MAMBA(1024, 48, 50280), "Mamba-370M language model, 48 layers" },
+	{ "mamba-790m", MAMBA(1536, 48, 50280), "Mamba-790M language model, 48 layers" },
+	{ "mamba-1.4b", MAMBA(2048, 48, 50280), "Mamba-1.4B language model, 48 layers" },
+	{ "mamba-130m:tiny", MAMBA(64, 4, 512), "Mamba-130M in miniature, 4 layers" },
+	{ "mamba-370m:tiny", MAMBA(64, 6, 512), "Mamba-370M in miniature, 6 layers" },
+	{ "mamba-790m:tiny", MAMBA(96, 4, 512), "Mamba-790M in miniature, 4 layers" },
+	{ "mamba-1.4b:tiny", MAMBA(96, 6, 512), "Mamba-1.4B in miniature, 6 layers" },
 	{ "llava-1.5-7b-visual:tiny",
 	  LLAVA(TOWER("clip_vision_model", 64, 256, 3, 4, 8, 64), -2, "default", 96, 256,
 		2, 4),

@@ -65,13 +65,40 @@ static void fill_uniform(uint64_t key, int64_t begin, int64_t n, float mean, flo
 	}
 }
 
+/* log 1 ... log N in every row: states of a channel that decay at these rates. */
+static void fill_rates(const struct tensor *shape, int64_t begin, int64_t n, float *out)
+{
+	for (int64_t i = 0; i < n; i++)
+		out[i] = (float)log((double)((begin + i) % tensor_cols(shape) + 1));
+}
+
+/* What softplus makes a step of, between 0.001 and 0.1, its logarithm uniform. */
+static void fill_steps(uint64_t key, int64_t begin, int64_t n, float *out)
+{
+	const double low = log(0.001), high = log(0.1);
+	for (int64_t i = 0; i < n; i++) {
+		double u = (double)rng_uniform(key, (uint32_t)(begin + i));
+		double step = exp(low + u * (high - low));
+		out[i] = (float)(step + log(-expm1(-step)));
+	}
+}
+
 static void fill(void *self, const char *name, const struct tensor *shape, int64_t begin,
 		 int64_t end, float *out)
 {
 	const struct random_source *s = self;
+	uint64_t key = rng_key(s->seed, name);
+	if (ends_in(name, "mixer.A_log")) {
+		fill_rates(shape, begin, end - begin, out);
+		return;
+	}
+	if (ends_in(name, "mixer.dt_proj.bias")) {
+		fill_steps(key, begin, end - begin, out);
+		return;
+	}
 	struct spread spread = spread_of(name, shape);
 	float scale = (float)(spread.deviation * sqrt(3.0) * 0x1p-23);
-	fill_uniform(rng_key(s->seed, name), begin, end - begin, spread.mean, scale, out);
+	fill_uniform(key, begin, end - begin, spread.mean, scale, out);
 }
 
 static const struct tensors_source source = {

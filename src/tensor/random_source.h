@@ -7,7 +7,12 @@
  * A value depends on (seed, tensor name, element index modulo 2^32) only: not on threads,
  * on the order of requests, on fusing, or on the machine.
  *
- * Uniform with these means and standard deviations; the first row that fits:
+ * Of a state-space model (Gu and Dao 2023) what sets its memory is as it is initialised:
+ *   name ends in "mixer.A_log"          log 1, log 2 ... log N in every row
+ *   name ends in "mixer.dt_proj.bias"   softplus makes steps of it between 0.001 and 0.1,
+ *                                       uniform in their logarithm
+ * All else is uniform with these means and standard deviations; the first row that
+ * fits:
  *   name ends in "bias"                                   0       0.02
  *   name contains class_embedding, position_embedding,
  *     token_embedding, embeddings.weight, embedding.weight

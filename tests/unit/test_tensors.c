@@ -535,6 +535,28 @@ static void random_weights_have_their_spread(void **state)
 	}
 }
 
+static void random_states_have_memory(void **state)
+{
+	(void)state;
+	struct tensors *t = tensors_create_random(1, "preset");
+	struct tensor rates = tensors_get(t, "layers.0.mixer.A_log", DIMS(3, 16));
+	struct tensor bias = tensors_get(t, "layers.0.mixer.dt_proj.bias", DIMS(4000));
+	check_ok(tensors_prepare(t, NULL));
+	for (int i = 0; i < 48; i++)
+		assert_true(fabs((double)tensor_f32(&rates)[i] - log(i % 16 + 1)) < 1e-6);
+	double least = 1, most = 0, middle = 0;
+	for (int i = 0; i < 4000; i++) {
+		double step = log1p(exp((double)tensor_f32(&bias)[i]));
+		least = fmin(least, step);
+		most = fmax(most, step);
+		middle += step < 0.01;
+	}
+	assert_true(least > 0.000999 && least < 0.0011);
+	assert_true(most < 0.1001 && most > 0.09);
+	assert_true(fabs(middle / 4000 - 0.5) < 0.05);
+	tensors_free(t);
+}
+
 static bool last_row_is_blank(const struct tensor *w)
 {
 	char none[3000 * 4] = { 0 };
@@ -591,6 +613,7 @@ int main(void)
 		CASE(random_weights_in_half_precision),
 		CASE(random_weights_never_change),
 		CASE(random_weights_have_their_spread),
+		CASE(random_states_have_memory),
 		CASE(cancelled_loading_can_be_resumed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
