@@ -320,3 +320,12 @@ bool run_base_cell(const struct run *r, char cell[RUN_CELL_SIZE])
 	struct knobs base = knobs_base(&r->knobs);
 	return cell_of(r, &base, cell);
 }
+
+void run_set_technique(struct run *r, const struct knobs *k)
+{
+	const struct knob_value batch = r->knobs.v[KNOB_BATCH],
+				seq = r->knobs.v[KNOB_SEQ];
+	r->knobs = *k;
+	r->knobs.v[KNOB_BATCH] = batch;
+	r->knobs.v[KNOB_SEQ] = seq;
+}

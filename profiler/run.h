@@ -41,7 +41,9 @@ struct run_model {
 };
 
 struct run_input {
-	const char *kind;   /* "image", "scene", "dataset", "text", "tokens", "prompt" */
+	/* "image", "scene", "dataset", "text", "tokens", "prompt", "sequence" (raw rows
+	 * of numbers), "seeded" (ids or rows that follow from the seed) */
+	const char *kind;
 	const char *source; /* path (of a prompt: the picture's), or NULL for what is
 			       built in */
 	const char *sha256; /* of the preprocessed values */
@@ -287,6 +289,9 @@ struct run {
 
 struct run *run_create(void); /* all not measured, knobs at their defaults */
 void run_free(struct run *);
+
+/* These knobs, but batch and length as the run has them: they may come from the input. */
+void run_set_technique(struct run *, const struct knobs *);
 
 /* Copies into the run's memory; doubles from NULL: zeros to fill. */
 const char *run_str(struct run *, const char *);

@@ -134,9 +134,17 @@ static enum err each_knob(const struct json_in *in, const char *group,
 	return e;
 }
 
+/* Knobs, and which of them are set. */
+struct setting {
+	struct knobs knobs;
+	uint64_t given;
+};
+
 static enum err set_knob(void *ctx, enum knob_id id, const char *text)
 {
-	return knobs_set(ctx, id, text);
+	struct setting *s = ctx;
+	s->given |= KNOB_BIT(id);
+	return knobs_set(&s->knobs, id, text);
 }
 
 static enum err add_axis(void *ctx, enum knob_id id, const char *list)
@@ -217,8 +225,8 @@ static enum err take_against(const struct json_in *in, const struct study *s,
 	return *in->err;
 }
 
-static enum err read_row(const json_t *json, const char *what, const struct knobs *shared,
-			 struct study *s)
+static enum err read_row(const json_t *json, const char *what,
+			 const struct setting *shared, struct study *s)
 {
 	static const char *const known[] = { "label",   "model",     "text", "knobs",
 					     "against", "published", "note", NULL };
@@ -227,7 +235,7 @@ static enum err read_row(const json_t *json, const char *what, const struct knob
 	if (!json_is_object(json))
 		return err_set(ERR_FORMAT, "%s: not an object", what);
 	struct study_row *row = add_row(s);
-	row->knobs = *shared;
+	struct setting mine = *shared;
 	row->label = need_text(&in, "label");
 	row->model = take_text(&in, "model");
 	row->text = take_input_text(&in, "text");
@@ -238,7 +246,9 @@ static enum err read_row(const json_t *json, const char *what, const struct knob
 		e = err_set(ERR_FORMAT, "%s: a row above is \"%s\" too", what,
 			    row->label);
 	if (!e)
-		e = each_knob(&in, "knobs", set_knob, &row->knobs);
+		e = each_knob(&in, "knobs", set_knob, &mine);
+	row->knobs = mine.knobs;
+	row->given = mine.given;
 	if (!e)
 		e = take_against(&in, s, row);
 	knobs_resolve_method(&row->knobs);
@@ -250,7 +260,7 @@ static enum err too_many_rows(const struct json_in *in)
 	return err_set(ERR_FORMAT, "%s: more than %d rows", in->what, STUDY_MAX_ROWS);
 }
 
-static enum err read_rows(const struct json_in *in, const struct knobs *shared,
+static enum err read_rows(const struct json_in *in, const struct setting *shared,
 			  struct study *s)
 {
 	char place[PLACE_SIZE];
@@ -267,7 +277,8 @@ static enum err read_rows(const struct json_in *in, const struct knobs *shared,
 }
 
 /* The points of a grid become rows below those that were written out. */
-static enum err add_grid(const struct json_in *in, const struct plan *p, struct study *s)
+static enum err add_grid(const struct json_in *in, const struct plan *p, uint64_t given,
+			 struct study *s)
 {
 	uint64_t varies = plan_varies(p);
 	int first = s->n_rows;
@@ -280,6 +291,7 @@ static enum err add_grid(const struct json_in *in, const struct plan *p, struct 
 		struct study_row *row = add_row(s);
 		struct str label = STR_INIT;
 		row->knobs = p->points[i].knobs;
+		row->given = given;
 		row->against = first + p->points[i].base;
 		plan_label(p, i, varies, &label);
 		row->label = str_detach(&label);
@@ -287,16 +299,23 @@ static enum err add_grid(const struct json_in *in, const struct plan *p, struct 
 	return OK;
 }
 
-static enum err read_grid(const struct json_in *in, const struct knobs *shared,
+static enum err read_grid(const struct json_in *in, const struct setting *shared,
 			  struct study *s)
 {
 	struct plan p;
-	plan_init(&p, shared);
+	/* A base is one: no technique is left to a preset. */
+	uint64_t given = shared->given;
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if (knob_table[i].group == KNOB_TECHNIQUE)
+			given |= KNOB_BIT(i);
+	plan_init(&p, &shared->knobs);
 	enum err e = each_knob(in, "grid", add_axis, &p);
+	for (int a = 0; a < p.n_axes; a++)
+		given |= KNOB_BIT(p.axes[a].knob);
 	if (!e && p.n_axes)
 		e = bad_knob(plan_build(&p), in);
 	if (!e && p.n_axes)
-		e = add_grid(in, &p, s);
+		e = add_grid(in, &p, given, s);
 	plan_release(&p);
 	return e;
 }
@@ -446,9 +465,9 @@ static void share_text(struct study *s)
 static enum err read_study(const json_t *json, const char *what, struct study *s)
 {
 	enum err e = OK;
-	struct knobs shared;
+	struct setting shared = { .given = 0 };
 	const struct json_in in = { json, what, &e };
-	knobs_init(&shared);
+	knobs_init(&shared.knobs);
 	if (!json_is_object(json))
 		return err_set(ERR_FORMAT, "%s: not an object", what);
 	e = read_head(&in, s);

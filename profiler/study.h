@@ -21,7 +21,9 @@ struct study_row {
 	char *model;        /* NULL: the study's */
 	char *text;         /* goes in with the pictures, not escaped; NULL: none */
 	struct knobs knobs; /* the method is resolved */
-	int against;        /* the row that its ratios are to; its own index: none */
+	/* KNOB_BITs that the study sets; a preset may bring others (models/preset.h) */
+	uint64_t given;
+	int against; /* the row that its ratios are to; its own index: none */
 	double published[FIGURE_COUNT]; /* NaN: not published */
 	char *note;                     /* or NULL */
 };

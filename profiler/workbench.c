@@ -215,9 +215,12 @@ void workbench_know_hash(struct workbench *w, const char *key, const char *sha25
 enum err workbench_prepare(struct workbench *w, const struct knobs *k,
 			   const struct work_watch *watch)
 {
-	enum err e = open_backend(w, k);
+	struct knobs settled = *k;
+	enum err e = workbench_settle(w, &settled);
 	if (!e)
-		e = prepare_weights(w, k, watch);
+		e = open_backend(w, &settled);
+	if (!e)
+		e = prepare_weights(w, &settled, watch);
 	if (!e)
 		e = workbench_prepare_classes(w, watch);
 	if (!e)
@@ -226,6 +229,22 @@ enum err workbench_prepare(struct workbench *w, const struct knobs *k,
 }
 
 /* ---- describing and estimating ---- */
+
+static const char *input_word(const struct workbench *w)
+{
+	const struct input_source *in = &w->source.input;
+	if (w->model->family->takes == INPUT_PROMPT)
+		return "prompt";
+	if (w->seeded)
+		return "seeded";
+	if (in->input)
+		return "sequence";
+	return in->text       ? "text"
+	       : in->tokens   ? "tokens"
+	       : in->dataset  ? "dataset"
+	       : in->n_images ? "image"
+			      : "scene";
+}
 
 void workbench_describe_setting(const struct workbench *w, const struct knobs *k,
 				struct run *run)
@@ -241,17 +260,14 @@ void workbench_describe_setting(const struct workbench *w, const struct knobs *k
 	run->model.random_weights = m->random_weights;
 	const struct input_source *in = &w->source.input;
 	bool prompt = m->family->takes == INPUT_PROMPT;
-	run->input.kind = prompt         ? "prompt"
-			  : in->text     ? "text"
-			  : in->tokens   ? "tokens"
-			  : in->dataset  ? "dataset"
-			  : in->n_images ? "image"
-					 : "scene";
+	run->input.kind = input_word(w);
 	const char *picture = in->dataset    ? in->dataset
 			      : in->n_images ? in->images[0]
 					     : NULL;
 	const char *text = in->text ? in->text : in->tokens;
-	run->input.source = run_str(run, text && !prompt ? text : picture);
+	run->input.source = run_str(run, in->input         ? in->input
+					 : text && !prompt ? text
+							   : picture);
 	if (prompt)
 		run->prompt = (struct run_prompt){ .tokens = (double)w->facts.prompt,
 						   .text = run_str(run, in->text),
@@ -352,10 +368,11 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 	const struct model *m = w->model;
 	struct knobs k = s->knobs;
 	char sha256[SHA256_HEX];
-	if (!m || !str_equal(m->name, s->model) ||
-	    !family_takes(m->family, workbench_kind(s)))
+	if (!m || !str_equal(m->name, s->model) || !model_serves(m, workbench_kind(s)))
 		return err_set(ERR_NOTFOUND, "%s is not loaded", s->model);
-	enum err e = model_check_knobs(m, &k);
+	enum err e = workbench_settle(w, &k);
+	if (!e)
+		e = model_check_knobs(m, &k);
 	if (!e)
 		e = find_backend(&k, &backend);
 	if (e)

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "models/catalog.h"
 #include "models/preset.h"
+#include "models/sequences.h"
 #include "models/texts.h"
 #include "profiler/memory.h"
 #include "profiler/workbench_private.h"
@@ -35,6 +36,7 @@ void workbench_drop_input(struct workbench *w)
 	guard_enter(w->guard);
 	spec_release(&w->source);
 	w->input_sha256[0] = 0;
+	w->seeded = false;
 	w->classes_shape = (struct tensor){ 0 };
 	input_facts_release(&w->facts);
 	free(w->note);
@@ -75,14 +77,15 @@ uint64_t workbench_seed(const struct knobs *k)
 
 enum input_kind workbench_kind(const struct spec *s)
 {
+	if (s->input.input)
+		return INPUT_SEQUENCE;
 	return s->input.text || s->input.tokens ? INPUT_TEXT : INPUT_PICTURES;
 }
 
 /* One checkpoint may hold a tower for pictures and one for text: two models here. */
 bool workbench_same_model(const struct model *m, const struct spec *s)
 {
-	return m && str_equal(m->name, s->model) &&
-	       family_takes(m->family, workbench_kind(s)) &&
+	return m && str_equal(m->name, s->model) && model_serves(m, workbench_kind(s)) &&
 	       (!m->random_weights || m->seed == workbench_seed(&s->knobs));
 }
 
@@ -157,12 +160,18 @@ static enum err open_model(struct workbench *w, const struct spec *s)
 	return OK;
 }
 
-bool workbench_same_pictures(const struct spec *a, const struct spec *b)
+enum err workbench_settle(const struct workbench *w, struct knobs *k)
 {
-	const uint64_t shape =
-		KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) | KNOB_BIT(KNOB_SEQ);
-	return a->model && input_source_equal(&a->input, &b->input) &&
-	       knobs_equal(&a->knobs, &b->knobs, shape);
+	return sequences_settle(&w->source.input, &w->facts, k);
+}
+
+bool workbench_same_input(const struct workbench *w, const struct spec *s)
+{
+	const uint64_t shape = KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) |
+			       KNOB_BIT(KNOB_SEQ) | (w->seeded ? KNOB_BIT(KNOB_SEED) : 0);
+	struct knobs k = s->knobs;
+	return w->source.model && input_source_equal(&w->source.input, &s->input) &&
+	       !workbench_settle(w, &k) && knobs_equal(&w->source.knobs, &k, shape);
 }
 
 /* ---- whether it fits ---- */
@@ -204,7 +213,8 @@ static enum err check_fits(const struct workbench *w, const struct knobs *k,
 	struct knobs resolved = *k;
 	double input = (double)tensor_bytes(&shape->pixels) +
 		       (double)tensor_bytes(&shape->patches) +
-		       (double)tensor_bytes(&shape->ids);
+		       (double)tensor_bytes(&shape->ids) +
+		       (double)tensor_bytes(&shape->sequence);
 	if (model_check_knobs(m, &resolved))
 		return OK; /* a run will say so; a model can be looked at all the same */
 	struct run *run = run_create();
@@ -235,11 +245,45 @@ static enum err check_shape(const struct workbench *w, const struct knobs *k,
 
 /* ---- the input ---- */
 
+/* What a kind of model goes without. */
+static const char *taken(enum input_kind takes)
+{
+	switch (takes) {
+	case INPUT_PICTURES:
+		return "takes pictures only";
+	case INPUT_TEXT:
+		return "takes text only";
+	case INPUT_PROMPT:
+		return "takes pictures, and texts about them";
+	case INPUT_SEQUENCE:
+		return "takes raw sequences: --input FILE.safetensors";
+	}
+	return "";
+}
+
+/* The option that gives what this model does not take; NULL: none. */
+static const char *foreign_option(const struct model *m, const struct input_source *s)
+{
+	enum input_kind takes = m->family->takes;
+	bool pictures = takes == INPUT_PICTURES || takes == INPUT_PROMPT;
+	bool texts = takes == INPUT_TEXT || takes == INPUT_PROMPT;
+	if (s->input && takes != INPUT_SEQUENCE)
+		return "--input";
+	if ((s->text || s->tokens) && !texts)
+		return s->text ? "--text" : "--tokens";
+	if (s->n_images && !pictures)
+		return "-i";
+	if (s->dataset && !pictures)
+		return "--dataset";
+	return s->labels && !pictures ? "--labels" : NULL;
+}
+
 /* Inputs that this model, or this version, cannot take. */
 static enum err check_input(const struct model *m, const struct input_source *s)
 {
 	bool text = s->text || s->tokens;
 	enum err e = input_source_check(s);
+	const char *foreign = e ? NULL : foreign_option(m, s);
 	if (!e && text && (s->n_images || s->dataset) && m->family->takes == INPUT_TEXT)
 		e = err_set(ERR_USAGE,
 			    "--text and -i: %s looks at a text or at pictures, not both",
@@ -251,9 +295,9 @@ static enum err check_input(const struct model *m, const struct input_source *s)
 			"--labels: %s (%s) has no text tower to tell what labels mean; "
 			"CLIP has one",
 			m->name, m->family->name);
-	if (!e && text && m->family->takes == INPUT_PICTURES)
-		e = err_set(ERR_UNSUPPORTED, "--%s: %s (%s) takes pictures only",
-			    s->text ? "text" : "tokens", m->name, m->family->name);
+	if (!e && foreign)
+		e = err_set(ERR_UNSUPPORTED, "%s: %s (%s) %s", foreign, m->name,
+			    m->family->name, taken(m->family->takes));
 	return e;
 }
 
@@ -292,6 +336,8 @@ struct opened {
 	struct image shown;
 	struct labels labels;
 	struct str note;
+	struct knobs knobs; /* with the batch and length of what goes in */
+	bool seeded;
 	char sha256[SHA256_HEX];
 };
 
@@ -306,10 +352,41 @@ static void opened_release(struct opened *o)
 	str_release(&o->note);
 }
 
+/* What of knobs and memory follows from an input whose facts are known. */
+static enum err settle_opened(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	enum err e = sequences_settle(&s->input, &o->facts, &o->knobs);
+	return e ? e : check_shape(w, &o->knobs, &o->facts, NULL);
+}
+
 static enum err open_text(struct workbench *w, const struct spec *s, struct opened *o)
 {
-	enum err e = check_shape(w, &s->knobs, NULL, NULL);
-	return e ? e : texts_load(w->model, &s->input, &s->knobs, &o->in, o->sha256);
+	const struct model *m = w->model;
+	struct texts t;
+	enum err e = texts_read(m, &s->input, &t);
+	if (!e && m->family->repeats_text && t.ids.ndim)
+		o->facts.length = t.ids.dim[1];
+	if (!e)
+		e = settle_opened(w, s, o);
+	if (!e)
+		e = texts_fill(m, &t, &o->knobs, &o->in, &o->note, o->sha256);
+	o->seeded = !t.ids.ndim;
+	if (!e && m->family->repeats_text) { /* to tell what comes out */
+		o->prompt.tokenizer = t.tokenizer;
+		o->prompt.bytes = t.bytes;
+		t.tokenizer = NULL;
+	}
+	texts_release(&t);
+	return e;
+}
+
+static enum err open_sequence(struct workbench *w, const struct spec *s, struct opened *o)
+{
+	enum err e = sequences_facts(w->model, &s->input, &o->facts);
+	o->seeded = !s->input.input;
+	if (!e)
+		e = settle_opened(w, s, o);
+	return e ? e : sequences_load(w->model, &s->input, &o->knobs, &o->in, o->sha256);
 }
 
 static enum err open_prompt(struct workbench *w, const struct spec *s, struct opened *o)
@@ -372,16 +449,21 @@ static void take_over(struct workbench *w, const struct spec *s, struct opened *
 	w->facts = o->facts;
 	w->note = str_detach(&o->note);
 	w->source = spec_copy(s);
+	w->source.knobs = o->knobs;
+	w->seeded = o->seeded;
 	memcpy(w->input_sha256, o->sha256, sizeof(o->sha256));
 	guard_leave(w->guard);
 }
 
 static enum err open_input(struct workbench *w, const struct spec *s)
 {
-	struct opened o = { .note = STR_INIT };
+	struct opened o = { .note = STR_INIT, .knobs = s->knobs };
+	enum input_kind takes = w->model->family->takes;
 	enum err e = check_input(w->model, &s->input);
-	if (!e && w->model->family->takes == INPUT_TEXT)
+	if (!e && takes == INPUT_TEXT)
 		e = open_text(w, s, &o);
+	else if (!e && takes == INPUT_SEQUENCE)
+		e = open_sequence(w, s, &o);
 	else if (!e)
 		e = open_pictures(w, s, &o);
 	if (e)
@@ -419,7 +501,7 @@ enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed
 		e = open_model(w, s);
 		*changed = e == OK;
 	}
-	if (!e && !workbench_same_pictures(&w->source, s)) {
+	if (!e && !workbench_same_input(w, s)) {
 		e = open_input(w, s);
 		*changed = *changed || e == OK;
 	}

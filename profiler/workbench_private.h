@@ -34,10 +34,13 @@ struct workbench {
 	char gemm[KNOB_TEXT_SIZE]; /* as asked for */
 	int threads;               /* of the open backend; 0: none is open */
 
-	struct spec source; /* whose pictures are loaded; its knobs tell the batch */
+	/* What is loaded; its knobs tell the batch and the length, also where they come
+	 * from the input itself. */
+	struct spec source;
+	bool seeded; /* values that follow from the seed */
 	struct input_list list;
 	struct input_facts facts; /* of its first batch, and the prompt */
-	struct prompt prompt;     /* n = 0: there is none */
+	struct prompt prompt;     /* n = 0: there is none; the tokenizer of a text */
 	char *note;               /* what to say of how it was read; "" */
 	struct input input;
 	struct image shown;
@@ -53,7 +56,7 @@ struct workbench {
 	struct tensor classes_shape; /* without data, for estimates */
 };
 
-/* Text or pictures; the seed of random weights. */
+/* Text, pictures or raw sequences; the seed of random weights. */
 enum input_kind workbench_kind(const struct spec *);
 uint64_t workbench_seed(const struct knobs *);
 void workbench_hash_preset(const struct model *, uint64_t seed, char hex[SHA256_HEX]);
@@ -77,7 +80,10 @@ enum err workbench_compare(struct workbench *, struct setting *measured,
 			   const struct work_watch *, struct run *) MUST_CHECK;
 
 bool workbench_same_model(const struct model *, const struct spec *);
-bool workbench_same_pictures(const struct spec *, const struct spec *);
+/* Whether what goes in is what is loaded. */
+bool workbench_same_input(const struct workbench *, const struct spec *);
+/* The knobs batch and seq as the loaded input has them (models/sequences.h). */
+enum err workbench_settle(const struct workbench *, struct knobs *) MUST_CHECK;
 
 /* Whether the open backend is that of these knobs. */
 bool workbench_runs_on(const struct workbench *, const struct knobs *);

@@ -288,12 +288,13 @@ static enum err plan_settings(struct workbench *w, const struct command *c,
 	for (int i = 0; i < c->n_specs; i++) {
 		struct knobs k = c->specs[i].knobs;
 		if (!workbench_same_model(w->model, &c->specs[i]) ||
-		    !workbench_same_pictures(&w->source, &c->specs[i]) ||
-		    !workbench_runs_on(w, &k))
+		    !workbench_same_input(w, &c->specs[i]) || !workbench_runs_on(w, &k))
 			return err_set(ERR_USAGE,
 				       "interleaved settings must share model, "
-				       "images, batch, device, threads and engine");
-		enum err e = model_check_knobs(w->model, &k);
+				       "input, batch, device, threads and engine");
+		enum err e = workbench_settle(w, &k);
+		if (!e)
+			e = model_check_knobs(w->model, &k);
 		if (!e)
 			e = workbench_prepare_for(w, &k);
 		if (e)

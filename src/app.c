@@ -422,6 +422,8 @@ static struct input_source input_of(const struct run *run)
 		in.text = str_dup(source);
 	else if (str_equal(kind, "tokens"))
 		in.tokens = str_dup(source);
+	else if (str_equal(kind, "sequence"))
+		in.input = str_dup(source);
 	else
 		input_source_add_image(&in, source);
 	return in;
@@ -456,10 +458,12 @@ char *app_command_line(const struct app *app)
 	add_quoted(&s,
 		   opened && opened->model.name ? opened->model.name : app->opt.model);
 	add_input(&s, &in);
+	struct knobs start = app_start_knobs(
+		opened && opened->model.name ? opened->model.name : app->opt.model, &in);
 	input_source_release(&in);
 	uint64_t mask = opened           ? opened->knob_mask
 			: app->has_model ? app->model.knob_mask
 					 : ~UINT64_C(0);
-	knobs_command_line(k, mask, &s);
+	knobs_command_line(k, &start, mask, &s);
 	return str_detach(&s);
 }

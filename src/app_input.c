@@ -1,9 +1,11 @@
-/* The controller and what goes into the model: other pictures, the worst of many. */
+/* The controller and what goes into the model: other pictures, the worst of many, and
+ * what knobs it brings. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "app_private.h"
 #include "base/str.h"
+#include "models/preset.h"
 
 static void forget(struct run **run)
 {
@@ -19,6 +21,61 @@ void app_drop_results(struct app *app)
 	app_forget_workloads(app);
 	if (app->private->described) /* until it is loaded, no stored run is of it */
 		app->private->described->input.sha256 = NULL;
+}
+
+/* ---- knobs that model and input bring ---- */
+
+struct knobs app_start_knobs(const char *model, const struct input_source *in)
+{
+	struct knobs k;
+	knobs_init(&k);
+	preset_workload(model, input_source_has_length(in), 0, &k);
+	return k;
+}
+
+/* Those of `mask` that are as `from` has them become as `to` has them. */
+static void replace_knobs(struct knobs *k, uint64_t mask, const struct knobs *from,
+			  const struct knobs *to)
+{
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if ((mask & KNOB_BIT(i)) && knobs_equal(k, from, KNOB_BIT(i)))
+			k->v[i] = to->v[i];
+}
+
+/* Wherever the user can get back to. */
+static void replace_everywhere(struct app *app, uint64_t mask, const struct knobs *from,
+			       const struct knobs *to)
+{
+	struct app_private *p = app->private;
+	replace_knobs(app->opened ? &p->present : &app->knobs, mask, from, to);
+	for (int u = 0; u < p->n_undo; u++)
+		replace_knobs(&p->undo[u], mask, from, to);
+}
+
+void app_change_workload(struct app *app, const struct knobs *start)
+{
+	struct app_private *p = app->private;
+	const struct knobs to = app_start_knobs(app->opt.model, &app->input);
+	replace_everywhere(app, p->derived.mask, &p->derived.found, &p->derived.asked);
+	replace_everywhere(app, ~UINT64_C(0), start, &to);
+	p->derived.mask = 0;
+}
+
+void app_adopt_workload(struct app *app)
+{
+	struct app_private *p = app->private;
+	const struct knobs asked = p->job_knobs, *found = &p->described->knobs;
+	for (int i = 0; i < 2; i++) {
+		enum knob_id id = i ? KNOB_SEQ : KNOB_BATCH;
+		if (!(p->described->knob_mask & KNOB_BIT(id)) ||
+		    knobs_equal(&asked, found, KNOB_BIT(id)))
+			continue;
+		replace_everywhere(app, KNOB_BIT(id), &asked, found);
+		p->job_knobs.v[id] = found->v[id];
+		p->derived.mask |= KNOB_BIT(id);
+		p->derived.asked.v[id] = asked.v[id];
+		p->derived.found.v[id] = found->v[id];
+	}
 }
 
 static void replace(struct input_source *s, const struct input_source *by)
@@ -43,7 +100,9 @@ static bool set_input(struct app *app, const struct input_source *in)
 	app_sweep_stop(app);
 	app_forget_job(app);
 	app_drop_results(app);
+	struct knobs start = app_start_knobs(app->opt.model, &app->input);
 	replace(&app->input, in);
+	app_change_workload(app, &start);
 	app_load(app);
 	return true;
 }
@@ -67,7 +126,9 @@ bool app_back_to_good_input(struct app *app)
 	if (!p->has_good_input || input_source_equal(&p->good_input, &app->input))
 		return false;
 	app_forget_workloads(app);
+	struct knobs start = app_start_knobs(app->opt.model, &app->input);
 	replace(&app->input, &p->good_input);
+	app_change_workload(app, &start);
 	leave_one_picture(app);
 	return true;
 }

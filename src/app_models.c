@@ -22,7 +22,9 @@ bool app_back_to_good_model(struct app *app)
 	if (!p->good_model || !strcmp(p->good_model, app->opt.model))
 		return false;
 	app_forget_workloads(app);
+	struct knobs start = app_start_knobs(app->opt.model, &app->input);
 	app_name_model(app, p->good_model);
+	app_change_workload(app, &start);
 	return true;
 }
 
@@ -37,6 +39,12 @@ bool app_open_model(struct app *app, const char *name)
 	}
 	app->message[0] = 0; /* what was said of one model is not about the next one */
 	app_sweep_leave(app);
+	if (app->opened) /* the present ones are the new model's */
+		app->knobs = app->private->present;
+	app_drop_opened(app);
+	struct knobs start = app_start_knobs(app->opt.model, &app->input);
+	app_name_model(app, name);
+	app_change_workload(app, &start);
 	app_replace_model(app, name);
 	return true;
 }

@@ -27,7 +27,7 @@ struct sweep_cell {
 /* What the worker said of the present model and input at one batch, image size, length
  * and seed: their identity depends on these, and so does that of a run. */
 struct workload {
-	struct knobs knobs;
+	struct knobs knobs, asked; /* batch and length may come from the input */
 	char model_sha256[SHA256_HEX], input_sha256[SHA256_HEX];
 	double tokens;
 };
@@ -68,6 +68,13 @@ struct app_private {
 	double spent_s;        /* on `n_spent` cells */
 	int n_spent;
 	char problem[256]; /* of the last cell that failed */
+
+	/* Knobs batch and seq that came from the input: what was asked for, and what it
+	 * has. */
+	struct {
+		uint64_t mask;
+		struct knobs asked, found;
+	} derived;
 
 	struct run *described; /* model and input as the worker loaded them */
 	char *file_key;
@@ -111,6 +118,14 @@ void app_drop_results(struct app *);
 void app_good_input(struct app *); /* app->input is ready to run */
 /* Back to the input before one that cannot be opened; false: there was none. */
 bool app_back_to_good_input(struct app *);
+
+/* What holds for this model and input where nothing is said. */
+struct knobs app_start_knobs(const char *model, const struct input_source *);
+/* Model or input are others now: knobs that stand as `start` had them, or as the input
+ * before had them, are as the new start has them. */
+void app_change_workload(struct app *, const struct knobs *start);
+/* Batch and length as the loaded input has them. */
+void app_adopt_workload(struct app *);
 
 /* Begins to measure; what runs must have been forgotten. */
 void app_start_run(struct app *, enum purpose, const struct knobs *);

@@ -191,7 +191,8 @@ static struct workload *find_workload(struct app_private *p, const struct knobs 
 	const uint64_t shape = KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) |
 			       KNOB_BIT(KNOB_SEQ) | KNOB_BIT(KNOB_SEED);
 	for (int i = 0; i < p->n_workloads; i++)
-		if (knobs_equal(&p->workloads[i].knobs, k, shape))
+		if (knobs_equal(&p->workloads[i].knobs, k, shape) ||
+		    knobs_equal(&p->workloads[i].asked, k, shape))
 			return &p->workloads[i];
 	return NULL;
 }
@@ -210,7 +211,9 @@ void app_note_workload(struct app *app)
 			sizeof(*w) * (size_t)--p->n_workloads);
 	if (!w)
 		w = &p->workloads[p->n_workloads++];
-	*w = (struct workload){ .knobs = run->knobs, .tokens = run->input.tokens };
+	*w = (struct workload){ .knobs = run->knobs,
+				.asked = p->job_knobs,
+				.tokens = run->input.tokens };
 	snprintf(w->input_sha256, sizeof(w->input_sha256), "%s", run->input.sha256);
 	if (run->model.random_weights && run->model.sha256) /* a file is one for all */
 		snprintf(w->model_sha256, sizeof(w->model_sha256), "%s",
@@ -234,6 +237,8 @@ bool app_cell_of(struct app *app, const struct knobs *k, char cell[RUN_CELL_SIZE
 	view.knobs = *k;
 	knobs_resolve_method(&view.knobs);
 	if (w) {
+		view.knobs.v[KNOB_BATCH] = w->knobs.v[KNOB_BATCH];
+		view.knobs.v[KNOB_SEQ] = w->knobs.v[KNOB_SEQ];
 		view.input.sha256 = w->input_sha256;
 		view.input.tokens = w->tokens;
 	}

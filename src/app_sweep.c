@@ -11,6 +11,7 @@
 #include "app_study.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "models/preset.h"
 #include "profiler/plan.h"
 #include "reduce/method.h"
 #include "reduce/reduction.h"
@@ -337,6 +338,9 @@ static void take_study(struct app *app, const struct study *study)
 						   .row = order[i] };
 		p->cells[i].model = str_dup(row->model ? row->model : study->model);
 		p->cells[i].text = str_dup(row->text);
+		preset_workload(p->cells[i].model,
+				row->text || input_source_has_length(&app->input),
+				row->given, &p->cells[i].knobs);
 	}
 	app->sweep.n = study->n_rows;
 	free(order);

@@ -258,6 +258,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	app->has_model = true;
 	say_need(app, p->described);
 	app_note_workload(app);
+	app_adopt_workload(app);
 	app_follow_workload(app);
 	drop_foreign_knobs(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;

@@ -202,11 +202,15 @@ enum err knobs_parse_canonical(const char *text, struct knobs *out, uint64_t *ma
 	return OK;
 }
 
-void knobs_command_line(const struct knobs *k, uint64_t mask, struct str *out)
+void knobs_command_line(const struct knobs *k, const struct knobs *start, uint64_t mask,
+			struct str *out)
 {
 	char text[KNOB_TEXT_SIZE];
+	struct knobs defaults;
+	knobs_init(&defaults);
 	for (int i = 0; i < KNOB_COUNT; i++)
-		if ((mask & KNOB_BIT(i)) && !knobs_is_default(k, (enum knob_id)i))
+		if ((mask & KNOB_BIT(i)) &&
+		    !knobs_equal(k, start ? start : &defaults, KNOB_BIT(i)))
 			str_addf(out, " --%s %s", knob_table[i].option,
 				 knobs_get(k, (enum knob_id)i, text));
 }

@@ -88,8 +88,10 @@ void knobs_canonical(const struct knobs *, uint64_t mask, struct str *out);
 /* The same back; *mask: those that the text has. ERR_FORMAT. */
 enum err knobs_parse_canonical(const char *text, struct knobs *out,
 			       uint64_t *mask) MUST_CHECK;
-/* " --keep 0.7": those in `mask` that are not at their default. */
-void knobs_command_line(const struct knobs *, uint64_t mask, struct str *out);
+/* " --keep 0.7": those in `mask` that are not as `start` has them, which is what holds
+ * where nothing is said; NULL: their defaults. */
+void knobs_command_line(const struct knobs *, const struct knobs *start, uint64_t mask,
+			struct str *out);
 
 /*
  * How many of n tokens a keep ratio leaves: max(1, (int)(n * keep)), in doubles as the

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "models/preset.h"
 #include "profiler/measure.h"
 
 /* Codes of the options that are not knobs; knobs are FIRST_KNOB + id. */
@@ -329,6 +330,16 @@ static enum err check_input(struct options *o, unsigned groups)
 	return input_source_check(&o->input);
 }
 
+/* A preset brings its workload, where the command line says nothing else. */
+static void take_workload(struct options *o)
+{
+	if (!o->model)
+		return;
+	preset_workload(o->model, input_source_has_length(&o->input), o->given,
+			&o->knobs);
+	o->plan.fixed = o->knobs; /* axes go over it */
+}
+
 enum err options_parse(struct options *o, unsigned groups, int argc, char **argv)
 {
 	const double nan = (double)NAN;
@@ -367,6 +378,8 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 		e = check_texts(o);
 	if (!e && (groups & OPTIONS_MODEL))
 		e = check_input(o, groups);
+	if (!e)
+		take_workload(o);
 	if (e)
 		options_release(o);
 	return e;

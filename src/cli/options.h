@@ -30,8 +30,8 @@ enum option_group {
 struct options {
 	const char *model;         /* NULL: OPTIONS_STUDY, and not given */
 	struct input_source input; /* owned */
-	struct knobs knobs;
-	uint64_t given; /* KNOB_BITs of those on the command line */
+	struct knobs knobs;        /* with those that a preset brings (models/preset.h) */
+	uint64_t given;            /* KNOB_BITs of those on the command line */
 	double budget_s, samples, warmup, noise; /* NaN: not given */
 	const char *db, *session, *worker;
 	bool no_store, json, ascii, no_mouse, plain, readonly, methods, help;

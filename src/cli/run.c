@@ -67,7 +67,7 @@ static void put_failure(struct target *t, const struct options *o, struct client
 	client->described = NULL;
 	failed->state = RUN_FAILED;
 	failed->error = run_str(failed, message);
-	failed->knobs = o->knobs;
+	run_set_technique(failed, &o->knobs);
 	knobs_resolve_method(&failed->knobs);
 	failed->started_ns = started_ns;
 	failed->ended_ns = (double)clock_wall_ns();

@@ -122,7 +122,7 @@ static enum err find_stored(struct work *w, const struct cell *cell, struct run 
 	enum err e = open_session(w);
 	if (e)
 		return e;
-	described->knobs = cell->knobs;
+	run_set_technique(described, &cell->knobs);
 	if (run_cell(described, id))
 		e = store_find_cell(w->store, id, w->session_id, &run_id);
 	if (!e && run_id)
@@ -157,7 +157,10 @@ static struct run *failed_run(struct work *w, const struct cell *cell, double st
 	run->error = run_str(run, err_message());
 	if (!run->model.source)
 		run->model.source = run_str(run, cell->model);
-	run->knobs = cell->knobs;
+	if (run->model.name)
+		run_set_technique(run, &cell->knobs);
+	else
+		run->knobs = cell->knobs;
 	run->started_ns = started_ns;
 	run->ended_ns = (double)clock_wall_ns();
 	uid_make(run->uid);

@@ -11,6 +11,7 @@
 #include "cli/runner.h"
 #include "cli/study_print.h"
 #include "models/model.h"
+#include "models/preset.h"
 #include "profiler/study.h"
 
 #define GROUPS                                                                           \
@@ -28,6 +29,7 @@ static int runnable(const struct study *s, char *why, size_t size)
 		const char *name = s->rows[i].model ? s->rows[i].model : s->model;
 		struct knobs k = s->rows[i].knobs;
 		struct model *m;
+		preset_workload(name, s->rows[i].text, s->rows[i].given, &k);
 		enum err e = model_open(name, 0, &m);
 		if (!e)
 			e = model_check_knobs(m, &k);
@@ -128,6 +130,8 @@ static struct cell cell_of(const struct options *o, const struct study *s, int i
 	for (int k = 0; k < KNOB_COUNT; k++)
 		if (o->given & KNOB_BIT(k))
 			cell.knobs.v[k] = o->knobs.v[k];
+	preset_workload(cell.model, cell.text || input_source_has_length(&o->input),
+			row->given | o->given, &cell.knobs);
 	return cell;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "models/preset.h"
 
 /* Columns of the table: metrics, and two that follow from them. */
 enum { COLUMN_SHARE = METRIC_COUNT, COLUMN_RATE, COLUMN_COUNT };
@@ -258,12 +259,27 @@ static void print_generated(const struct run *run)
 	printf("\n");
 }
 
+/* What holds for this model where nothing is said. */
+static struct knobs start_of(const struct run *run)
+{
+	static const char *const kinds[] = { "text", "tokens", "sequence" };
+	struct knobs k;
+	bool has_length = false;
+	for (int i = 0; i < 3; i++)
+		has_length = has_length || str_equal(run->input.kind, kinds[i]);
+	knobs_init(&k);
+	if (run->model.name)
+		preset_workload(run->model.name, has_length, 0, &k);
+	return k;
+}
+
 void table_print_headline(const struct run *run, const struct run *base)
 {
 	char a[16], b[16], c[16], shown[512], more[512], most[512];
 	struct str knobs = STR_INIT;
+	struct knobs start = start_of(run);
 	/* What is at its default needs no words: the line repeats what was asked for. */
-	knobs_command_line(&run->knobs, run->knob_mask, &knobs);
+	knobs_command_line(&run->knobs, &start, run->knob_mask, &knobs);
 	if (run->id)
 		printf("run        %lld  %s\n", (long long)run->id, run->uid);
 	printf("model      %s%s %s\n", plain(run->model.name, shown),

@@ -115,8 +115,11 @@ struct family {
 	/* Whether a config.json without a model_type is this family's; NULL: none is. */
 	bool (*knows)(const struct hfconfig *);
 	enum input_kind takes; /* of two families with one model_type, this decides */
-	const char *blocks;    /* the path of its vision blocks: "blocks" where NULL */
-	uint64_t knobs;        /* KNOB_BITs that mean something here */
+	/* A text comes again and again to fill --seq, and may be as long as that; else it
+	 * is padded with the mark of its end. */
+	bool repeats_text;
+	const char *blocks; /* the path of its vision blocks: "blocks" where NULL */
+	uint64_t knobs;     /* KNOB_BITs that mean something here */
 	/* Why a knob outside the mask means nothing here: a phrase, or NULL for the plain
 	 * one. */
 	const char *(*why_not)(enum knob_id);

@@ -82,6 +82,19 @@ static enum err check_dataset(const struct input_source *s)
 	return OK;
 }
 
+/* Raw sequences stand alone. */
+static enum err check_sequences(const struct input_source *s)
+{
+	const char *other = s->n_images ? "-i" : NULL;
+	for (const struct input_text *t = input_texts; !other && t->name; t++)
+		if (t->at != offsetof(struct input_source, input) &&
+		    input_text_const(s, t))
+			other = t->name;
+	return other ? err_set(ERR_USAGE, "--input and %s%s: input is one of them",
+			       *other == '-' ? "" : "--", other)
+		     : OK;
+}
+
 enum err input_source_check(const struct input_source *s)
 {
 	for (const struct input_text *t = input_texts; t->name; t++) {
@@ -89,6 +102,8 @@ enum err input_source_check(const struct input_source *s)
 		if (text && !*text)
 			return err_set(ERR_USAGE, "--%s: is empty", t->name);
 	}
+	if (s->input && check_sequences(s))
+		return ERR_USAGE;
 	if (s->text && s->tokens)
 		return err_set(ERR_USAGE, "--text and --tokens: input is one of them");
 	if (s->labels && (s->text || s->tokens))

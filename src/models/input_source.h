@@ -36,6 +36,12 @@ void input_source_add_image(struct input_source *, const char *path);
  * message names the options. */
 enum err input_source_check(const struct input_source *) MUST_CHECK;
 
+/* It has a length of its own, and maybe a batch. */
+static inline bool input_source_has_length(const struct input_source *s)
+{
+	return s->text || s->tokens || s->input;
+}
+
 /* The path of a dataset "KIND:PATH"; NULL when it is not of this kind. */
 const char *input_source_dataset(const struct input_source *, const char *kind);
 

@@ -13,25 +13,45 @@
 #include "tensor/random_source.h"
 #include "tensor/weights_format.h"
 
-/* The family that accepts this config.json's model_type, and this kind of input where it
- * is not the only one. */
+/* The family that accepts this model_type, and this kind of input where it is not the
+ * only one; without a type, the one that knows such a configuration. NULL: none. */
+static const struct family *choose_family(const struct hfconfig *config,
+					  enum input_kind kind)
+{
+	const char *type = hfconfig_str(config, "model_type", NULL);
+	const struct family *chosen = NULL;
+	for (int i = 0; !type && !chosen && families[i]; i++)
+		if (families[i]->knows && families[i]->knows(config))
+			chosen = families[i];
+	for (int i = 0; type && families[i]; i++)
+		for (const char *const *t = families[i]->model_types; *t; t++)
+			if (!strcmp(*t, type) &&
+			    (!chosen || family_takes(families[i], kind)))
+				chosen = families[i];
+	return chosen;
+}
+
+bool model_serves(const struct model *m, enum input_kind kind)
+{
+	return choose_family(m->config, kind) == m->family;
+}
+
+static void known_types(struct str *out)
+{
+	for (int i = 0; families[i]; i++)
+		for (const char *const *t = families[i]->model_types; *t; t++)
+			if (!strstr(str_get(out), *t))
+				str_addf(out, "%s%s", out->len ? ", " : "", *t);
+}
+
 static enum err find_family(struct model *m, enum input_kind kind)
 {
 	const char *type = hfconfig_str(m->config, "model_type", NULL);
 	char shown[80];
 	struct str known = STR_INIT;
-	for (int i = 0; families[i]; i++)
-		for (const char *const *t = families[i]->model_types; *t; t++) {
-			if (type && !strcmp(*t, type) &&
-			    (!m->family || family_takes(families[i], kind)))
-				m->family = families[i];
-			if (!strstr(str_get(&known), *t))
-				str_addf(&known, "%s%s", known.len ? ", " : "", *t);
-		}
-	for (int i = 0; !type && families[i]; i++)
-		if (families[i]->knows && families[i]->knows(m->config))
-			m->family = families[i];
 	enum err e = OK;
+	known_types(&known);
+	m->family = choose_family(m->config, kind);
 	if (!type && !m->family)
 		e = err_set(ERR_FORMAT, "%s: no model_type", hfconfig_label(m->config));
 	else if (!m->family)

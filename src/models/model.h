@@ -61,6 +61,8 @@ enum err model_open(const char *name, uint64_t seed, struct model **out) MUST_CH
 enum err model_open_for(const char *name, uint64_t seed, enum input_kind kind,
 			struct model **out) MUST_CHECK;
 void model_free(struct model *);
+/* Whether opening it for this kind of input would choose the same family again. */
+bool model_serves(const struct model *, enum input_kind);
 
 /* Has what these knobs need made (family->adapt) and the weights that they use packed by
  * the backend, once each; tensors_prepare() comes first. ERR_NOMEM. */

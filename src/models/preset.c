@@ -1,7 +1,10 @@
 #include "models/preset.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "tensor/hfconfig.h"
 
 /* Facts of the published checkpoints: width, MLP, layers, heads, patch, image,
  * projection; and of the text tower: width, MLP, layers, heads. */
@@ -188,4 +191,27 @@ const struct preset *preset_by_name(const char *name)
 		if (!strcmp(p->name, name))
 			return p;
 	return NULL;
+}
+
+void preset_workload(const char *name, bool has_length, uint64_t given, struct knobs *k)
+{
+	const struct preset *p = preset_by_name(name);
+	struct hfconfig *config;
+	struct knobs own;
+	uint64_t mask;
+	if (!p)
+		return;
+	enum err e = hfconfig_parse(p->config, p->name, &config);
+	assert(!e); /* the table is ours */
+	e = e ? e
+	      : knobs_parse_canonical(hfconfig_str(config, "workload", ""), &own, &mask);
+	assert(!e);
+	hfconfig_free(config);
+	if (e)
+		return;
+	if (has_length)
+		mask &= ~(KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ));
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if (mask & ~given & KNOB_BIT(i))
+			k->v[i] = own.v[i];
 }

@@ -32,13 +32,31 @@ enum err texts_encode(const struct model *, const struct tokenizer *,
 		      const char *const *texts, int64_t count,
 		      struct tensor *ids) MUST_CHECK;
 
+/* What a source says, before it is known how long it is to be. Zeroed: nothing. */
+struct texts {
+	struct tensor ids;           /* I32 [1, n], owned; ndim 0: none were given */
+	struct tokenizer *tokenizer; /* NULL: there is none; owned */
+	bool bytes; /* the tokenizer is that of a preset: bytes, no vocabulary */
+};
+
 /*
- * The ids of --text, or of a --tokens file (numbers with white space between), in every
- * item of the shape that these knobs ask for: cut to its length, padded with the mark of
- * the end. in->ids owns its memory (input_release); sha256 is that of one item.
+ * The ids of --text, or of a --tokens file (numbers with white space between); neither:
+ * of a family that repeats texts none, of another ERR_USAGE. Where texts are repeated all
+ * of it is read, else as much as the model has positions for. Release it whatever
+ * happened.
  */
-enum err texts_load(const struct model *, const struct input_source *,
-		    const struct knobs *, struct input *in,
+enum err texts_read(const struct model *, const struct input_source *,
+		    struct texts *) MUST_CHECK;
+void texts_release(struct texts *);
+
+/*
+ * These ids in every item of the shape that these knobs ask for, cut to its length. A
+ * shorter text is repeated, or padded with the mark of its end: its last token. Without
+ * ids seeded ones, others in each item. in->ids owns its memory (input_release); `note`
+ * is what to say of it; sha256 is that of one item.
+ */
+enum err texts_fill(const struct model *, const struct texts *, const struct knobs *,
+		    struct input *in, struct str *note,
 		    char sha256[SHA256_HEX]) MUST_CHECK;
 
 #endif

@@ -899,7 +899,7 @@ char *app_command_line(const struct app *app)
 {
 	struct str s = STR_INIT;
 	str_add(&s, "sparsetop run -m clip-vit-b16");
-	knobs_command_line(&app->knobs, fake_knob_mask(), &s);
+	knobs_command_line(&app->knobs, NULL, fake_knob_mask(), &s);
 	return str_detach(&s);
 }
 

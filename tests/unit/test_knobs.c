@@ -56,7 +56,7 @@ static void canonical_text_and_command_line(void **state)
 	check_err(knobs_parse_canonical("keep=0.7 frob=1", &back, &had), ERR_FORMAT, "");
 	check_err(knobs_parse_canonical("keep", &back, &had), ERR_FORMAT, "");
 	str_clear(&s);
-	knobs_command_line(&k, mask, &s);
+	knobs_command_line(&k, NULL, mask, &s);
 	assert_string_equal(str_get(&s), " --method l2 --keep 0.7");
 	str_release(&s);
 	assert_int_equal(knob_find("prune_at"), KNOB_PRUNE_AT);

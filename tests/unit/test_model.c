@@ -256,7 +256,6 @@ static void knobs_it_lacks(void **state)
 	} cases[] = {
 		{ KNOB_DOWNSAMPLE, "2", "mamba has it" },
 		{ KNOB_MRSS, "low", "mamba has it" },
-		{ KNOB_DTYPE, "bf16", "no model of this version has it" },
 	};
 	struct model *m;
 	char why[256];
