@@ -59,10 +59,11 @@ static char *reference_key(const struct workbench *w, const char *base_knobs)
 	return str_dup(hex);
 }
 
-/* A text counts as one. */
+/* A text counts as one: it is the same in every item. */
 static int64_t pictures_of(const struct workbench *w)
 {
-	return w->list.n ? w->list.n : 1;
+	bool differ = w->seeded || w->source.input.input;
+	return w->list.n ? w->list.n : differ ? w->input.items : 1;
 }
 
 static void comparison_init(struct comparison *c, struct workbench *w,
@@ -176,6 +177,8 @@ static struct tensor rows_of(const struct outputs *out)
 		return tensor_of(DT_F32, t->data, DIMS(t->dim[0], t->dim[1] * t->dim[2]));
 	if (s->ndim) /* all of it */
 		return tensor_of(DT_F32, s->data, DIMS(s->dim[0], s->dim[1] * s->dim[2]));
+	if (out->class_logits.ndim || out->kept_layers)
+		return out->pooled;
 	return out->image_embeds.ndim ? out->image_embeds : out->text_embeds;
 }
 
@@ -313,7 +316,7 @@ static void compare_mixed(struct comparison *c, int64_t first)
 	struct tensor base = c->base->out.unnormed;
 	if (!c->known && base.ndim)
 		reference_add(known, &base, c->items);
-	if (!c->has_technique || !c->technique->out.pooled.ndim)
+	if (!c->has_technique || !c->technique->out.unnormed.ndim)
 		return;
 	if (c->known && !reference_holds(known, c->key))
 		return; /* there was no room for them */

@@ -153,12 +153,11 @@ void op_linear_mul(struct pass *p, const char *name, struct tensor y, struct ten
 		run_linear(p, y, x, l, (struct epilogue){ .multiply = true });
 }
 
-struct tensor op_layernorm(struct pass *p, const char *name, struct tensor x,
-			   const struct norm *norm)
+static void layernorm(struct pass *p, const char *name, struct tensor y, struct tensor x,
+		      const struct norm *norm)
 {
-	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
 	if (!op_begin(p, name))
-		return y;
+		return;
 	p->backend->layernorm(p->self, y, x, norm);
 	double elements = (double)tensor_count(&x);
 	op_end(p, &(struct op_count){
@@ -171,7 +170,20 @@ struct tensor op_layernorm(struct pass *p, const char *name, struct tensor x,
 			  .tokens_in = tokens_of(p, &x),
 			  .tokens_out = tokens_of(p, &y),
 		  });
+}
+
+struct tensor op_layernorm(struct pass *p, const char *name, struct tensor x,
+			   const struct norm *norm)
+{
+	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
+	layernorm(p, name, y, x, norm);
 	return y;
+}
+
+void op_layernorm_in_place(struct pass *p, const char *name, struct tensor x,
+			   const struct norm *norm)
+{
+	layernorm(p, name, x, x, norm);
 }
 
 struct tensor op_rmsnorm(struct pass *p, const char *name, struct tensor x,

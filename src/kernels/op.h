@@ -116,6 +116,9 @@ void op_linear_mul(struct pass *, const char *name, struct tensor y, struct tens
 		   const struct linear *);
 struct tensor op_layernorm(struct pass *, const char *name, struct tensor x,
 			   const struct norm *);
+/* The same, to x itself. */
+void op_layernorm_in_place(struct pass *, const char *name, struct tensor x,
+			   const struct norm *);
 struct tensor op_rmsnorm(struct pass *, const char *name, struct tensor x,
 			 const struct norm *);
 /* Turns x in place, which may be a view of columns; `turn` as backend.h says. */

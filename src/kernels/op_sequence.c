@@ -101,6 +101,16 @@ struct tensor op_downsample(struct pass *p, const char *name, struct tensor x, i
 	return y;
 }
 
+struct tensor op_copy(struct pass *p, const char *name, struct tensor x)
+{
+	struct tensor y = pass_tensor(p, DT_F32, x.ndim, x.dim);
+	if (!op_begin(p, name))
+		return y;
+	p->backend->downsample(p->self, y, x, 1); /* every row */
+	resampled(p, "copy", &x, &y);
+	return y;
+}
+
 struct tensor op_upsample(struct pass *p, const char *name, struct tensor x, int r,
 			  int64_t length)
 {

@@ -24,6 +24,8 @@ struct tensor op_scan(struct pass *, const char *name, struct tensor x,
 		      const struct ssm *, float step, struct tensor state);
 /* y *= silu(z), in place */
 void op_gate(struct pass *, const char *name, struct tensor y, struct tensor z);
+/* x once more, for what works in place. */
+struct tensor op_copy(struct pass *, const char *name, struct tensor x);
 /* Every r-th row of an item from its first on: [B, ceil(T / r), D]. Where r does not
  * divide T the last one stands for fewer. */
 struct tensor op_downsample(struct pass *, const char *name, struct tensor x, int r);

@@ -89,11 +89,16 @@ struct outputs {
 	/* [B, T, V]: of what comes after each token; [B, 1, V], after the last one, where
 	 * all would be too many (logits_of_all). */
 	struct tensor token_logits;
-	/* [B, D], of a class token: the last state before its norm, and after it.
-	 * Published figures compare one with the other (models/clip_vit.c). */
+	/* [B, D], of a class token: the last state before its norm, and after it (or of a
+	 * model without one the mean of its tokens). Published figures compare one with
+	 * the other (models/clip_vit.c). */
 	struct tensor unnormed, pooled;
 	struct tensor text_embeds; /* [B, P], not normalised */
-	struct tensor sequence;    /* [B, T, D] */
+	/* [B, C] of a model's own head; with it `pooled` [B, D] is the mean of tokens. */
+	struct tensor class_logits;
+	/* Of a model whose tokens are counted after every layer: its layers; else 0. */
+	int64_t kept_layers;
+	struct tensor sequence; /* [B, T, D] */
 	/* Multi-resolution scanning: what its gates open to the coarse branch on average
 	 * (NaN: there is none), and the factor of each item (I32 [B]; ndim 0: none). */
 	double gate_mean;

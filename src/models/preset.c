@@ -73,6 +73,13 @@
 	"{\"model_type\":\"mamba\",\"hidden_size\":" #d ",\"num_hidden_layers\":" #l     \
 	",\"vocab_size\":" #v ",\"state_size\":16,\"conv_kernel\":4,\"expand\":2,"       \
 	"\"time_step_rank\":\"auto\",\"layer_norm_epsilon\":1e-5}"
+/* Knobs that a preset brings. */
+#define WORKLOAD(knobs) ",\"workload\":\"" knobs "\""
+/* A post-norm encoder with a binary head: width, MLP, layers, heads. */
+#define ENCODER(d, f, l, h, workload)                                                    \
+	"{\"model_type\":\"transformer_encoder\",\"hidden_size\":" #d                    \
+	",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l                        \
+	",\"num_attention_heads\":" #h ",\"num_labels\":2" WORKLOAD(workload) "}"
 
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
@@ -182,6 +189,10 @@ const struct preset presets[] = {
 	  "ViT-L/14 in miniature, 81 patches" },
 	{ "clip-vit-l14-336:tiny", CLIP(96, 384, 3, 4, 7, 98, 48, 48, 192, 2, 4),
 	  "ViT-L/14-336 in miniature, 196 patches" },
+	{ "encoder-2l", ENCODER(512, 2048, 2, 8, "batch=16 seq=128"),
+	  "post-norm encoder of 2 layers for dynamic token pruning, 128 tokens" },
+	{ "encoder-2l:tiny", ENCODER(64, 128, 2, 4, "batch=4 seq=32"),
+	  "post-norm encoder in miniature, 32 tokens" },
 	{ NULL, NULL, NULL },
 };
 

@@ -96,7 +96,8 @@ void token_set_begin(struct token_set *s, struct pass *p, const struct reduction
 	prepare_sites(s, p);
 }
 
-/* How often x is gathered: at the embedding only where it comes by enter. */
+/* How often x is gathered: at the embedding only where what is carried says that it comes
+ * by enter. */
 static int count_moves(const struct token_set *s)
 {
 	return s->reduction->n_layers + (s->reduction->at_embed && s->n_carries);
@@ -214,16 +215,20 @@ struct tensor token_set_embed(struct token_set *s, struct pass *p, struct tensor
 	return x;
 }
 
-void token_set_start(struct token_set *s, struct pass *p, struct tensor x)
+/* x moves to one place and, from the second time on, back and forth. */
+static void start_moving(struct token_set *s, struct pass *p, struct tensor x, int moves)
 {
-	int moves = count_moves(s);
 	s->x = x;
-	/* x moves to one place and, from the second time on, back and forth. */
 	for (int i = 0; i < 2 && i < moves; i++)
 		s->spare[i] =
 			pass_tensor(p, DT_F32, DIMS(s->most, s->unit * tensor_cols(&x)));
 	if (moves && s->reduction->method->merges)
 		s->spare_size = pass_tensor(p, DT_F32, DIMS(2, s->most));
+}
+
+void token_set_start(struct token_set *s, struct pass *p, struct tensor x)
+{
+	start_moving(s, p, x, count_moves(s));
 }
 
 /* Selects by the scores that are there and moves x and what is carried along. */
@@ -275,7 +280,7 @@ static void choose(struct token_set *s, struct pass *p, const struct site *site)
 
 void token_set_enter(struct token_set *s, struct pass *p, struct tensor x)
 {
-	token_set_start(s, p, x);
+	start_moving(s, p, x, s->reduction->n_layers + s->reduction->at_embed);
 	if (!s->reduction->at_embed)
 		return;
 	const struct site site = site_of(s, -1);
