@@ -152,7 +152,8 @@ struct run_mrss {
 
 /* The state of a selective scan. */
 struct run_ssm {
-	double state_bytes; /* of one item, all layers: what decoding carries */
+	double state_bytes; /* of one item, all layers; what convolutions look back on is
+			     * not counted */
 	double *state_at;   /* [n_state_at]: after so many tokens ... */
 	int n_state_at;
 	double *state_error; /* [n_state_error]: ... |S - base's| / |base's|, mean of

@@ -116,6 +116,7 @@ void states_match_release(struct states_match *m)
 {
 	free(m->cosine);
 	free(m->errors);
+	free(m->scan_bytes);
 	*m = (struct states_match){ 0 };
 }
 
@@ -266,6 +267,16 @@ static void add_errors(struct state_sum *s, const struct tensor *x,
 	}
 }
 
+static void note_bytes(struct states_match *m, int layer, const struct tensor *state)
+{
+	while (m->n_scan <= layer) {
+		m->scan_bytes = mem_grow(m->scan_bytes, (size_t)m->n_scan + 1,
+					 sizeof(*m->scan_bytes));
+		m->scan_bytes[m->n_scan++] = 0;
+	}
+	m->scan_bytes[layer] = (double)(tensor_bytes(state) / state->dim[0]);
+}
+
 static bool same_shape(const struct tensor *a, const struct tensor *b)
 {
 	return a->ndim == b->ndim && a->ndim > 1 && a->dim[0] > 0 &&
@@ -276,6 +287,9 @@ static void match_scan(void *ctx, int layer, int64_t position, const struct tens
 {
 	struct states_match *m = ctx;
 	const struct layer_parts *l = held_at(&m->base->scan, layer);
+	if (layer < 0)
+		return;
+	note_bytes(m, layer, state);
 	float *room = mem_alloc(sizeof(float) * (size_t)tensor_cols(state));
 	for (int i = 0; l && i < l->n; i++)
 		if (l->parts[i].first == position && same_shape(&l->parts[i].x, state))
@@ -286,6 +300,12 @@ static void match_scan(void *ctx, int layer, int64_t position, const struct tens
 struct witness states_compare(struct states_match *m)
 {
 	return (struct witness){ .ctx = m, .hidden = match_hidden, .state = match_scan };
+}
+
+int64_t states_every(int64_t length)
+{
+	int64_t every = (length + 255) / 256 * 16;
+	return length >= 2 * every ? every : 0;
 }
 
 /* ---- the result ---- */
@@ -317,6 +337,11 @@ static double mean_of(const struct state_sum *s)
 static void report_errors(const struct states_match *m, struct run *run)
 {
 	struct run_ssm *to = &run->ssm;
+	if (!m->n_scan)
+		return;
+	to->state_bytes = 0;
+	for (int i = 0; i < m->n_scan; i++)
+		to->state_bytes += m->scan_bytes[i];
 	if (!m->n_errors)
 		return;
 	to->state_at = run_doubles(run, NULL, m->n_errors);

@@ -62,12 +62,18 @@ struct states_match {
 		struct state_sum of;
 	} * errors; /* [n_errors], by position */
 	int n_errors;
+	double *scan_bytes; /* [n_scan]: of one item's state, by layer */
+	int n_scan;
 };
+
+/* How often states along a sequence of this length are worth a look: 16 times, in
+ * multiples of 16; 0: once, at its end. */
+int64_t states_every(int64_t length);
 
 void states_match_release(struct states_match *);
 struct witness states_compare(struct states_match *);
 /* The cosine of run->layers that are numbered groups ("blocks.3"), in order, and
- * run->ssm.state_at and state_error. */
+ * all of run->ssm. */
 void states_report(const struct states_match *, struct run *);
 
 #endif

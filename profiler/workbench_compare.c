@@ -39,6 +39,7 @@ struct comparison {
 	struct accuracy accuracy;
 	struct likelihood likelihood;
 	struct states_match match; /* of the layers, in the first batch */
+	bool too_long;             /* a text whose logits nobody keeps */
 	int base_class;            /* of item 0; -1: not known */
 	struct knobs knobs, base_knobs;
 	struct str reference; /* the base's canonical knobs */
@@ -280,11 +281,16 @@ static enum err compare_logits(struct comparison *c, int64_t first)
 	struct tensor base = base_logits(c, first, mine.dim[2]);
 	const struct likelihood_text text = { .ids = c->in.ids,
 					      .before = c->w->prompt.before };
+	if (c->has_technique) {
+		struct tensor last = last_logits(&mine), base_last = last_logits(&base);
+		fidelity_add(&c->fidelity, &last, &base_last, c->items);
+	}
+	c->too_long = mine.dim[1] < tensor_cols(&c->in.ids);
+	if (c->too_long)
+		return OK;
 	if (!c->has_technique)
 		return likelihood_add(&c->likelihood, &mine, &none, &text, c->items,
 				      c->w->pool);
-	struct tensor last = last_logits(&mine), base_last = last_logits(&base);
-	fidelity_add(&c->fidelity, &last, &base_last, c->items);
 	return likelihood_add(&c->likelihood, &mine, &base, &text, c->items, c->w->pool);
 }
 
@@ -357,9 +363,11 @@ static enum err pass_of(struct setting *s, const struct input *in,
 static enum err run_both(struct comparison *c, int64_t first)
 {
 	struct states *states = &c->w->states;
+	int64_t every = c->in.ids.ndim ? states_every(tensor_cols(&c->in.ids)) : 0;
 	enum err e = OK;
 	if (wants_states(c, first)) {
 		struct witness records = states_record(states, c->key);
+		records.every = every;
 		e = pass_of(c->base, &c->in, &records);
 	} else if (!c->known && c->base != c->measured) { /* that has just run */
 		e = pass_of(c->base, &c->in, NULL);
@@ -369,6 +377,7 @@ static enum err run_both(struct comparison *c, int64_t first)
 	c->match.base = states;
 	c->match.trace = &c->technique->out.trace;
 	struct witness compares = states_compare(&c->match);
+	compares.every = every;
 	bool watched = !first && states_hold(states, c->key);
 	e = pass_of(c->technique, &c->in, watched ? &compares : NULL);
 	if (e || states->bytes > STATES_KEEP_BYTES)
@@ -430,6 +439,9 @@ static void report(const struct comparison *c, struct run *run)
 	}
 	accuracy_report(&c->accuracy, run);
 	likelihood_report(&c->likelihood, run);
+	if (c->too_long)
+		run_warn(run, "the text is too long to keep all of its logits: "
+			      "likelihood and divergence are not known");
 	states_report(&c->match, run);
 	if (run->zero_shot.label && c->base_class >= 0 && c->base_class < w->labels.count)
 		run->zero_shot.base_label = run_str(run, w->labels.names[c->base_class]);

@@ -160,6 +160,22 @@ static void print_likelihood(const struct run *run)
 	printf(", %.0f token%s%s\n", l->tokens, l->tokens == 1 ? "" : "s", random);
 }
 
+static void print_states(const struct run *run)
+{
+	const struct run_ssm *s = &run->ssm;
+	char bytes[16];
+	int last = s->n_state_error - 1;
+	if (isnan(s->state_bytes) || last < 0 || s->n_state_at <= last)
+		return;
+	printf("state      %s; error %.4f",
+	       metric_text(UNIT_BYTES, s->state_bytes, bytes, sizeof(bytes)),
+	       s->state_error[0]);
+	if (last)
+		printf(" after %.0f tokens, %.4f", s->state_at[0], s->state_error[last]);
+	printf(" after %.0f%s\n", s->state_at[last],
+	       run->model.random_weights ? " (random)" : "");
+}
+
 static void print_accuracy(const struct run *run)
 {
 	if (run->accuracy.images > 0)
@@ -304,6 +320,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	print_generated(run);
 	print_fidelity(run);
 	print_likelihood(run);
+	print_states(run);
 	print_accuracy(run);
 	print_zero_shot(run);
 	print_low_rank(run);

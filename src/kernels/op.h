@@ -50,6 +50,8 @@ struct witness {
 	void (*hidden)(void *ctx, int layer, int64_t first, const struct tensor *x);
 	/* state [B, D, N] of a layer's scan after `position` tokens. */
 	void (*state)(void *ctx, int layer, int64_t position, const struct tensor *state);
+	/* Tokens between two states that are asked for, at least; 0: as they come. */
+	int64_t every;
 };
 
 struct pass {

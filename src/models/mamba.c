@@ -573,6 +573,14 @@ static void end_memory(struct mamba_pass *mp, struct decoding *state)
 			 (mrss->mode == MRSS_OFF ? 0 : low));
 }
 
+/* Shorter pieces where somebody wants to see the states more often. */
+static int64_t chunk_of(const struct pass *p, const struct model *m)
+{
+	int64_t every = p->witness ? p->witness->every : 0;
+	every = (every + MRSS_MOST - 1) / MRSS_MOST * MRSS_MOST;
+	return every > 0 && every < m->chunk ? every : m->chunk;
+}
+
 static void mamba_forward(struct pass *p, const struct model *m, const struct input *in,
 			  const struct knobs *k, struct outputs *out)
 {
@@ -583,7 +591,7 @@ static void mamba_forward(struct pass *p, const struct model *m, const struct in
 		.ids = in->ids,
 		.items = in->ids.dim[0],
 		.length = in->ids.dim[1],
-		.each = m->chunk,
+		.each = chunk_of(p, m),
 		.scans = { .mrss = mrss_of(k) },
 	};
 	bool all = logits_of_all(mp.items, mp.length, mp.x->vocab);

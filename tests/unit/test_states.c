@@ -144,6 +144,7 @@ static void along_the_sequence(void **state)
 	states_report(&m, run);
 	assert_int_equal(run->ssm.n_state_at, 2);
 	assert_int_equal(run->ssm.n_state_error, 2);
+	assert_true(run->ssm.state_bytes == 2 * 4 * sizeof(float)); /* of two layers */
 	near(run->ssm.state_at[0], 4);
 	near(run->ssm.state_error[0], 0.2);
 	near(run->ssm.state_at[1], 8);
@@ -176,6 +177,17 @@ static void halves_and_too_much(void **state)
 	states_release(&s);
 }
 
+static void how_often(void **state)
+{
+	(void)state;
+	assert_int_equal(states_every(1), 0);
+	assert_int_equal(states_every(31), 0);
+	assert_int_equal(states_every(32), 16);
+	assert_int_equal(states_every(256), 16);
+	assert_int_equal(states_every(512), 32);
+	assert_int_equal(states_every(4096), 256);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +196,7 @@ int main(void)
 		cmocka_unit_test(what_is_left),
 		cmocka_unit_test(along_the_sequence),
 		cmocka_unit_test(halves_and_too_much),
+		cmocka_unit_test(how_often),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
