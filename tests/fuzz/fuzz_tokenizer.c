@@ -1,7 +1,8 @@
 /*
  * A text, through the scanners and to ids and back; where it begins with a brace, a
- * tokenizer.json too. The tokens of the 256 bytes, without which none opens, stand for
- * the first @ of it: inputs stay small, and a changed one is not lost at once.
+ * tokenizer.json too, and with GGUF a vocabulary in such a file. In JSON the tokens of
+ * the 256 bytes, without which none opens, stand for the first @ of it: inputs stay
+ * small, and a changed one is not lost at once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	walk_words(text, valid, BYTE_PATTERN_LLAMA3);
 	there_and_back(text, valid);
 	struct tokenizer *t = NULL;
+	if (n > 3 && !memcmp(data, "GGUF", 4) &&
+	    tokenizer_open(fuzz_file(data, n), &t) == OK) {
+		fuzz_check(tokenizer_is_byte_level(t), "GGUF is byte-level");
+		walk_tokenizer(t, prompt, sizeof(prompt) - 1);
+		tokenizer_free(t);
+	}
 	if (n > 0 && data[0] == '{' && open_json(text, n, &t) == OK) {
 		fuzz_check(tokenizer_is_byte_level(t), "a brace begins a tokenizer.json");
 		walk_tokenizer(t, prompt, sizeof(prompt) - 1);

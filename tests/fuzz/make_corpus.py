@@ -49,6 +49,98 @@ def safetensors_inputs():
     yield "too_long", struct.pack("<Q", 2**64 - 8) + b"{}"
 
 
+# --- GGUF -----------------------------------------------------------------------------
+
+U8, U32, I32, F32, BOOL, STRING, ARRAY, U64 = 0, 4, 5, 6, 7, 8, 9, 10
+PLAIN = {U8: "<B", U32: "<I", I32: "<i", F32: "<f", BOOL: "<B", U64: "<Q"}
+
+
+def gguf_text(s):
+    data = s.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def gguf_value(kind, value):
+    return gguf_text(value) if kind == STRING else struct.pack(PLAIN[kind], value)
+
+
+def gguf_key(name, kind, value, element=None):
+    head = gguf_text(name) + struct.pack("<I", kind)
+    if kind != ARRAY:
+        return head + gguf_value(kind, value)
+    items = b"".join(gguf_value(element, v) for v in value)
+    return head + struct.pack("<IQ", element, len(value)) + items
+
+
+def gguf_tensor(name, dims, kind, offset):
+    return (gguf_text(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims) +
+            struct.pack("<IQ", kind, offset))
+
+
+def gguf(keys=(), tensors=(), data=b"", version=3, alignment=32):
+    head = (b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys)) + b"".join(keys) +
+            b"".join(tensors))
+    return head + bytes(-len(head) % alignment) + data if data else head
+
+
+def mamba_keys():
+    sizes = {"embedding_length": 2, "block_count": 1, "ssm.state_size": 1, "ssm.conv_kernel": 2,
+             "ssm.inner_size": 4, "ssm.time_step_rank": 1}
+    return [gguf_key("general.architecture", STRING, "mamba"),
+            *(gguf_key("mamba." + name, U32, n) for name, n in sizes.items()),
+            gguf_key("mamba.attention.layer_norm_rms_epsilon", F32, 1e-5)]
+
+
+def gguf_inputs():
+    keys = [gguf_key("a", U8, 7), gguf_key("text", STRING, "GGUF"), gguf_key("b", BOOL, 1),
+            gguf_key("list", ARRAY, [1, -2], I32), gguf_key("words", ARRAY, ["x", "", "yz"], STRING)]
+    two = [gguf_tensor("f", [3, 1], 0, 0), gguf_tensor("h", [2], 1, 32)]
+    yield "nothing", gguf()
+    yield "values", gguf(keys)
+    yield "two", gguf(keys, two, bytes(36), version=2)
+    yield "aligned", gguf([gguf_key("general.alignment", U32, 8)],
+                          [gguf_tensor("f", [1], 0, 0), gguf_tensor("h", [], 30, 8)], bytes(10),
+                          alignment=8)
+    yield "packed", gguf((), [gguf_tensor("q", [32, 2], 8, 0), gguf_tensor("e", [0], 0, 96)], bytes(100))
+    model = [gguf_tensor("token_embd.weight", [2, 3], 1, 0), gguf_tensor("blk.0.ssm_a", [1, 4], 0, 32),
+             gguf_tensor("blk.0.attn_norm.weight", [2], 30, 64), gguf_tensor("output.weight", [32], 8, 96)]
+    yield "mamba", gguf(mamba_keys(), model, bytes(140))
+    yield "vocabulary", gguf([gguf_key("tokenizer.ggml.tokens", ARRAY, ["a"], STRING)])
+    yield "parts", gguf([*mamba_keys(), gguf_key("split.count", U32, 2)], model, bytes(140))
+    yield "overflow", gguf((), [gguf_tensor("w", [2**62, 4], 0, 0)], bytes(64))
+    yield "deep", gguf([gguf_key("a", ARRAY, [], ARRAY)])
+    yield "big_endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 0)
+    yield "many", b"GGUF" + struct.pack("<IQQ", 3, 2**63, 2**63)
+
+
+def byte_tokens():
+    """GPT-2's character for each byte."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return [chr(byte) for byte in shown] + [chr(256 + i) for i in range(len(hidden))]
+
+
+def gguf_tokenizer(pre, *keys, tokens=("ab", "abc", "<|a|>", "  ", "[PAD260]"), types=(1, 1, 3, 4, 4),
+                   merges=("a b", "ab c")):
+    def key(name, *value):
+        return gguf_key("tokenizer.ggml." + name, *value)
+
+    listed = byte_tokens() + list(tokens)
+    kinds = [1] * 256 + list(types)
+    return gguf([key("model", STRING, "gpt2"), *([key("pre", STRING, pre)] if pre else []),
+                 key("tokens", ARRAY, listed, STRING), key("merges", ARRAY, list(merges), STRING),
+                 *([key("token_type", ARRAY, kinds, I32)] if types else []), *keys])
+
+
+def gguf_tokenizers():
+    yield "gguf_plain", gguf_tokenizer("gpt-2")
+    yield "gguf_qwen2", gguf_tokenizer("qwen2", types=())
+    yield "gguf_neox", gguf_tokenizer(None, gguf_key("general.architecture", STRING, "gptneox"),
+                                      tokens=("ab", "e\u0301<|b|>", "<|a|>", "\n"), types=(4, 4, 3, 4))
+    yield "gguf_llama3", gguf_tokenizer("llama-bpe", gguf_key("tokenizer.ggml.add_bos_token", BOOL, 0))
+    yield "gguf_twice", gguf_tokenizer("gpt-2", merges=("a b", "a b"))
+
+
 # --- torch ----------------------------------------------------------------------------
 
 def text(s):
@@ -208,6 +300,10 @@ def cifar_record(label):
 def main():
     for name, data in safetensors_inputs():
         put("safetensors", name, data)
+    for name, data in gguf_inputs():
+        put("gguf", name, data)
+    for name, data in gguf_tokenizers():
+        put("tokenizer", name, data)
     for name, data in pickles():
         put("torch_pickle", name, data)
     for name, data in archives():
