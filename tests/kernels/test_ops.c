@@ -239,13 +239,23 @@ static void activations_are_as_exact_as_stated(void **state)
 	(void)state;
 	const struct vec *vec = vec_for(cpu_isa());
 	double worst_quick = 0, worst_gelu = 0, worst_tanh = 0, worst_silu = 0;
+	double worst_sigmoid = 0, worst_softplus = 0;
 	for (double u = -80; u < 80; u += 0.00137) {
 		float quick = (float)u, full = quick, by_tanh = quick, silu = quick;
+		float sigmoid = quick, softplus = quick, relu = quick;
 		double x = (double)quick;
 		vec->finish(&quick, 1, 1, 1, NULL, ACT_QUICK_GELU);
 		vec->finish(&full, 1, 1, 1, NULL, ACT_GELU);
 		vec->finish(&by_tanh, 1, 1, 1, NULL, ACT_GELU_TANH);
 		vec->finish(&silu, 1, 1, 1, NULL, ACT_SILU);
+		vec->finish(&sigmoid, 1, 1, 1, NULL, ACT_SIGMOID);
+		vec->finish(&softplus, 1, 1, 1, NULL, ACT_SOFTPLUS);
+		vec->finish(&relu, 1, 1, 1, NULL, ACT_RELU);
+		assert_true((double)relu == fmax(x, 0));
+		worst_sigmoid =
+			fmax(worst_sigmoid, fabs((double)sigmoid * (1 + exp(-x)) - 1));
+		worst_softplus =
+			fmax(worst_softplus, fabs((double)softplus / log1p(exp(x)) - 1));
 		double want = x / (1 + exp(-x));
 		if (fabs(want) > 1e-30)
 			worst_silu = fmax(worst_silu, fabs((double)silu / want - 1));
@@ -264,16 +274,18 @@ static void activations_are_as_exact_as_stated(void **state)
 	}
 	/* exp of an argument of 70 is off by half a rounding of the argument. */
 	if (!(worst_quick < 6e-6) || !(worst_gelu < 2e-6) || !(worst_tanh < 2e-5) ||
-	    !(worst_silu < 6e-6))
-		fail_msg("quick_gelu %.3g, gelu %.3g, gelu_tanh %.3g, silu %.3g",
-			 worst_quick, worst_gelu, worst_tanh, worst_silu);
+	    !(worst_silu < 6e-6) || !(worst_sigmoid < 6e-7) || !(worst_softplus < 4e-7))
+		fail_msg("quick_gelu %.3g, gelu %.3g, gelu_tanh %.3g, silu %.3g, sigmoid "
+			 "%.3g, softplus %.3g",
+			 worst_quick, worst_gelu, worst_tanh, worst_silu, worst_sigmoid,
+			 worst_softplus);
 }
 
 static void activations_pass_nan_on(void **state)
 {
 	(void)state;
 	const struct vec *vec = vec_for(cpu_isa());
-	for (enum act act = ACT_QUICK_GELU; act <= ACT_SILU; act++) {
+	for (enum act act = ACT_QUICK_GELU; act <= ACT_SOFTPLUS; act++) {
 		float u[40];
 		for (int i = 0; i < 40; i++)
 			u[i] = i % 4 == 0   ? NAN
@@ -283,8 +295,12 @@ static void activations_pass_nan_on(void **state)
 		vec->finish(u, 40, 1, 40, NULL, act);
 		for (int i = 0; i < 40; i += 4) {
 			assert_true(isnan(u[i]));
-			assert_true(isinf(u[i + 1]) && u[i + 1] > 0);
-			assert_true(u[i + 2] == 0);
+			assert_true(act == ACT_SIGMOID ? u[i + 1] == 1
+						       : isinf(u[i + 1]) && u[i + 1] > 0);
+			assert_true(fabs((double)u[i + 2] - (act == ACT_SIGMOID ? 0.5
+							     : act == ACT_SOFTPLUS
+								     ? log(2)
+								     : 0)) < 1e-7);
 			assert_true(u[i + 3] == 0);
 		}
 	}

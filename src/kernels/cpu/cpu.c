@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "kernels/ref/sequence.h"
 
 #define SCRATCH_ALIGN 64
 #define WORTH_WAKING 16384 /* elements: one thread's work while another wakes */
@@ -143,13 +142,13 @@ const struct backend cpu_backend = {
 	.skip_first = cpu_skip_first,
 	.runs = cpu_runs,
 	.order = cpu_order,
-	.conv1d = ref_conv1d,
-	.scan = ref_scan,
-	.gate = ref_gate,
-	.downsample = ref_downsample,
-	.upsample = ref_upsample,
-	.blend = ref_blend,
-	.variation = ref_variation,
-	.mean_rows = ref_mean_rows,
-	.taps = ref_taps,
+	.conv1d = cpu_conv1d,
+	.scan = cpu_scan,
+	.gate = cpu_gate,
+	.downsample = cpu_downsample,
+	.upsample = cpu_upsample,
+	.blend = cpu_blend,
+	.variation = cpu_variation,
+	.mean_rows = cpu_mean_rows,
+	.taps = cpu_taps,
 };

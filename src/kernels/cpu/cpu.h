@@ -80,5 +80,17 @@ void cpu_splice(void *self, struct tensor y, struct tensor a, struct tensor b,
 void cpu_runs(void *self, struct tensor start, struct tensor length, struct tensor ids,
 	      int unit);
 void cpu_order(void *self, struct tensor rows, struct tensor keys);
+void cpu_conv1d(void *self, struct tensor y, struct tensor x, const struct conv *,
+		enum act, struct tensor past);
+void cpu_scan(void *self, struct tensor y, struct tensor x, struct tensor delta,
+	      struct tensor b, struct tensor c, const struct ssm *, float step,
+	      struct tensor state, bool fresh);
+void cpu_gate(void *self, struct tensor y, struct tensor z);
+void cpu_downsample(void *self, struct tensor y, struct tensor x, int r);
+void cpu_upsample(void *self, struct tensor y, struct tensor x, int r);
+void cpu_blend(void *self, struct tensor y, struct tensor low, struct tensor g, int r);
+void cpu_variation(void *self, struct tensor sums, struct tensor x);
+void cpu_mean_rows(void *self, struct tensor y, struct tensor x, const struct segments *);
+void cpu_taps(void *self, struct tensor y, struct tensor x, struct tensor taps);
 
 #endif

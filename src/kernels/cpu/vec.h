@@ -15,6 +15,7 @@
 
 #include "base/cpu_isa.h"
 #include "kernels/backend.h"
+#include "kernels/cpu/vec_sequence.h"
 
 /*
  * `tile` multiplies a few rows by one panel:
@@ -94,6 +95,8 @@ struct vec {
 	void (*divide)(float *y, const float *x, double by, int64_t n); /* y = x / by */
 	/* y[i] = rng_uniform(key, first + i) */
 	void (*uniform)(float *y, int64_t n, uint64_t key, uint32_t first);
+
+	const struct vec_sequence *sequence; /* of ops on sequences */
 };
 
 extern const struct vec *const vecs[]; /* NULL-terminated, lowest level first */

@@ -2,41 +2,25 @@
  * One table of vec.h, for the level that meson names:
  *   VEC_TABLE  its symbol         VEC_ISA    its enum isa
  *   VEC_LANES  floats of a register   VEC_ROWS   rows of a tile: 2 VEC_ROWS accumulators,
- * two registers of b and one of a must fit Tiles are written with the compiler's vector
- * types, because they must stay in registers; the rest is plain loops that it vectorises
- * by itself.
+ * two registers of b and one of a must fit
+ *   VEC_SEQUENCE  the symbol of the level's table in vec_sequence.c
+ * Tiles are written with the compiler's vector types, because they must stay in
+ * registers; the rest is plain loops that it vectorises by itself.
  */
 #include "kernels/cpu/vec.h"
 
 #include <math.h>
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
 
 #include "base/rng.h"
 #include "kernels/cpu/vec_math.h"
+#include "kernels/cpu/vec_reg.h"
 
 #define PANEL (2 * VEC_LANES)
 #define GEMV_STEP 3 /* rows at a time: 12 accumulators */
 
-#ifdef __clang__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
 _Static_assert(VEC_ROWS <= TILE_MAX_ROWS && PANEL <= TILE_MAX_PANEL &&
 		       TILE_K % PANEL == 0,
 	       "what the callers' buffers are made for");
-
-/* A register, and one in memory of any alignment. */
-typedef float reg __attribute__((vector_size(4 * VEC_LANES)));
-typedef float mem __attribute__((vector_size(4 * VEC_LANES), aligned(4), may_alias));
-typedef int32_t mask __attribute__((vector_size(4 * VEC_LANES)));
-
-INLINE reg load(const float *p) { return *(const mem *)p; }
-INLINE void store(float *p, reg v) { *(mem *)p = v; }
 
 /* VEC_LANES of F16 or BF16, of any alignment to 2 bytes. */
 typedef uint16_t half_mem
@@ -137,16 +121,6 @@ INLINE float one_as(const enum dtype type, const void *p, int64_t i)
 	return type == DT_BF16  ? bf16_to_f32(((const half *)p)[i])
 	       : type == DT_F16 ? f16_to_f32(((const half *)p)[i])
 				: ((const float *)p)[i];
-}
-
-INLINE float sum_lanes(reg v)
-{
-	float lane[VEC_LANES], sum = 0;
-	store(lane, v);
-#pragma omp simd reduction(+ : sum)
-	for (int i = 0; i < VEC_LANES; i++)
-		sum += lane[i];
-	return sum;
 }
 
 /*
@@ -256,8 +230,9 @@ static void activate(float *c, int64_t n, enum act act)
 		for (int64_t i = 0; i < n; i++)
 			c[i] = 1 / (1 + exp_approx(-c[i]));
 	} else if (act == ACT_SOFTPLUS) {
+#pragma omp simd
 		for (int64_t i = 0; i < n; i++)
-			c[i] = c[i] > 20 ? c[i] : log1pf(expf(c[i]));
+			c[i] = softplus(c[i]);
 	}
 }
 
@@ -568,6 +543,7 @@ static void uniform(float *y, int64_t n, uint64_t key, uint32_t first)
 }
 
 extern const struct vec VEC_TABLE;
+extern const struct vec_sequence VEC_SEQUENCE;
 const struct vec VEC_TABLE = {
 	.isa = VEC_ISA,
 	.rows = VEC_ROWS,
@@ -596,4 +572,5 @@ const struct vec VEC_TABLE = {
 	.norm = norm,
 	.divide = divide,
 	.uniform = uniform,
+	.sequence = &VEC_SEQUENCE,
 };

@@ -1,6 +1,7 @@
 /*
  * exp and the normal distribution for loops that the compiler turns into vectors: no
- * branches, no calls, no conversions that could trap. Included by vec_level.c only.
+ * branches, no calls, no conversions that could trap. Included by the sources of a level
+ * only.
  */
 #ifndef KERNELS_CPU_VEC_MATH_H
 #define KERNELS_CPU_VEC_MATH_H
@@ -56,6 +57,23 @@ static inline float exp_approx(float x)
 }
 
 static inline float silu(float u) { return u / (1 + exp_approx(-u)); }
+
+/*
+ * log(1 + e^u) = max(u, 0) + log(1 + w) with w = e^-|u|, and log(1 + w) = 2 artanh(w / (w
+ * + 2)), whose argument is at most 1/3: P was fitted for the least relative error (4e-9).
+ * That of all is below 4e-7, also where the value is tiny; from 17 on it is u itself.
+ */
+static inline float softplus(float u)
+{
+	float w = exp_approx(-fabsf(u));
+	float s = w / (w + 2), q = s * s;
+	float p = 0.281783342f;
+	p = p * q + 0.279606015f;
+	p = p * q + 0.400249094f;
+	p = p * q + 0.66666317f;
+	p = p * q + 2;
+	return p * s + (u > 0 ? u : 0); /* NaN comes by way of w */
+}
 
 static inline float quick_gelu(float u) { return u / (1 + exp_approx(-1.702f * u)); }
 
