@@ -1,5 +1,4 @@
 /* Descriptions of tensors, and where their data lie. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -33,6 +33,7 @@ SCRIPTS = (  # in this order
 )
 VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "byte_bpe_fixtures.py",
+    "gguf_fixtures.py",
     "llava_fixtures.py",
     "long_conv_fixtures.py",
     "qwen_fixtures.py",
