@@ -8,6 +8,7 @@
 
 #include "base/overwrite.h"
 #include "base/str.h"
+#include "profiler/kept.h"
 #include "tensor/safetensors.h"
 
 enum err output_check(const char *path)
@@ -60,9 +61,9 @@ static int64_t *kept_of(const struct trace *trace, int64_t *count)
 enum err output_save(const char *path, const struct outputs *out,
 		     const struct classes *classes)
 {
-	struct safetensors_entry entries[7];
+	struct safetensors_entry entries[9];
 	size_t n = 0;
-	int64_t *wide = NULL;
+	int64_t *wide = NULL, *counts = NULL;
 	if (out->image_embeds.ndim)
 		entries[n++] =
 			(struct safetensors_entry){ "image_embeds", out->image_embeds };
@@ -79,6 +80,19 @@ enum err output_save(const char *path, const struct outputs *out,
 	if (out->logits.ndim)
 		entries[n++] =
 			(struct safetensors_entry){ "logits_per_image", out->logits };
+	if (out->kept_layers) {
+		counts = kept_counts(&out->trace, out->kept_layers);
+		entries[n++] = (struct safetensors_entry){ "pooled", out->pooled };
+		entries[n++] = (struct safetensors_entry){
+			"kept_counts", tensor_of(DT_I64, counts,
+						 DIMS(out->kept_layers, out->trace.items))
+		};
+	}
+	if (out->class_logits.ndim)
+		entries[n++] =
+			(struct safetensors_entry){ "class_logits", out->class_logits };
+	if (out->sequence.ndim)
+		entries[n++] = (struct safetensors_entry){ "output", out->sequence };
 	if (out->trace.n) {
 		int64_t count;
 		wide = kept_of(&out->trace, &count);
@@ -88,5 +102,6 @@ enum err output_save(const char *path, const struct outputs *out,
 	}
 	enum err e = safetensors_write(path, entries, n, NULL);
 	free(wide);
+	free(counts);
 	return e;
 }

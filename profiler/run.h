@@ -237,6 +237,14 @@ struct run_tokens {
 	int n_sites;
 };
 
+/* Survivors of a threshold: packed sequences, or padded to the longest of the batch. What
+ * was not measured is by a dry pass. */
+struct run_layouts {
+	double longest; /* tokens behind the last site, of the longest item ... */
+	double mean;    /* ... and of the mean one */
+	double packed, packed_fvcore, padded, padded_fvcore; /* FLOPs of the pass */
+};
+
 struct run_env {
 	const char *host, *cpu, *isa, *governor, *blas_name, *blas_core, *blas_version,
 		*os, *version, *gpu, *driver;
@@ -281,6 +289,7 @@ struct run {
 	struct run_language language;
 	struct run_generated generated;
 	struct run_tokens tokens;
+	struct run_layouts layouts;
 	struct layer *layers; /* parents before children, in the order they ran */
 	int n_layers;
 	struct run_env env;

@@ -18,7 +18,8 @@
 static const char *const optional_groups[] = { "fidelity", "accuracy",  "zero_shot",
 					       "low_rank", "prompt",    "visual",
 					       "language", "generated", "likelihood",
-					       "mrss",     "ssm",       "embeddings" };
+					       "mrss",     "ssm",       "embeddings",
+					       "layouts" };
 #define N_OPTIONAL (sizeof(optional_groups) / sizeof(optional_groups[0]))
 
 static bool group_is_known(const struct run *r, const char *group)

@@ -11,6 +11,7 @@
 #include "profiler/accuracy.h"
 #include "profiler/env.h"
 #include "profiler/generate.h"
+#include "profiler/kept.h"
 #include "profiler/memory.h"
 #include "profiler/output.h"
 #include "profiler/stats.h"
@@ -255,6 +256,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	report_tokens(w->model, &s->out, run);
 	visual_report(w->model, s->input, &s->out, run);
 	visual_report_time(run);
+	kept_report(s, run);
 	report_low_rank(&s->out, run);
 	report_zero_shot(w, &s->out, run);
 	env_describe(run, w->backend, w->backend_self, DT_F32, pool_size(w->pool));

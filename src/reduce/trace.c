@@ -32,6 +32,19 @@ int64_t trace_count(const struct trace *t, int64_t item)
 	return uneven ? ((const int32_t *)t->rows.length.data)[item] : t->patches;
 }
 
+int64_t trace_count_behind(const struct trace *t, int layer, int64_t item)
+{
+	int64_t n = trace_count(t, item);
+	for (int i = 0; i < t->n && t->sites[i].layer <= layer; i++) {
+		const struct trace_site *site = &t->sites[i];
+		int64_t begin, rows;
+		segments_rows(&site->sel.out, site->sel.rows.dim[0] / t->items, item,
+			      &begin, &rows);
+		n = site->into.ndim ? n - site->merged : rows - t->cls;
+	}
+	return n;
+}
+
 /* What a token is called. */
 static int64_t name_of(const struct trace *t, int64_t item, int64_t place)
 {

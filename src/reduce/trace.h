@@ -64,6 +64,9 @@ int64_t trace_left(const struct trace *, int64_t item, int64_t *out);
  * first; -1: it was made of several. To out[cls + patches + TRACE_MAX_SITES]; returns how
  * many. Rows are counted in tokens, `unit` of x each. */
 int64_t trace_places(const struct trace *, int64_t item, int64_t *out);
+/* Tokens of an item behind what layers up to this one dropped, without the class token:
+ * made ones are counted. */
+int64_t trace_count_behind(const struct trace *, int layer, int64_t item);
 /* Tokens that an item started with. */
 int64_t trace_count(const struct trace *, int64_t item);
 

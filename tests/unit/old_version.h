@@ -25,6 +25,7 @@ static inline struct run *old_sample(int version, int blocks)
 	run_forget_group(r, "mrss");
 	run_forget_group(r, "ssm");
 	run_forget_group(r, "embeddings");
+	run_forget_group(r, "layouts");
 	r->fidelity.kl = r->low_rank.full = r->low_rank.stored = (double)NAN;
 	r->low_rank.spectrum = r->tokens.counts = NULL;
 	r->low_rank.n_spectrum = r->tokens.n_counts = 0;

@@ -58,7 +58,7 @@ static void empty_run_has_every_key(void **state)
 		"flops",          "bytes",  "fidelity",   "accuracy",   "zero_shot",
 		"low_rank",       "visual", "language",   "generated",  "tokens",
 		"layers",         "env",    "warnings",   "prompt",     "likelihood",
-		"mrss",           "ssm",    "embeddings",
+		"mrss",           "ssm",    "embeddings", "layouts",
 	};
 	size_t n = sizeof(keys) / sizeof(keys[0]);
 	for (size_t i = 0; i < n; i++)
@@ -171,11 +171,12 @@ static void groups_may_be_missing(void **state)
 	r->likelihood.tokens = r->mrss.work_ratio = r->ssm.state_bytes = (double)NAN;
 	r->fidelity.reference = r->zero_shot.label = r->language.name = NULL;
 	r->embeddings.source = NULL;
+	r->layouts.longest = (double)NAN;
 	char *line = sample_line(r);
 	static const char *const groups[] = {
 		"fidelity", "accuracy",  "zero_shot",  "low_rank",
 		"visual",   "language",  "likelihood", "mrss",
-		"ssm",      "generated", "embeddings",
+		"ssm",      "generated", "embeddings", "layouts",
 	};
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		char want[32];
