@@ -126,7 +126,9 @@ static struct input ids_of(const struct tensor *all, int64_t items, int64_t n)
 /* One pass with exactly the memory that a dry one asks for; `in` is released. */
 static void run(struct run_of *r, struct input in, const struct knobs *k)
 {
-	const struct witness w = { &r->seen, on_hidden, on_state };
+	const struct witness w = { .ctx = &r->seen,
+				   .hidden = on_hidden,
+				   .state = on_state };
 	const struct model *m = r->b.model;
 	struct arena dry;
 	struct input shape = in;
