@@ -114,6 +114,7 @@ enum err tensors_open_shards(const char *path, struct tensors **out)
 	if (!s->format)
 		s->format = weights_formats[0];
 	s->source = (struct tensors_source){ .name = s->format->source.name,
+					     .mapped = s->format->source.mapped,
 					     .find = find,
 					     .fill = fill,
 					     .file_of = file_of,

@@ -18,7 +18,7 @@ struct tensors *tensors_create(const struct tensors_source *source, void *self,
 	t->source = source;
 	t->self = self;
 	t->label = str_dup(label);
-	t->generated = DT_F32;
+	t->generated = t->held_as = DT_F32;
 	return t;
 }
 
@@ -59,6 +59,13 @@ void tensors_generate_as(struct tensors *t, enum dtype dtype)
 {
 	assert(dtype == DT_F32 || dtype == DT_F16 || dtype == DT_BF16);
 	t->generated = dtype;
+}
+
+void tensors_hold_as(struct tensors *t, enum dtype dtype)
+{
+	assert(dtype == DT_F32 || dtype == DT_F16 || dtype == DT_BF16);
+	assert(!t->held_count);
+	t->held_as = dtype;
 }
 
 void tensors_set_config_label(struct tensors *t, const char *label)
@@ -241,6 +248,8 @@ static bool lies_as(const struct tensor *stored, enum dtype dtype)
 
 static enum dtype type_as_stored(const struct tensors *t, const struct tensor *stored)
 {
+	if (t->held_as != DT_F32)
+		return t->held_as;
 	if (tensors_is_generated(t))
 		return t->generated;
 	bool half = lies_as(stored, DT_F16) || lies_as(stored, DT_BF16);

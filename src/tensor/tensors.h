@@ -21,6 +21,9 @@ struct tensors;
 /* What a source implements; `self` is its own. */
 struct tensors_source {
 	const char *name; /* "safetensors", "random" */
+	/* The data of `find` lies in a mapped file: pages of it that were copied are
+	 * given back, and come again if somebody reads them. */
+	bool mapped;
 	/* The stored tensor, `data` at any alignment, NULL where its elements do not lie
 	 * in one row; false: there is no such tensor, or `check` says why it cannot be
 	 * had. NULL: any name and shape is possible. */
@@ -70,10 +73,15 @@ struct tensor tensors_get(struct tensors *, const char *name, int ndim,
  * (2-byte aligned), all else becomes F32. For weights of products and tables of
  * embeddings, which widen what they read (kernels/backend.h). Of a generator: in the type
  * that tensors_generate_as() set, F32 before; the values are those of F32, rounded.
+ *
+ * After tensors_hold_as(F16 or BF16), before the first get: in that type, whatever they
+ * are stored in. What is stored in it is used where it lies; all else is rounded, once,
+ * to memory of 2 bytes an element.
  */
 struct tensor tensors_get_stored(struct tensors *, const char *name, int ndim,
 				 const int64_t *dim);
 void tensors_generate_as(struct tensors *, enum dtype);
+void tensors_hold_as(struct tensors *, enum dtype); /* F32: as they are stored */
 
 /*
  * Several tensors stacked along their first dimension into one contiguous [sum, ...]
@@ -82,8 +90,8 @@ void tensors_generate_as(struct tensors *, enum dtype);
  */
 struct tensor tensors_get_stacked(struct tensors *, const char *const *names, int parts,
 				  int ndim, const int64_t *dim);
-/* The same in halves where all parts are stored in the same ones: a copy of 2 bytes an
- * element. */
+/* The same in halves where all parts are stored (or to be held) in the same ones: a copy
+ * of 2 bytes an element. */
 struct tensor tensors_get_stacked_stored(struct tensors *, const char *const *names,
 					 int parts, int ndim, const int64_t *dim);
 

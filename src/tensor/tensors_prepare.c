@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/str.h"
 
@@ -13,6 +14,9 @@
 struct chunk {
 	const struct piece *piece;
 	int64_t begin, end;
+	/* Where its numbers lie in a mapped file, if they are copied from there. */
+	const char *from;
+	size_t from_size;
 };
 
 struct job {
@@ -26,15 +30,36 @@ struct job {
 	atomic_bool stop;
 };
 
+/* Where the numbers of a piece that is a copy lie in a mapped file, so that their pages
+ * can be given back; no data: they do not, or nobody knows. */
+static struct tensor mapped_of(const struct tensors *t, const struct piece *p)
+{
+	struct tensor stored = { 0 };
+	if (p->in_place || !t->source->mapped || !t->source->find ||
+	    !t->source->find(t->self, p->name, &stored))
+		stored.data = NULL;
+	return stored;
+}
+
 static void cut_into_chunks(struct job *j, const struct piece *p)
 {
+	const struct tensor stored = mapped_of(j->set, p);
+	const size_t size = dtype_size(stored.dtype);
+	const char *from = stored.data;
 	int64_t n = tensor_count(&p->to);
 	j->total += tensor_bytes(&p->to);
 	size_t more = (size_t)((n + CHUNK - 1) / CHUNK);
 	j->chunk = mem_grow(j->chunk, (size_t)j->count + more, sizeof(*j->chunk));
-	for (int64_t at = 0; at < n; at += CHUNK)
-		j->chunk[j->count++] =
-			(struct chunk){ p, at, at + CHUNK < n ? at + CHUNK : n };
+	for (int64_t at = 0, end; at < n; at = end) {
+		end = at + CHUNK < n ? at + CHUNK : n;
+		j->chunk[j->count++] = (struct chunk){
+			.piece = p,
+			.begin = at,
+			.end = end,
+			.from = from ? from + (size_t)at * size : NULL,
+			.from_size = (size_t)(end - at) * size,
+		};
+	}
 }
 
 static int64_t bytes_of(const struct chunk *c)
@@ -57,6 +82,25 @@ static void touch(const struct chunk *c)
 	(void)p[n - 1];
 }
 
+/* Whole pages of the file that were copied: they would count as memory of ours. */
+static void give_back(const struct chunk *c)
+{
+	uintptr_t begin = ((uintptr_t)c->from + PAGE - 1) / PAGE * PAGE;
+	uintptr_t end = ((uintptr_t)c->from + c->from_size) / PAGE * PAGE;
+	if (c->from && begin < end) /* advice: a refusal costs memory only */
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+/* What is generated in halves was so before it is held in others. */
+static void round_as_generated(const struct tensors *t, float *x, size_t n)
+{
+	uint16_t half[ROUNDED];
+	if (!tensors_is_generated(t) || t->generated == DT_F32)
+		return;
+	dtype_from_f32(t->generated, x, half, n);
+	dtype_to_f32(t->generated, half, x, n);
+}
+
 /* What the source gives as F32 is rounded before it leaves the cache. */
 static void fill_rounded(const struct tensors *t, const struct chunk *c)
 {
@@ -66,6 +110,7 @@ static void fill_rounded(const struct tensors *t, const struct chunk *c)
 	for (int64_t at = c->begin, n; at < c->end; at += n) {
 		n = c->end - at < ROUNDED ? c->end - at : ROUNDED;
 		t->source->fill(t->self, p->name, &p->to, at, at + n, wide);
+		round_as_generated(t, wide, (size_t)n);
 		dtype_from_f32(p->to.dtype, wide, to, (size_t)n);
 		to += (size_t)n * dtype_size(p->to.dtype);
 	}
@@ -81,6 +126,7 @@ static void prepare_chunk(const struct tensors *t, const struct chunk *c)
 	else
 		t->source->fill(t->self, p->name, &p->to, c->begin, c->end,
 				tensor_f32(&p->to) + c->begin);
+	give_back(c);
 }
 
 static void report(struct job *j)

@@ -23,6 +23,7 @@ struct tensors {
 	void *self;
 	char *label, *config; /* config: NULL where nobody named one */
 	enum dtype generated; /* what get_stored gives of a generator */
+	enum dtype held_as;   /* what it gives of anything; F32: as it is stored */
 	struct held *held;
 	struct piece *piece;
 	int held_count, piece_count;

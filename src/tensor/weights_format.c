@@ -44,6 +44,7 @@ static enum err safetensors_begin(const char *path, void **self)
 
 static const struct weights_format safetensors_format = {
 	.source = { .name = "safetensors",
+		    .mapped = true,
 		    .find = safetensors_has,
 		    .fill = safetensors_fill,
 		    .check = safetensors_whole,
@@ -85,6 +86,7 @@ static enum err torch_begin(const char *path, void **self)
 
 static const struct weights_format torch_format = {
 	.source = { .name = "pytorch",
+		    .mapped = true,
 		    .find = torch_has,
 		    .fill = torch_fill,
 		    .check = torch_whole,

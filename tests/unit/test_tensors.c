@@ -225,6 +225,104 @@ static void stacked_as_they_are_stored(void **state)
 	tensors_free(t);
 }
 
+/* In the type that was asked for, whatever they are stored in. */
+static void file_weights_in_another_type(void **state)
+{
+	static const enum dtype types[] = { DT_F16, DT_BF16 };
+	static const float q[] = { 1, 2, 3, 4, 5, 6 },
+			   h[] = { 1, -2, 0x1p-24f, INFINITY };
+	static const char *const parts[] = { "q", "k" };
+	(void)state;
+	write_weights(0);
+	for (int i = 0; i < 2; i++) {
+		const enum dtype type = types[i];
+		uint16_t wanted[6];
+		struct tensor in_file, all[4];
+		struct tensors *t;
+		check_ok(tensors_open_file(path, &t));
+		tensors_hold_as(t, type);
+		all[0] = tensors_get_stored(t, "q", DIMS(2, 3));
+		all[1] = tensors_get_stored(t, "h", DIMS(4));
+		all[2] = tensors_get_stored(t, "b", DIMS(2));
+		all[3] = tensors_get_stacked_stored(t, parts, 2, DIMS(4, 3));
+		struct tensor norm = tensors_get(t, "h", DIMS(4));
+		check_ok(tensors_prepare(t, NULL));
+		for (int j = 0; j < 4; j++)
+			assert_int_equal(all[j].dtype, type);
+		dtype_from_f32(type, q, wanted, 6);
+		assert_memory_equal(all[0].data, wanted, 12);
+		assert_memory_equal(all[3].data, wanted, 12);
+		dtype_from_f32(type, h, wanted, 4);
+		assert_memory_equal(all[1].data, wanted, 8);
+		values_are(&norm, h); /* what is no weight of a product stays F32 */
+		assert_true(tensors_find(t, type == DT_F16 ? "h" : "b", &in_file));
+		assert_ptr_equal(all[type == DT_F16 ? 1 : 2].data, in_file.data);
+		assert_int_equal(tensors_bytes(t), 2 * (6 + 4 + 2 + 12) + 16);
+		tensors_free(t);
+	}
+}
+
+/* The pages of a mapped file, by how many of them this process has in memory. */
+static double resident(const struct tensor *t)
+{
+	unsigned long long begin, end, at = (uintptr_t)t->data;
+	double kib = 0;
+	char line[256];
+	bool inside = false;
+	FILE *f = fopen("/proc/self/smaps", "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx-%llx ", &begin, &end) == 2)
+			inside = at >= begin && at < end;
+		else if (inside && sscanf(line, "Rss: %lf", &kib) == 1)
+			break;
+	}
+	fclose(f);
+	return kib * 1024;
+}
+
+/* What was copied from a file is in memory once: two bytes an element, not six. */
+static void copied_pages_are_given_back(void **state)
+{
+	(void)state;
+	enum { N = 3 << 20 };
+	static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[3145728],"
+				     "\"data_offsets\":[0,12582912]}}     ";
+	float *w = malloc(sizeof(float) * N);
+	assert_non_null(w);
+	for (int i = 0; i < N; i++)
+		w[i] = (float)(i % 251) / 8;
+	uint64_t length = sizeof(header) - 1;
+	FILE *f = fopen(path, "wbe");
+	assert_non_null(f);
+	assert_int_equal(fwrite(&length, 8, 1, f), 1);
+	assert_int_equal(fwrite(header, length, 1, f), 1);
+	assert_int_equal(fwrite(w, sizeof(float), N, f), N);
+	fclose(f);
+	for (int half = 0; half < 2; half++) {
+		struct tensor in_file;
+		struct tensors *t;
+		check_ok(tensors_open_file(path, &t));
+		tensors_hold_as(t, half ? DT_BF16 : DT_F32);
+		struct tensor held = tensors_get_stored(t, "w", DIMS(N));
+		check_ok(tensors_prepare(t, NULL));
+		assert_true(tensors_find(t, "w", &in_file));
+		double share = resident(&in_file) / (sizeof(float) * N);
+		if (half)
+			assert_true(share < 0.25); /* what was read ahead */
+		else
+			assert_true(share > 0.9);
+		float last;
+		dtype_to_f32(held.dtype,
+			     (char *)held.data + (N - 1) * dtype_size(held.dtype), &last,
+			     1);
+		assert_true(last == w[N - 1]);
+		assert_memory_equal(in_file.data, w, sizeof(float) * N); /* comes again */
+		tensors_free(t);
+	}
+	free(w);
+}
+
 /* A source like that of torch.save's views: half numbers that do not lie in a row. */
 static bool scattered_find(void *self, const char *name, struct tensor *stored)
 {
@@ -464,6 +562,26 @@ static void random_weights_in_half_precision(void **state)
 			assert_memory_equal(half.data, wanted, 2 * BIG);
 		}
 		tensors_free(t);
+
+		/* Held in another type: rounded from what it stands for. */
+		float *stands_for = malloc(sizeof(float) * BIG);
+		assert_non_null(stands_for);
+		t = tensors_create_random(5, "preset");
+		tensors_generate_as(t, types[i]);
+		tensors_hold_as(t, DT_F16);
+		struct tensor held = tensors_get_stored(t, "fc.weight", DIMS(1000, 3000));
+		wide = tensors_get(t, "fc.weight", DIMS(1000, 3000));
+		check_ok(tensors_prepare(t, NULL));
+		assert_int_equal(held.dtype, DT_F16);
+		memcpy(stands_for, wide.data, sizeof(float) * BIG);
+		if (types[i] != DT_F32) {
+			dtype_from_f32(types[i], tensor_f32(&wide), wanted, BIG);
+			dtype_to_f32(types[i], wanted, stands_for, BIG);
+		}
+		dtype_from_f32(DT_F16, stands_for, wanted, BIG);
+		assert_memory_equal(held.data, wanted, 2 * BIG);
+		free(stands_for);
+		tensors_free(t);
 	}
 	pool_free(c.pool);
 }
@@ -604,6 +722,8 @@ int main(void)
 		CASE(file_weights_at_any_alignment),
 		CASE(file_weights_as_they_are_stored),
 		CASE(stacked_as_they_are_stored),
+		CASE(file_weights_in_another_type),
+		CASE(copied_pages_are_given_back),
 		CASE(what_lies_in_no_row_becomes_f32),
 		CASE(a_later_get_is_filled_by_a_later_prepare),
 		CASE(the_first_failed_get_sticks),
