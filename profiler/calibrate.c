@@ -27,12 +27,14 @@ struct product {
 	void *self;
 	struct tensor x, y;
 	struct linear w;
+	enum dtype round;
 };
 
 static void multiply(void *ctx)
 {
 	struct product *p = ctx;
-	p->backend->linear(p->self, p->y, p->x, &p->w, (struct epilogue){ 0 });
+	p->backend->linear(p->self, p->y, p->x, &p->w,
+			   (struct epilogue){ .round = p->round });
 }
 
 struct copy {
@@ -46,7 +48,9 @@ static void copy_bytes(void *ctx)
 	memcpy(c->to, c->from, c->n);
 }
 
-static double product_rate(const struct backend *b, void *self, float *memory)
+/* Zeros in any type: x, w and y one after the other. */
+static double product_rate(const struct backend *b, void *self, enum dtype type,
+			   float *memory)
 {
 	float *x = memory, *w = x + ROWS * WIDTH, *y = w + WIDTH * WIDTH;
 	struct product p = {
@@ -54,7 +58,8 @@ static double product_rate(const struct backend *b, void *self, float *memory)
 		.self = self,
 		.x = tensor_of(DT_F32, x, DIMS(ROWS, WIDTH)),
 		.y = tensor_of(DT_F32, y, DIMS(ROWS, WIDTH)),
-		.w.weight = tensor_of(DT_F32, w, DIMS(WIDTH, WIDTH)),
+		.w.weight = tensor_of(type, w, DIMS(WIDTH, WIDTH)),
+		.round = type,
 	};
 	if (b->prepare && b->prepare(self, &p.w))
 		return (double)NAN;
@@ -64,17 +69,29 @@ static double product_rate(const struct backend *b, void *self, float *memory)
 	return rate;
 }
 
+double calibrate_product(const struct backend *b, void *self, enum dtype type)
+{
+	size_t n = sizeof(float) * (2 * ROWS * WIDTH + WIDTH * WIDTH);
+	float *memory = aligned_alloc(ARENA_ALIGN, n);
+	if (!memory)
+		return (double)NAN;
+	memset(memory, 0, n);
+	double rate = product_rate(b, self, type, memory);
+	free(memory);
+	return rate;
+}
+
 void calibrate(const struct backend *b, void *self, double *flops_per_s,
 	       double *bytes_per_s)
 {
 	size_t n = 16u << 20; /* beyond the caches of one core */
-	*flops_per_s = *bytes_per_s = (double)NAN;
+	*flops_per_s = calibrate_product(b, self, DT_F32);
+	*bytes_per_s = (double)NAN;
 	char *memory = aligned_alloc(ARENA_ALIGN, 2 * n);
 	if (!memory)
 		return;
 	memset(memory, 0, 2 * n);
 	struct copy c = { memory, memory + n, n };
-	*flops_per_s = product_rate(b, self, (float *)(void *)memory);
 	*bytes_per_s = 2 * (double)n / fastest_s(copy_bytes, &c); /* read and written */
 	free(memory);
 }

@@ -39,6 +39,7 @@ static enum err step(struct setting *s, struct arena *arena, struct decoding *st
 	struct pass p = { .backend = s->backend,
 			  .self = s->backend_self,
 			  .arena = arena,
+			  .dtype = s->model->dtype,
 			  .still_wanted = s->still_wanted,
 			  .still_ctx = s->ctx };
 	arena_reset(arena, 0);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "models/model.h"
 
 #define POINTS 8 /* sizes remembered per op: the latest */
 
@@ -12,9 +13,10 @@ struct point {
 	double work, ns;
 };
 
-/* What one op, by its path, took at several sizes. */
+/* What one op, by its path and the type of the pass, took at several sizes. */
 struct op_rate {
 	char *path;
+	enum dtype type;
 	struct point points[POINTS];
 	int n, next;
 };
@@ -22,13 +24,14 @@ struct op_rate {
 struct rates {
 	struct op_rate *ops;
 	int n;
-	double flops_per_s, bytes_per_s;
+	double flops_per_s[DT_COUNT]; /* NaN: not known */
+	double bytes_per_s;
 };
 
 struct rates *rates_create(void)
 {
 	struct rates *r = mem_alloc(sizeof(*r));
-	r->flops_per_s = r->bytes_per_s = (double)NAN;
+	rates_calibrate(r, (double)NAN, (double)NAN);
 	return r;
 }
 
@@ -51,8 +54,15 @@ void rates_free(struct rates *r)
 
 void rates_calibrate(struct rates *r, double flops_per_s, double bytes_per_s)
 {
-	r->flops_per_s = flops_per_s;
+	for (int i = 0; i < DT_COUNT; i++)
+		r->flops_per_s[i] = (double)NAN;
+	r->flops_per_s[DT_F32] = flops_per_s;
 	r->bytes_per_s = bytes_per_s;
+}
+
+void rates_calibrate_type(struct rates *r, enum dtype type, double flops_per_s)
+{
+	r->flops_per_s[type] = flops_per_s;
 }
 
 /* The size of an op: its arithmetic, or for one that only moves data its bytes. */
@@ -62,10 +72,10 @@ static double work_of(const struct layer *l)
 	return flops > 0 ? flops : l->v[METRIC_bytes_read] + l->v[METRIC_bytes_written];
 }
 
-static struct op_rate *find(const struct rates *r, const char *path)
+static struct op_rate *find(const struct rates *r, const char *path, enum dtype type)
 {
 	for (int i = 0; i < r->n; i++)
-		if (!strcmp(r->ops[i].path, path))
+		if (r->ops[i].type == type && !strcmp(r->ops[i].path, path))
 			return &r->ops[i];
 	return NULL;
 }
@@ -84,16 +94,17 @@ static void remember(struct op_rate *op, struct point p)
 
 void rates_learn(struct rates *r, const struct run *run)
 {
+	enum dtype type = model_dtype(&run->knobs);
 	for (int i = 0; i < run->n_layers; i++) {
 		const struct layer *l = &run->layers[i];
 		struct point p = { work_of(l), l->v[METRIC_wall_ns] };
 		if (!run_layer_is_leaf(run, i) || !(p.work > 0) || !(p.ns > 0))
 			continue;
-		struct op_rate *op = find(r, l->path);
+		struct op_rate *op = find(r, l->path, type);
 		if (!op) {
 			r->ops = mem_grow(r->ops, (size_t)r->n + 1, sizeof(*r->ops));
 			op = &r->ops[r->n++];
-			*op = (struct op_rate){ .path = str_dup(l->path) };
+			*op = (struct op_rate){ .path = str_dup(l->path), .type = type };
 		}
 		remember(op, p);
 	}
@@ -120,10 +131,14 @@ static double interpolate(const struct op_rate *op, double work)
 	return nearest->ns * work / nearest->work;
 }
 
-static double calibrated(const struct rates *r, const struct layer *l)
+/* Only products are of the type of the pass. */
+static double calibrated(const struct rates *r, const struct layer *l, enum dtype type)
 {
 	double bytes = l->v[METRIC_bytes_read] + l->v[METRIC_bytes_written];
-	double compute = l->v[METRIC_flops] / r->flops_per_s * 1e9;
+	double rate = r->flops_per_s[DT_F32];
+	if (l->kind && !strcmp(l->kind, "linear") && !isnan(r->flops_per_s[type]))
+		rate = r->flops_per_s[type];
+	double compute = l->v[METRIC_flops] / rate * 1e9;
 	double move = bytes / r->bytes_per_s * 1e9;
 	return fmax(compute, move);
 }
@@ -135,13 +150,15 @@ struct tally {
 static struct tally estimate(const struct rates *r, bool learned, struct run *run)
 {
 	double total = 0;
+	enum dtype type = model_dtype(&run->knobs);
 	struct tally n = { 0, 0 };
 	for (int i = run->n_layers - 1; i >= 0; i--) {
 		struct layer *l = &run->layers[i];
 		if (run_layer_is_leaf(run, i)) {
-			const struct op_rate *op = learned ? find(r, l->path) : NULL;
+			const struct op_rate *op =
+				learned ? find(r, l->path, type) : NULL;
 			l->v[METRIC_wall_ns] =
-				op ? interpolate(op, work_of(l)) : calibrated(r, l);
+				op ? interpolate(op, work_of(l)) : calibrated(r, l, type);
 			n.guessed += !op;
 			n.leaves++;
 		}
@@ -166,6 +183,12 @@ void rates_estimate(const struct rates *r, struct run *run)
 			 "%d of %d ops were never measured: their time is estimated from "
 			 "calibrated rates of this machine",
 			 n.guessed, n.leaves);
+	enum dtype type = model_dtype(&run->knobs);
+	if (n.guessed && isnan(r->flops_per_s[type]) && !isnan(r->flops_per_s[DT_F32]))
+		run_warn(run,
+			 "--dtype %s was not measured yet: estimated as if it took "
+			 "as long as fp32",
+			 knob_text(&run->knobs, KNOB_DTYPE));
 }
 
 void rates_estimate_calibrated(const struct rates *r, struct run *run)

@@ -20,6 +20,7 @@ static enum err dry_pass(const struct model *m, const struct knobs *k, struct in
 		.backend = backend_by_name("dry"),
 		.arena = &arena,
 		.tracer = &spans->tracer,
+		.dtype = m->dtype,
 		.expected = expected ? expected->of : NULL,
 		.n_expected = expected ? expected->n : 0,
 	};
@@ -122,6 +123,7 @@ enum err setting_pass(struct setting *s, bool watched, int64_t *wall_ns)
 		.arena = &s->arena,
 		.tracer = watched ? &s->spans.tracer : NULL,
 		.witness = s->witness,
+		.dtype = s->model->dtype,
 		.still_wanted = s->still_wanted,
 		.still_ctx = s->ctx,
 	};

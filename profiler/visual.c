@@ -93,13 +93,14 @@ static enum err predict(const struct decoder *d, int64_t tokens, struct run *run
 	return e;
 }
 
-static enum err estimate(const struct decoder_sizes *s, const struct rates *rates,
-			 struct run *run)
+static enum err estimate(const struct decoder_sizes *s, const struct knobs *k,
+			 const struct rates *rates, struct run *run)
 {
 	struct run_language *l = &run->language;
 	struct decoder d;
 	struct run *predicted = run_create();
 	predicted->input.batch = 1;
+	predicted->knobs = *k;
 	decoder_shape(&d, s);
 	enum err e = predict(&d, (int64_t)run->visual.tokens, predicted);
 	decoder_release(&d);
@@ -130,5 +131,5 @@ enum err visual_report_language(const struct model *m, const struct knobs *k,
 	if (!named)
 		named = language_by_sizes(sizes);
 	run->language.name = run_str(run, named ? named->name : "its own language model");
-	return estimate(sizes, rates, run);
+	return estimate(sizes, k, rates, run);
 }

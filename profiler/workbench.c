@@ -8,7 +8,6 @@
 
 #include "base/str.h"
 #include "models/texts.h"
-#include "profiler/calibrate.h"
 #include "profiler/memory.h"
 #include "profiler/visual.h"
 #include "profiler/workbench_private.h"
@@ -34,6 +33,7 @@ static void close_backend(struct workbench *w)
 	/* Rates are those of these threads and this engine. */
 	guard_enter(w->guard);
 	w->threads = 0;
+	w->calibrated = 0;
 	rates_forget(w->rates);
 	rates_calibrate(w->rates, (double)NAN, (double)NAN);
 	guard_leave(w->guard);
@@ -54,32 +54,9 @@ void workbench_free(struct workbench *w)
 
 /* ---- preparing ---- */
 
-struct prepare_work {
-	struct pool *pool;
-	const struct work_watch *watch;
-};
-
-static void on_every_thread(void *ctx, void (*fn)(void *, int, int), void *arg)
-{
-	const struct prepare_work *work = ctx;
-	pool_run(work->pool, fn, arg);
-}
-
-static bool weights_progress(void *ctx, int64_t done, int64_t total)
-{
-	const struct prepare_work *work = ctx;
-	const struct work_watch *watch = work->watch;
-	char what[48], size[16];
-	snprintf(what, sizeof(what), "preparing %s of weights",
-		 memory_text((double)total, size, sizeof(size)));
-	watch->on_progress(watch->ctx, what, (double)done, (double)total);
-	return watch->still_wanted(watch->ctx);
-}
-
 static bool hash_progress(void *ctx, int64_t done, int64_t total)
 {
-	const struct prepare_work *work = ctx;
-	const struct work_watch *watch = work->watch;
+	const struct work_watch *watch = ctx;
 	watch->on_progress(watch->ctx, "hashing weights", (double)done, (double)total);
 	return watch->still_wanted(watch->ctx);
 }
@@ -140,49 +117,9 @@ bool workbench_runs_on(const struct workbench *w, const struct knobs *k)
 	       !strcmp(w->gemm, knob_text(k, KNOB_GEMM));
 }
 
-/* What a technique compares with is its base: that runs too. */
-enum err workbench_prepare_for(struct workbench *w, const struct knobs *k)
-{
-	struct knobs mine = *k, base = knobs_base(k);
-	knobs_resolve_method(&mine);
-	enum err e = model_prepare(w->model, &mine, w->backend, w->backend_self);
-	return e ? e : model_prepare(w->model, &base, w->backend, w->backend_self);
-}
-
-static enum err prepare_weights(struct workbench *w, const struct knobs *k,
-				const struct work_watch *watch)
-{
-	struct prepare_work work = { w->pool, watch };
-	const struct tensors_work how = { &work, on_every_thread, weights_progress };
-	enum err e = OK;
-	if (!w->prepared) {
-		e = memory_check("weights of this model", model_bytes(w->model));
-		if (!e)
-			e = tensors_prepare(w->model->tensors, &how);
-		w->prepared = e == OK;
-	}
-	if (e)
-		return e;
-	bool first = !w->linears_prepared;
-	w->linears_prepared = true; /* half of them is undone the same way */
-	e = workbench_prepare_for(w, k);
-	if (e) {
-		workbench_drop_linears(w);
-		return e;
-	}
-	if (!first)
-		return OK;
-	double flops_per_s, bytes_per_s;
-	calibrate(w->backend, w->backend_self, &flops_per_s, &bytes_per_s);
-	guard_enter(w->guard);
-	rates_calibrate(w->rates, flops_per_s, bytes_per_s);
-	guard_leave(w->guard);
-	return OK;
-}
-
 static enum err hash_weights(struct workbench *w, const struct work_watch *watch)
 {
-	struct prepare_work work = { w->pool, watch };
+	struct work_watch work = *watch;
 	guard_enter(w->guard);
 	if (!w->sha256[0] && str_equal(w->key, w->known_key) && w->key)
 		snprintf(w->sha256, sizeof(w->sha256), "%s", w->known_sha256);
@@ -219,8 +156,9 @@ enum err workbench_prepare(struct workbench *w, const struct knobs *k,
 	enum err e = workbench_settle(w, &settled);
 	if (!e)
 		e = open_backend(w, &settled);
+	workbench_keep_variants(w, 0);
 	if (!e)
-		e = prepare_weights(w, &settled, watch);
+		e = workbench_prepare_variant(w, workbench_current(w), &settled, watch);
 	if (!e)
 		e = workbench_prepare_classes(w, watch);
 	if (!e)
@@ -246,10 +184,9 @@ static const char *input_word(const struct workbench *w)
 			      : "scene";
 }
 
-void workbench_describe_setting(const struct workbench *w, const struct knobs *k,
-				struct run *run)
+void workbench_describe_setting(const struct workbench *w, const struct model *m,
+				const struct knobs *k, struct run *run)
 {
-	const struct model *m = w->model;
 	run->model.name = run_str(run, m->name);
 	run->model.family = m->family->name;
 	run->model.source = run_str(run, m->source);
@@ -309,7 +246,7 @@ void workbench_describe(struct workbench *w, struct event *loaded)
 	loaded->run = run_create();
 	loaded->run->state = RUN_ESTIMATE;
 	guard_enter(w->guard);
-	workbench_describe_setting(w, &w->source.knobs, loaded->run);
+	workbench_describe_setting(w, m, &w->source.knobs, loaded->run);
 	describe_tokens(w, loaded->run);
 	guard_leave(w->guard);
 	for (int i = 0; i < KNOB_COUNT; i++) {
@@ -344,11 +281,12 @@ static void estimate_times(const struct workbench *w, const struct knobs *k,
 
 /* Where counts depend on the picture, they are taken from the last measured run of the
  * same method. */
-static enum err predict(const struct workbench *w, const struct knobs *k, struct run *run)
+static enum err predict(const struct workbench *w, const struct model *m,
+			const struct knobs *k, struct run *run)
 {
 	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
 	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
-	enum err e = setting_predict(w->model, &w->facts, k, &w->classes_shape,
+	enum err e = setting_predict(m, &w->facts, k, &w->classes_shape,
 				     known ? &w->shares : NULL, run, &depends);
 	if (!e && depends && known)
 		run_warn(run,
@@ -377,12 +315,15 @@ static enum err estimate(struct workbench *w, const struct spec *s, struct run *
 		e = find_backend(&k, &backend);
 	if (e)
 		return e;
-	workbench_describe_setting(w, &k, run);
+	e = workbench_sketch(w, model_dtype(&k), &m);
+	if (e)
+		return e;
+	workbench_describe_setting(w, m, &k, run);
 	if (m->random_weights) {
 		workbench_hash_preset(m, workbench_seed(&k), sha256);
 		run->model.sha256 = run_str(run, sha256);
 	}
-	e = predict(w, &k, run);
+	e = predict(w, m, &k, run);
 	if (e)
 		return e;
 	run->state = RUN_ESTIMATE;

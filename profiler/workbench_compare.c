@@ -112,11 +112,18 @@ static void comparison_release(struct comparison *c)
 	free(c->key);
 }
 
+/* On the model of these knobs, with its weights; also where it is of another type than
+ * the current one. */
 static enum err set_up(struct comparison *c, struct setting *s, const struct knobs *k)
 {
 	struct workbench *w = c->w;
-	enum err e = setting_init(s, w->model, w->backend, w->backend_self, w->pool,
-				  &c->in, k);
+	struct variant *v;
+	enum err e = workbench_variant(w, model_dtype(k), &v);
+	if (!e)
+		e = workbench_prepare_variant(w, v, k, c->watch);
+	if (!e)
+		e = setting_init(s, v->model, w->backend, w->backend_self, w->pool, &c->in,
+				 k);
 	s->still_wanted = c->watch->still_wanted;
 	s->ctx = c->watch->ctx;
 	return e;
@@ -453,6 +460,9 @@ enum err workbench_compare(struct workbench *w, struct setting *measured,
 	struct comparison c;
 	comparison_init(&c, w, measured, watch);
 	enum err e = compare_all(&c);
+	const struct model *base = c.own_base.model;
+	if (!e && base) /* its file may have shrunk meanwhile */
+		e = tensors_error(base->tensors);
 	if (!e)
 		report(&c, run);
 	comparison_release(&c);

@@ -17,13 +17,6 @@
 
 /* ---- what was there ---- */
 
-void workbench_drop_linears(struct workbench *w)
-{
-	if (w->linears_prepared)
-		model_unprepare(w->model, w->backend, w->backend_self);
-	w->linears_prepared = false;
-}
-
 void workbench_drop_references(struct workbench *w)
 {
 	reference_release(&w->reference);
@@ -52,18 +45,17 @@ void workbench_drop_input(struct workbench *w)
 
 void workbench_drop_model(struct workbench *w)
 {
-	workbench_drop_linears(w);
 	workbench_drop_input(w);
 	workbench_drop_classes(w);
 	guard_enter(w->guard);
-	struct model *old = w->model;
 	w->model = NULL;
-	w->prepared = false;
+	model_free(w->sketch);
+	w->sketch = NULL;
 	w->sha256[0] = 0;
 	w->shares.n = 0;
 	rates_forget(w->rates);
 	guard_leave(w->guard);
-	model_free(old);
+	workbench_keep_variants(w, 0);
 	free(w->key);
 	w->key = NULL;
 }
@@ -104,7 +96,7 @@ static void add_file_key(struct str *key, const char *path)
 
 /* Identifies a list of files: their content was hashed under this key. One file is named
  * by what it is, several by a digest of that. */
-static char *files_key(char *const *files)
+char *workbench_files_key(char *const *files)
 {
 	char host[256] = "";
 	if (!files)
@@ -146,14 +138,16 @@ void workbench_hash_preset(const struct model *m, uint64_t seed_number,
 static enum err open_model(struct workbench *w, const struct spec *s)
 {
 	struct model *m;
-	enum err e = model_open_for(s->model, workbench_seed(&s->knobs),
-				    workbench_kind(s), &m);
+	enum dtype type = model_dtype(&s->knobs);
+	enum err e = model_open_as(s->model, workbench_seed(&s->knobs), workbench_kind(s),
+				   type, &m);
 	if (e)
 		return e;
 	workbench_drop_model(w);
-	w->key = files_key(m->weights_files);
+	w->key = workbench_files_key(m->weights_files);
 	guard_enter(w->guard);
 	w->model = m;
+	w->variants[type].model = m;
 	if (m->random_weights)
 		workbench_hash_preset(m, m->seed, w->sha256);
 	guard_leave(w->guard);
@@ -221,7 +215,7 @@ static enum err check_fits(const struct workbench *w, const struct knobs *k,
 	enum err e = setting_predict(m, facts, &resolved, NULL, NULL, run, NULL);
 	double activations = run->memory.peak_activation_bytes + input;
 	run_free(run);
-	if (!e && !w->prepared)
+	if (!e && !w->variants[m->dtype].prepared)
 		e = check_load(m, activations);
 	return e ? e : memory_check(MEMORY_OF_BATCH, activations);
 }
@@ -500,6 +494,8 @@ enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed
 	if (!workbench_same_model(w->model, s)) {
 		e = open_model(w, s);
 		*changed = e == OK;
+	} else {
+		e = workbench_switch(w, s, changed);
 	}
 	if (!e && !workbench_same_input(w, s)) {
 		e = open_input(w, s);

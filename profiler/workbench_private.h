@@ -16,9 +16,18 @@
 #include "profiler/states.h"
 #include "profiler/workbench.h"
 
+/* The model in one type. */
+struct variant {
+	struct model *model; /* NULL: it is not open */
+	bool prepared, linears_prepared;
+};
+
 struct workbench {
 	struct guard *guard;
-	struct model *model;
+	struct variant variants[DT_COUNT]; /* by type, of the main thread */
+	struct model *model;  /* what was asked for last: that of one of the variants */
+	struct model *sketch; /* the same in another type, for estimates; or NULL */
+	unsigned calibrated;  /* which types, of the open backend: 1 << DT_ */
 	struct rates *rates;
 	char *key;               /* of the weights file; NULL: a preset */
 	char sha256[SHA256_HEX]; /* of the weights; "": not known */
@@ -27,7 +36,6 @@ struct workbench {
 	struct shares shares;   /* token counts that depended on values, of a run ... */
 	struct knobs shares_of; /* ... with these knobs; n = 0: of none yet */
 
-	bool prepared, linears_prepared;
 	struct pool *pool;
 	const struct backend *backend;
 	void *backend_self;
@@ -55,6 +63,27 @@ struct workbench {
 	char *no_classes;       /* why not, where nobody insisted; NULL: no reason */
 	struct tensor classes_shape; /* without data, for estimates */
 };
+
+/* ---- the model in several types (workbench_models.c) ---- */
+
+struct variant *workbench_current(struct workbench *);
+/* That of this type, opened where it is not there. ERR_ as model_open(). */
+enum err workbench_variant(struct workbench *, enum dtype, struct variant **) MUST_CHECK;
+/* Weights and linears for these knobs and, if of this type, their base; the backend is
+ * open. */
+enum err workbench_prepare_variant(struct workbench *, struct variant *,
+				   const struct knobs *,
+				   const struct work_watch *) MUST_CHECK;
+/* Closes all types but those (1 << DT_) and that of w->model. */
+void workbench_keep_variants(struct workbench *, unsigned types);
+/* Makes that of the spec the current one; the input stays. */
+enum err workbench_switch(struct workbench *, const struct spec *,
+			  bool *changed) MUST_CHECK;
+/* A model of this type for a dry pass. Under the guard. */
+enum err workbench_sketch(struct workbench *, enum dtype,
+			  const struct model **) MUST_CHECK;
+/* Identifies a list of files as they are now; NULL for none. */
+char *workbench_files_key(char *const *files);
 
 /* Text, pictures or raw sequences; the seed of random weights. */
 enum input_kind workbench_kind(const struct spec *);
@@ -87,10 +116,6 @@ enum err workbench_settle(const struct workbench *, struct knobs *) MUST_CHECK;
 
 /* Whether the open backend is that of these knobs. */
 bool workbench_runs_on(const struct workbench *, const struct knobs *);
-/* What a run of these knobs needs of the weights, and its base; they are there and the
- * backend is open. */
-enum err workbench_prepare_for(struct workbench *, const struct knobs *) MUST_CHECK;
-
 /* Labels of a source; the hash of the input takes them in. ERR_ as labels_read(). */
 enum err workbench_open_labels(const struct input_source *, struct labels *,
 			       char sha256[SHA256_HEX]) MUST_CHECK;
@@ -103,7 +128,7 @@ void workbench_drop_classes(struct workbench *); /* with the model */
 const struct classes *workbench_classes(const struct workbench *);
 
 /* Model, input, knobs: what every result says of what ran. Under the guard. */
-void workbench_describe_setting(const struct workbench *, const struct knobs *,
-				struct run *);
+void workbench_describe_setting(const struct workbench *, const struct model *,
+				const struct knobs *, struct run *);
 
 #endif

@@ -238,40 +238,41 @@ static double mean_tokens(const struct setting *s)
 }
 
 /* Everything that one setting's measurement says. */
-static enum err report(struct workbench *w, struct setting *s, const struct measured *m,
+static enum err report(struct workbench *w, struct setting *s, const struct measured *t,
 		       const struct command *c, const struct work_watch *watch,
 		       double peak_rss, struct run *run)
 {
+	const struct model *m = s->model;
 	guard_enter(w->guard);
-	workbench_describe_setting(w, &s->knobs, run);
+	workbench_describe_setting(w, m, &s->knobs, run);
 	guard_leave(w->guard);
 	run->input.tokens = (double)s->out.tokens;
 	run->state = RUN_DONE;
 	spans_report(&s->spans, run);
-	report_wall(m, run);
+	report_wall(t, run);
 	run->throughput.tokens_per_s = run->throughput.items_per_s * mean_tokens(s);
 	run->memory.peak_rss_bytes = peak_rss;
-	run->memory.model_bytes = model_bytes(w->model);
+	run->memory.model_bytes = model_bytes(m);
 	run->memory.peak_activation_bytes = (double)s->arena.peak;
-	report_tokens(w->model, &s->out, run);
-	visual_report(w->model, s->input, &s->out, run);
+	report_tokens(m, &s->out, run);
+	visual_report(m, s->input, &s->out, run);
 	visual_report_time(run);
 	kept_report(s, run);
 	report_low_rank(&s->out, run);
 	report_zero_shot(w, &s->out, run);
-	env_describe(run, w->backend, w->backend_self, DT_F32, pool_size(w->pool));
-	report_doubts(w, run, m, &c->measure, run);
+	env_describe(run, w->backend, w->backend_self, m->dtype, pool_size(w->pool));
+	report_doubts(w, run, t, &c->measure, run);
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.
 	 */
-	enum err e = visual_report_language(w->model, &s->knobs, w->rates, run);
+	enum err e = visual_report_language(m, &s->knobs, w->rates, run);
 	if (!e)
-		e = tensors_error(w->model->tensors);
+		e = tensors_error(m->tensors);
 	if (!e)
 		e = generate_report(s, &w->prompt, run);
 	if (!e)
 		e = report_fidelity(w, s, watch, run);
 	if (!e)
-		e = tensors_error(w->model->tensors);
+		e = tensors_error(m->tensors);
 	if (e) /* the base may have seen damaged weights too */
 		workbench_drop_references(w);
 	return e;
@@ -281,7 +282,8 @@ struct run_plan {
 	struct setting settings[64];
 	struct setting *order[64];
 	struct measured measured[64];
-	int n; /* settings that were initialised */
+	int n;          /* settings that were initialised */
+	unsigned types; /* of their models: 1 << DT_ */
 };
 
 static enum err plan_settings(struct workbench *w, const struct command *c,
@@ -294,14 +296,18 @@ static enum err plan_settings(struct workbench *w, const struct command *c,
 			return err_set(ERR_USAGE,
 				       "interleaved settings must share model, "
 				       "input, batch, device, threads and engine");
+		struct variant *v;
 		enum err e = workbench_settle(w, &k);
 		if (!e)
 			e = model_check_knobs(w->model, &k);
 		if (!e)
-			e = workbench_prepare_for(w, &k);
+			e = workbench_variant(w, model_dtype(&k), &v);
+		if (!e)
+			e = workbench_prepare_variant(w, v, &k, watch);
 		if (e)
 			return e;
-		e = setting_init(&plan->settings[i], w->model, w->backend,
+		plan->types |= 1u << v->model->dtype;
+		e = setting_init(&plan->settings[i], v->model, w->backend,
 				 w->backend_self, w->pool, &w->input, &k);
 		plan->n++;
 		if (e)
@@ -328,8 +334,12 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 	if (!e && c->save_output)
 		e = output_save(c->save_output, &plan->settings[0].out,
 				workbench_classes(w));
+	bool several = plan->types & (plan->types - 1);
 	for (int i = 0; !e && i < plan->n; i++) {
 		out[i] = run_create();
+		if (several)
+			run_warn(out[i], "settings of several --dtype take turns: the "
+					 "peak of memory is that of all their weights");
 		out[i]->started_ns = started;
 		out[i]->ended_ns = ended;
 		e = report(w, &plan->settings[i], &plan->measured[i], c, watch, peak_rss,
@@ -364,6 +374,7 @@ enum err workbench_run(struct workbench *w, const struct command *c,
 		setting_release(&plan->settings[i]);
 	}
 	free(plan);
+	workbench_keep_variants(w, 0); /* the base is not waited for by anybody */
 	for (int i = 0; e && i < c->n_specs; i++) {
 		run_free(out[i]);
 		out[i] = NULL;

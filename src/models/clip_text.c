@@ -191,9 +191,8 @@ const struct family clip_text_family = {
 	.name = "clip_text",
 	.model_types = text_types,
 	.takes = INPUT_TEXT,
-	.knobs = KNOB_BIT(KNOB_FUSED_QKV) | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ) |
-		 KNOB_BIT(KNOB_RANK) | KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) |
-		 KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE),
+	.knobs = FAMILY_KNOBS | KNOB_BIT(KNOB_FUSED_QKV) | KNOB_BIT(KNOB_SEQ) |
+		 KNOB_BIT(KNOB_RANK),
 	.why_not = text_why_not,
 	.configure = text_configure,
 	.bind = text_bind,

@@ -176,6 +176,11 @@ struct family {
 		       int32_t token, struct outputs *);
 };
 
+/* What every family has: the type of its products, and how and where it runs. */
+#define FAMILY_KNOBS                                                                     \
+	(KNOB_BIT(KNOB_DTYPE) | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEED) |             \
+	 KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE))
+
 extern const struct family *const families[]; /* NULL-terminated */
 
 /* Whether the family is the one for this kind of input: texts are a prompt too. */

@@ -140,6 +140,7 @@ static enum err build(struct model *m, enum input_kind kind, const char *preproc
 	if (e)
 		return e;
 	tensors_set_config_label(m->tensors, hfconfig_label(m->config));
+	tensors_hold_as(m->tensors, m->dtype);
 	/* A preset is stored as what it stands for is. */
 	if (m->random_weights &&
 	    !strcmp(hfconfig_str(m->config, "torch_dtype", ""), "bfloat16"))
@@ -157,8 +158,21 @@ enum err model_open(const char *name, uint64_t seed, struct model **out)
 enum err model_open_for(const char *name, uint64_t seed, enum input_kind kind,
 			struct model **out)
 {
+	return model_open_as(name, seed, kind, DT_F32, out);
+}
+
+enum dtype model_dtype(const struct knobs *k)
+{
+	const char *name = knob_text(k, KNOB_DTYPE);
+	return !strcmp(name, "bf16") ? DT_BF16 : !strcmp(name, "fp16") ? DT_F16 : DT_F32;
+}
+
+enum err model_open_as(const char *name, uint64_t seed, enum input_kind kind,
+		       enum dtype dtype, struct model **out)
+{
 	struct model *m = mem_alloc(sizeof(*m));
 	m->patches_per_token = 1;
+	m->dtype = dtype;
 	struct model_source files = { 0 };
 	const struct preset *preset = preset_by_name(name);
 	enum err e;
@@ -286,5 +300,11 @@ enum err model_check_knobs(const struct model *m, struct knobs *k)
 		return err_set(ERR_USAGE, "--%s: %s does not have this knob: %s",
 			       knob_table[i].option, m->name, why);
 	}
+	if (model_dtype(k) != DT_F32 && (m->family->knobs & KNOB_BIT(KNOB_RANK)) &&
+	    knob_num(k, KNOB_RANK) > 0)
+		return err_set(ERR_USAGE,
+			       "--rank with --dtype %s: factors of a matrix are held in "
+			       "fp32",
+			       knob_text(k, KNOB_DTYPE));
 	return m->family->check(m, k);
 }

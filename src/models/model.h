@@ -20,7 +20,8 @@ struct model {
 	/* All that hold weights (model_source.h), ends with NULL; NULL for a preset. */
 	char **weights_files;
 	bool random_weights;
-	uint64_t seed; /* of random weights */
+	uint64_t seed;    /* of random weights */
+	enum dtype dtype; /* of its passes and of what its products hold (kernels/op.h) */
 	struct hfconfig *config;
 	struct preprocess_config preprocess;
 	struct tensors *tensors;
@@ -60,6 +61,16 @@ enum err model_open(const char *name, uint64_t seed, struct model **out) MUST_CH
  * instead of that for pictures. */
 enum err model_open_for(const char *name, uint64_t seed, enum input_kind kind,
 			struct model **out) MUST_CHECK;
+/*
+ * The same for passes of another type. BF16, F16: weights of products and tables of
+ * embeddings are held in it, 2 bytes an element, whatever the file has. F32: as they are
+ * stored, and multiplied exactly. Another type is another model, opened beside or
+ * instead.
+ */
+enum err model_open_as(const char *name, uint64_t seed, enum input_kind kind,
+		       enum dtype dtype, struct model **out) MUST_CHECK;
+/* That of --dtype. */
+enum dtype model_dtype(const struct knobs *);
 void model_free(struct model *);
 /* Whether opening it for this kind of input would choose the same family again. */
 bool model_serves(const struct model *, enum input_kind);

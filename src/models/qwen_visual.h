@@ -44,11 +44,10 @@ struct qwen_visual {
 };
 
 #define QWEN_VISUAL_KNOBS                                                                \
-	(KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) | KNOB_BIT(KNOB_PRUNE_AT) |         \
-	 KNOB_BIT(KNOB_THRESHOLD) | KNOB_BIT(KNOB_THRESHOLD_SCALE) |                     \
-	 KNOB_BIT(KNOB_FUSED_QKV) | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) |   \
-	 KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) |            \
-	 KNOB_BIT(KNOB_DEVICE))
+	(FAMILY_KNOBS | KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) |                    \
+	 KNOB_BIT(KNOB_PRUNE_AT) | KNOB_BIT(KNOB_THRESHOLD) |                            \
+	 KNOB_BIT(KNOB_THRESHOLD_SCALE) | KNOB_BIT(KNOB_FUSED_QKV) |                     \
+	 KNOB_BIT(KNOB_IMAGE_SIZE))
 
 /* Where the keys of the language model are: at the top, as in published files, or in
  * text_config. */

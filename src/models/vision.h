@@ -24,12 +24,10 @@ struct vision {
 };
 
 #define VISION_KNOBS                                                                     \
-	(KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) | KNOB_BIT(KNOB_MERGE_R) |          \
-	 KNOB_BIT(KNOB_PRUNE_AT) | KNOB_BIT(KNOB_SUMMARY) | KNOB_BIT(KNOB_THRESHOLD) |   \
-	 KNOB_BIT(KNOB_THRESHOLD_SCALE) | KNOB_BIT(KNOB_LAYOUT) |                        \
-	 KNOB_BIT(KNOB_FUSED_QKV) | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_IMAGE_SIZE) |   \
-	 KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) |            \
-	 KNOB_BIT(KNOB_DEVICE))
+	(FAMILY_KNOBS | KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) |                    \
+	 KNOB_BIT(KNOB_MERGE_R) | KNOB_BIT(KNOB_PRUNE_AT) | KNOB_BIT(KNOB_SUMMARY) |     \
+	 KNOB_BIT(KNOB_THRESHOLD) | KNOB_BIT(KNOB_THRESHOLD_SCALE) |                     \
+	 KNOB_BIT(KNOB_LAYOUT) | KNOB_BIT(KNOB_FUSED_QKV) | KNOB_BIT(KNOB_IMAGE_SIZE))
 
 /* Reads sizes, sets model->tokens and model->image_size. */
 enum err vision_configure(struct vision *, struct model *, const struct hfconfig *vision,

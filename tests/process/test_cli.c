@@ -282,7 +282,7 @@ static void knobs(void **state)
 	REFUSED(2, "does not use it", "run", QUICK, "--method", "none", "--keep", ".5");
 	REFUSED(2, "openblas", "run", QUICK, "--gemm", "magic");
 	REFUSED(2, "does not have this knob", "run", QUICK, "--downsample", "2");
-	REFUSED(2, "no model of this version has it", "run", QUICK, "--dtype", "bf16");
+	REFUSED(2, "held in fp32", "run", QUICK, "--dtype", "bf16", "--rank", "2");
 	REFUSED(2, "cpu and cuda", "run", QUICK, "--device", "abacus");
 	REFUSED(1, "--device cuda", "run", QUICK, "--device", "cuda");
 	assert_int_equal(sessions_stored(), 1); /* the last one had got as far as a run */

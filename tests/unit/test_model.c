@@ -292,6 +292,11 @@ static void knob_values(void **state)
 	assert_string_equal(knob_text(&k, KNOB_METHOD), "l2");
 	check_ok(knobs_set(&k, KNOB_PRUNE_AT, "3+6"));
 	check_err(model_check_knobs(m, &k), ERR_USAGE, "--prune-at 3+6");
+	knobs_init(&k);
+	check_ok(knobs_set(&k, KNOB_DTYPE, "bf16"));
+	check_ok(model_check_knobs(m, &k));
+	check_ok(knobs_set(&k, KNOB_RANK, "4"));
+	check_err(model_check_knobs(m, &k), ERR_USAGE, "--rank with --dtype bf16");
 	model_free(m);
 }
 

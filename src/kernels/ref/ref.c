@@ -59,12 +59,23 @@ static void widen_row(float *to, const struct tensor *t, int64_t row)
 		     (size_t)tensor_cols(t));
 }
 
-/* x as a product of that type sees it. */
-static double rounded(float x, enum dtype type)
+/* x as a product of that type sees it, packed. */
+static float *rounded(const struct tensor *x, enum dtype type)
 {
-	return (double)(type == DT_BF16  ? bf16_to_f32(f32_to_bf16(x))
-			: type == DT_F16 ? f16_to_f32(f32_to_f16(x))
-					 : x);
+	size_t rows = (size_t)tensor_rows(x), cols = (size_t)tensor_cols(x);
+	float *to = mem_alloc(sizeof(float) * rows * cols);
+	uint16_t *half = mem_alloc(sizeof(*half) * cols);
+	for (size_t i = 0; i < rows; i++) {
+		const float *row = tensor_row(x, (int64_t)i);
+		if (type == DT_F32) {
+			memcpy(to + i * cols, row, sizeof(float) * cols);
+			continue;
+		}
+		dtype_from_f32(type, row, half, cols);
+		dtype_to_f32(type, half, to + i * cols, cols);
+	}
+	free(half);
+	return to;
 }
 
 static void ref_linear(void *self, struct tensor y, struct tensor x,
@@ -72,14 +83,14 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 {
 	(void)self;
 	int64_t rows = tensor_rows(&x), in = tensor_cols(&x), out = tensor_cols(&y);
-	float *w = mem_alloc(sizeof(float) * (size_t)in);
+	float *w = mem_alloc(sizeof(float) * (size_t)in), *from = rounded(&x, e.round);
 	for (int64_t j = 0; j < out; j++) {
 		widen_row(w, &l->weight, j);
 		for (int64_t i = 0; i < rows; i++) {
-			const float *xi = tensor_row(&x, i);
+			const float *xi = from + i * in;
 			double sum = l->bias.ndim ? (double)tensor_f32(&l->bias)[j] : 0;
 			for (int64_t k = 0; k < in; k++)
-				sum += rounded(xi[k], e.round) * (double)w[k];
+				sum += (double)xi[k] * (double)w[k];
 			float *to = tensor_row(&y, i) + j;
 			double now = ref_activate(e.act, sum);
 			*to = (float)(e.accumulate ? (double)*to + now
@@ -87,6 +98,7 @@ static void ref_linear(void *self, struct tensor y, struct tensor x,
 						   : now);
 		}
 	}
+	free(from);
 	free(w);
 }
 
