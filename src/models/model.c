@@ -296,6 +296,9 @@ enum err model_check_knobs(const struct model *m, struct knobs *k)
 		if ((m->family->knobs & KNOB_BIT(i)) ||
 		    knobs_is_default(k, (enum knob_id)i))
 			continue;
+		/* Of the two the factor is what somebody asked for. */
+		if (i == KNOB_MRSS && !knobs_is_default(k, KNOB_DOWNSAMPLE))
+			continue;
 		model_why_not(m->family, (enum knob_id)i, why, sizeof(why));
 		return err_set(ERR_USAGE, "--%s: %s does not have this knob: %s",
 			       knob_table[i].option, m->name, why);
