@@ -111,6 +111,13 @@ static double prompt_tokens(const struct setting *s)
 	return (double)tokens;
 }
 
+/* Of every token. */
+static double logits_bytes(const struct setting *s)
+{
+	const struct tensor *l = &s->out.token_logits;
+	return (double)tensor_bytes(l) / (double)l->dim[1] * prompt_tokens(s);
+}
+
 enum err generate_report(struct setting *s, const struct prompt *prompt, struct run *run)
 {
 	const struct family *f = s->model->family;
@@ -119,6 +126,11 @@ enum err generate_report(struct setting *s, const struct prompt *prompt, struct 
 	if (!f->decode_begin)
 		return OK;
 	run->generated.prompt_tokens = prompt_tokens(s);
+	if ((double)s->out.token_logits.dim[1] < run->generated.prompt_tokens)
+		run_warn(run,
+			 "logits of the last token only: those of all %g would be %.3g "
+			 "GB",
+			 run->generated.prompt_tokens, logits_bytes(s) * 1e-9);
 	if (s->input->items != 1)
 		return OK;
 	enum err e = f->decode_begin(s->model, s->input, GENERATE_TOKENS, &state);

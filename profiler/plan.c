@@ -185,6 +185,20 @@ static bool sweeps_amount(const struct plan *p)
 	return false;
 }
 
+/* Factors alone are of the coarse branch; in a grid of both knobs no scan has none. */
+static void resolve_mrss(const struct plan *p, struct knobs *k)
+{
+	struct knobs defaults;
+	bool swept = false;
+	for (int a = 0; a < p->n_axes; a++)
+		swept = swept || p->axes[a].knob == KNOB_MRSS;
+	if (!swept)
+		knobs_resolve_mrss(k);
+	knobs_init(&defaults);
+	if (knobs_is_default(k, KNOB_MRSS))
+		k->v[KNOB_DOWNSAMPLE] = defaults.v[KNOB_DOWNSAMPLE];
+}
+
 /* Where an amount is swept to nothing, auto is none: where tokens would go, and what
  * would stand for them, is then without meaning, not an error of that point. */
 static void resolve(const struct plan *p, struct knobs *k)
@@ -193,6 +207,7 @@ static void resolve(const struct plan *p, struct knobs *k)
 					     KNOB_THRESHOLD_SCALE, KNOB_LAYOUT };
 	bool chosen = knob_text(k, KNOB_METHOD)[0] != 0;
 	struct knobs defaults;
+	resolve_mrss(p, k);
 	knobs_resolve_method(k);
 	if (chosen && p->settle)
 		p->settle(k);

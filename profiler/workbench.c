@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "models/texts.h"
 #include "profiler/memory.h"
+#include "profiler/mrss.h"
 #include "profiler/visual.h"
 #include "profiler/workbench_private.h"
 #include "tensor/file_hash.h"
@@ -288,6 +289,9 @@ static enum err predict(const struct workbench *w, const struct model *m,
 	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
 	enum err e = setting_predict(m, &w->facts, k, &w->classes_shape,
 				     known ? &w->shares : NULL, run, &depends);
+	const struct outputs unknown = { .gate_mean = (double)NAN };
+	if (!e)
+		e = mrss_report(w->model, &w->facts, k, &unknown, run);
 	if (!e && depends && known)
 		run_warn(run,
 			 "token counts depend on the picture: estimated as they were "

@@ -13,6 +13,7 @@
 #include "profiler/generate.h"
 #include "profiler/kept.h"
 #include "profiler/memory.h"
+#include "profiler/mrss.h"
 #include "profiler/output.h"
 #include "profiler/stats.h"
 #include "profiler/visual.h"
@@ -265,6 +266,8 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	/* The file may have shrunk meanwhile: looked at before and after the comparison.
 	 */
 	enum err e = visual_report_language(m, &s->knobs, w->rates, run);
+	if (!e)
+		e = mrss_report(m, &w->facts, &s->knobs, &s->out, run);
 	if (!e)
 		e = tensors_error(m->tensors);
 	if (!e)

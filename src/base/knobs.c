@@ -169,6 +169,13 @@ void knobs_resolve_method(struct knobs *k)
 							       : "none");
 }
 
+void knobs_resolve_mrss(struct knobs *k)
+{
+	struct knob_value *v = &k->v[KNOB_MRSS];
+	if (knobs_is_default(k, KNOB_MRSS) && knob_num(k, KNOB_DOWNSAMPLE) > 1)
+		snprintf(v->text, sizeof(v->text), "low");
+}
+
 void knobs_canonical(const struct knobs *k, uint64_t mask, struct str *out)
 {
 	char text[KNOB_TEXT_SIZE];

@@ -82,6 +82,9 @@ struct knobs knobs_base(const struct knobs *);
  * set, else none. */
 void knobs_resolve_method(struct knobs *);
 
+/* A factor that was asked for alone: mrss becomes low where downsample is above 1. */
+void knobs_resolve_mrss(struct knobs *);
+
 /* "keep=0.7 method=l2 batch=1 ...": the knobs in `mask` in table order, one space
  * between. */
 void knobs_canonical(const struct knobs *, uint64_t mask, struct str *out);

@@ -374,6 +374,8 @@ enum err options_parse(struct options *o, unsigned groups, int argc, char **argv
 		take_rest(o, groups, argc, argv);
 	if (!e && o->n_rest && (groups & OPTIONS_MODEL) && !(groups & OPTIONS_STUDY))
 		e = unknown(argv[0], o->rest[0]);
+	if (!(o->given & KNOB_BIT(KNOB_MRSS)))
+		knobs_resolve_mrss(&o->knobs);
 	if (!e)
 		e = check_texts(o);
 	if (!e && (groups & OPTIONS_MODEL))
