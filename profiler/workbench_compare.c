@@ -122,8 +122,8 @@ static enum err set_up(struct comparison *c, struct setting *s, const struct kno
 	if (!e)
 		e = workbench_prepare_variant(w, v, k, c->watch);
 	if (!e)
-		e = setting_init(s, v->model, w->backend, w->backend_self, w->pool, &c->in,
-				 k);
+		e = setting_init(s, v->model, w->backend, w->backend_self, w->pool,
+				 &c->in, k);
 	s->still_wanted = c->watch->still_wanted;
 	s->ctx = c->watch->ctx;
 	return e;

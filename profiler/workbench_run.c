@@ -163,6 +163,20 @@ static void doubt_low_rank(struct run *run)
 			 rank, floor(rank * l->full / l->stored + 1e-9) + 1);
 }
 
+static void report_embeddings(const struct outputs *out, struct run *run)
+{
+	const struct embedding_facts *f = &out->embeddings;
+	if (!f->source)
+		return;
+	run->embeddings = (struct run_embeddings){
+		.source = run_str(run, f->source),
+		.rows = (double)f->rows,
+		.shared = (double)f->shared,
+		.coverage = (double)f->shared / (double)f->rows,
+		.rel_error = f->rel_error,
+	};
+}
+
 static void report_wall(const struct measured *m, struct run *run)
 {
 	struct summary s = summarize(m->plain_ns, m->n);
@@ -260,6 +274,7 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 	visual_report_time(run);
 	kept_report(s, run);
 	report_low_rank(&s->out, run);
+	report_embeddings(&s->out, run);
 	report_zero_shot(w, &s->out, run);
 	env_describe(run, w->backend, w->backend_self, m->dtype, pool_size(w->pool));
 	report_doubts(w, run, t, &c->measure, run);

@@ -210,6 +210,19 @@ static void print_low_rank(const struct run *run)
 		       100 * l->rel_error, l->break_even);
 }
 
+static void print_embeddings(const struct run *run)
+{
+	char shown[512];
+	const struct run_embeddings *e = &run->embeddings;
+	if (!e->source)
+		return;
+	printf("embeddings of %s: %.0f of %.0f rows (%.1f %%)", plain(e->source, shown),
+	       e->shared, e->rows, 100 * e->coverage);
+	if (!isnan(e->rel_error))
+		printf(", mapped with an error of %.2f %%", 100 * e->rel_error);
+	printf("; the head keeps its own\n");
+}
+
 static const char *many(double n) { return n == 1 ? "" : "s"; }
 
 /* What a vision tower hands on. */
@@ -324,6 +337,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	print_accuracy(run);
 	print_zero_shot(run);
 	print_low_rank(run);
+	print_embeddings(run);
 	printf("memory     %s peak resident, %s weights, %s activations\n",
 	       metric_text(UNIT_BYTES, run->memory.peak_rss_bytes, a, sizeof(a)),
 	       metric_text(UNIT_BYTES, run->memory.model_bytes, b, sizeof(b)),

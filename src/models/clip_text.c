@@ -83,6 +83,12 @@ static enum err text_each_linear(struct model *m, const struct knobs *k,
 	return e ? e : fn(ctx, &c->head.full);
 }
 
+static struct tensor text_embeddings(const struct model *m)
+{
+	const struct clip_text *c = m->state;
+	return c->tokens;
+}
+
 static void text_release(struct model *m)
 {
 	struct clip_text *c = m->state;
@@ -198,6 +204,7 @@ const struct family clip_text_family = {
 	.bind = text_bind,
 	.each_linear = text_each_linear,
 	.adapt = text_adapt,
+	.embeddings = text_embeddings,
 	.release = text_release,
 	.check = text_check,
 	.shape = text_shape,

@@ -80,6 +80,13 @@ struct input {
 	struct linear classes;
 };
 
+/* Token embeddings that came from another checkpoint (models/embedding_swap.h). */
+struct embedding_facts {
+	const char *source;   /* NULL: they are the model's own */
+	int64_t rows, shared; /* of the table; those that were replaced */
+	double rel_error;     /* of the map between widths; NaN: they are alike */
+};
+
 /* What comes out, in the arena of the pass; what a model does not give has ndim 0. */
 struct outputs {
 	/* [B, P], not normalised; or with by_token [R, P]: a row for each token that is
@@ -107,6 +114,7 @@ struct outputs {
 	struct trace trace;   /* which tokens went where */
 	int64_t tokens;       /* of an item at the start, CLS not counted */
 	struct low_rank_facts low_rank;
+	struct embedding_facts embeddings;
 };
 
 /* What a model can be asked to look at; PROMPT: a text about a picture; SEQUENCE: rows of
@@ -147,6 +155,8 @@ struct family {
 	 * dry, with no other pass at work; again costs nothing. NULL: nothing is needed.
 	 */
 	enum err (*adapt)(struct model *, const struct knobs *);
+	/* The table of token embeddings [V, D], bound; NULL: it has none. */
+	struct tensor (*embeddings)(const struct model *);
 	void (*release)(struct model *);
 
 	/* Knob values that are allowed in general but not for this model: ERR_USAGE. */

@@ -200,11 +200,15 @@ static enum err mamba_each_linear(struct model *m, const struct knobs *k,
 static enum err mamba_adapt(struct model *m, const struct knobs *k)
 {
 	struct mamba *x = m->state;
-	enum err e = OK;
-	(void)k;
+	enum err e = embedding_swaps_adapt(&x->swaps, m, k);
 	for (int i = 0; !e && i < x->layers; i++)
 		e = mamba_mixer_adapt(&x->layer[i].mixer);
 	return e;
+}
+
+static struct tensor mamba_embeddings(const struct model *m)
+{
+	return mamba_of(m)->embed;
 }
 
 static void mamba_release(struct model *m)
@@ -212,8 +216,10 @@ static void mamba_release(struct model *m)
 	struct mamba *x = m->state;
 	for (int i = 0; x && x->layer && i < x->layers; i++)
 		mamba_mixer_release(&x->layer[i].mixer);
-	if (x)
+	if (x) {
+		embedding_swaps_release(&x->swaps);
 		free(x->layer);
+	}
 	free(x);
 	m->state = NULL;
 }
@@ -265,14 +271,15 @@ const struct family mamba_family = {
 	.knows = is_native,
 	.takes = INPUT_TEXT,
 	.blocks = "layers",
-	.knobs = MRSS_KNOBS | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ) |
-		 KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) |
-		 KNOB_BIT(KNOB_DEVICE),
+	.knobs = MRSS_KNOBS | KNOB_BIT(KNOB_EMBEDDINGS) | KNOB_BIT(KNOB_DTYPE) |
+		 KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ) | KNOB_BIT(KNOB_SEED) |
+		 KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE),
 	.why_not = mamba_why_not,
 	.configure = mamba_configure,
 	.bind = mamba_bind,
 	.each_linear = mamba_each_linear,
 	.adapt = mamba_adapt,
+	.embeddings = mamba_embeddings,
 	.release = mamba_release,
 	.check = mamba_check,
 	.shape = mamba_shape,

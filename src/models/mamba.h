@@ -3,6 +3,7 @@
 #ifndef MODELS_MAMBA_H
 #define MODELS_MAMBA_H
 
+#include "models/embedding_swap.h"
 #include "models/mamba_mixer.h"
 #include "models/model.h"
 
@@ -20,6 +21,7 @@ struct mamba {
 	struct mamba_layer *layer;
 	struct norm norm;
 	struct linear head;
+	struct embedding_swaps swaps;
 };
 
 static inline const struct mamba *mamba_of(const struct model *m) { return m->state; }

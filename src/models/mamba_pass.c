@@ -46,7 +46,8 @@ struct mamba_decoding {
 	struct decoding base;
 	struct mamba_memory *memory; /* [layers] */
 	int64_t layers;
-	struct mrss mrss; /* of the pass that began it */
+	struct mrss mrss; /* of the pass that began it, as the table of embeddings */
+	struct tensor table;
 	int32_t factor;
 };
 
@@ -107,6 +108,7 @@ struct mamba_pass {
 	struct pass *p;
 	const struct model *m;
 	const struct mamba *x;
+	struct tensor table;         /* of embeddings */
 	struct tensor ids;           /* [B, T] */
 	int64_t items, length, each; /* B, T, tokens of a chunk */
 	struct mamba_scans scans;
@@ -128,7 +130,7 @@ static struct tensor embed(const struct mamba_pass *mp, int64_t first, int64_t t
 			       (const int32_t *)mp->ids.data + b * mp->length + first,
 			       sizeof(int32_t) * (size_t)t);
 	}
-	struct tensor x = op_lookup(p, "lookup", mp->x->embed, ids, (struct tensor){ 0 });
+	struct tensor x = op_lookup(p, "lookup", mp->table, ids, (struct tensor){ 0 });
 	span_close(p);
 	return x;
 }
@@ -319,6 +321,7 @@ static void end_memory(struct mamba_pass *mp, struct decoding *state)
 	double low = branch_bytes(&one->low) + (double)tensor_bytes(&one->held);
 	double high = branch_bytes(&one->high);
 	d->mrss = *mrss;
+	d->table = mp->table;
 	d->factor = mp->scans.factors ? mp->scans.factors[0] : mrss->factor;
 	d->base.length = mp->length;
 	d->base.bytes = (double)d->layers *
@@ -347,6 +350,8 @@ void mamba_forward(struct pass *p, const struct model *m, const struct input *in
 		.each = chunk_of(p, m),
 		.scans = { .mrss = mrss_of(k) },
 	};
+	mp.table =
+		embedding_swaps_table(&mp.x->swaps, p, k, mp.x->embed, &out->embeddings);
 	bool all = logits_of_all(mp.items, mp.length, mp.x->vocab);
 	out->tokens = mp.length;
 	begin_scans(&mp, out);
@@ -368,6 +373,7 @@ void mamba_decode(struct pass *p, const struct model *m, struct decoding *base,
 		.length = 1,
 		.scans = { .mrss = d->mrss, .first = base->length },
 		.memory = d->memory,
+		.table = d->table,
 	};
 	mp.ids = pass_tensor(p, DT_I32, DIMS(1, 1));
 	if (!p->err && mp.ids.data)

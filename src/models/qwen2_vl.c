@@ -191,6 +191,11 @@ static enum err qwen_each_linear(struct model *m, const struct knobs *k,
 	return e ? e : decoder_each_linear(&q->text, fn, ctx);
 }
 
+static struct tensor qwen_embeddings(const struct model *m)
+{
+	return qwen_of(m)->text.embed;
+}
+
 static void qwen_release(struct model *m)
 {
 	struct qwen2_vl *q = m->state;
@@ -336,6 +341,7 @@ const struct family qwen2_vl_family = {
 	.configure = qwen_configure,
 	.bind = qwen_bind,
 	.each_linear = qwen_each_linear,
+	.embeddings = qwen_embeddings,
 	.release = qwen_release,
 	.check = qwen_check,
 	.preprocess = qwen_visual_preprocess,

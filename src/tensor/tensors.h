@@ -112,6 +112,10 @@ struct tensors_work {
 };
 enum err tensors_prepare(struct tensors *, const struct tensors_work *) MUST_CHECK;
 
+/* The same of one tensor that this set gave, which need not be prepared otherwise: the
+ * rest stays as it is. */
+enum err tensors_prepare_one(struct tensors *, const struct tensor *given) MUST_CHECK;
+
 /* Elements asked for so far, once each: also where a tensor is held in two types. */
 int64_t tensors_params(const struct tensors *);
 /* The bytes of all that was given, reserved or in a mapped file. */

@@ -151,6 +151,19 @@ static void prepare_chunks(void *arg, int thread, int threads)
 	}
 }
 
+enum err tensors_prepare_one(struct tensors *t, const struct tensor *given)
+{
+	struct job j = { .set = t };
+	if (t->error)
+		return tensors_error(t);
+	for (int i = 0; i < t->piece_count; i++)
+		if (t->piece[i].to.data == given->data)
+			cut_into_chunks(&j, &t->piece[i]);
+	prepare_chunks(&j, 0, 1);
+	free(j.chunk);
+	return tensors_error(t);
+}
+
 enum err tensors_prepare(struct tensors *t, const struct tensors_work *work)
 {
 	if (t->error)

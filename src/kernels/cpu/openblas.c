@@ -49,6 +49,7 @@ static bool find_functions(void *library)
 	void (*set_num_threads)(int);
 	*(void **)&set_num_threads = dlsym(library, "openblas_set_num_threads");
 	*(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
+	*(void **)&blas.dgemm = dlsym(library, "cblas_dgemm");
 	*(void **)&blas.dgesdd = dlsym(library, "dgesdd_");
 	*(void **)&blas.get_corename = dlsym(library, "openblas_get_corename");
 	*(void **)&blas.get_config = dlsym(library, "openblas_get_config");

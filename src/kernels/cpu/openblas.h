@@ -19,6 +19,9 @@ struct openblas {
 	void (*sgemm)(int order, int trans_a, int trans_b, int m, int n, int k,
 		      float alpha, const float *a, int lda, const float *b, int ldb,
 		      float beta, float *c, int ldc);
+	void (*dgemm)(int order, int trans_a, int trans_b, int m, int n, int k,
+		      double alpha, const double *a, int lda, const double *b, int ldb,
+		      double beta, double *c, int ldc); /* or NULL */
 	/* LAPACK's, by columns; NULL: this build has none. */
 	void (*dgesdd)(const char *job, const int *m, const int *n, double *a,
 		       const int *lda, double *s, double *u, const int *ldu, double *vt,
