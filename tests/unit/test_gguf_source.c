@@ -273,9 +273,14 @@ static void squeezed_dimensions_fit(void **state)
 	tensors_get(t, dt, DIMS(64));
 	tensors_get(t, "backbone.layers.0.mixer.A", DIMS(64));
 	check_ok(tensors_error(t));
-	tensors_get(t, dt, DIMS(32, 2));
-	check_err(tensors_error(t), ERR_FORMAT, "is [64], the model needs [32, 2]");
 	tensors_free(t);
+	static const int64_t others[][2] = { { 32, 2 }, { 64, 2 }, { 2, 64 }, { 1, 1 } };
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		check_ok(tensors_open_file(path, &t));
+		tensors_get(t, dt, 2, others[i]);
+		check_err(tensors_error(t), ERR_FORMAT, "is [64], the model needs [");
+		tensors_free(t);
+	}
 	/* The other formats keep theirs. */
 	check_ok(tensors_open_file(fixture("gguf/mamba/model.safetensors"), &t));
 	tensors_get(t, "backbone.layers.0.mixer.conv1d.weight", DIMS(48, 4));
@@ -316,8 +321,7 @@ static void missing_tensors_are_named(void **state)
 		"token_embd.weight",
 		"backbone.layers.0.mixer.A.b",
 		"blk.0.ssm_a",
-		"backbone.layers.00000000000000000000000000000000000000000000000000000000"
-		".mixer.A",
+		"backbone.layers.000000000000000000000000000000000000000000000.mixer.A",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct file f = plain;
