@@ -123,7 +123,7 @@ enum err generate_report(struct setting *s, const struct prompt *prompt, struct 
 	const struct family *f = s->model->family;
 	struct decoding *state;
 	struct arena arena = { 0 };
-	if (!f->decode_begin)
+	if (!f->decode)
 		return OK;
 	run->generated.prompt_tokens = prompt_tokens(s);
 	if ((double)s->out.token_logits.dim[1] < run->generated.prompt_tokens)

@@ -16,6 +16,7 @@
 #include "profiler/mrss.h"
 #include "profiler/output.h"
 #include "profiler/stats.h"
+#include "profiler/steps.h"
 #include "profiler/visual.h"
 
 #define INSTRUMENTS_MUCH 0.05 /* from here on their cost is worth a warning */
@@ -287,6 +288,8 @@ static enum err report(struct workbench *w, struct setting *s, const struct meas
 		e = tensors_error(m->tensors);
 	if (!e)
 		e = generate_report(s, &w->prompt, run);
+	if (!e)
+		e = steps_report(s, run);
 	if (!e)
 		e = report_fidelity(w, s, watch, run);
 	if (!e)

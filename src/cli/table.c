@@ -202,12 +202,18 @@ static void print_zero_shot(const struct run *run)
 static void print_low_rank(const struct run *run)
 {
 	const struct run_low_rank *l = &run->low_rank;
-	if (l->matrices > 0)
-		printf("low rank   %.0f %s, error %.2f %% of their norm; the "
-		       "factors "
-		       "are smaller below rank %.0f\n",
-		       l->matrices, l->matrices > 1 ? "matrices" : "matrix",
-		       100 * l->rel_error, l->break_even);
+	double rank = knob_num(&run->knobs, KNOB_RANK);
+	if (!(l->matrices > 0))
+		return;
+	printf("low rank   %.0f %s, error %.2f %% of their norm; fewer multiply-adds up "
+	       "to rank %.0f",
+	       l->matrices, l->matrices > 1 ? "matrices" : "matrix", 100 * l->rel_error,
+	       l->break_even);
+	if (l->stored > 0)
+		printf(", fewer values up to rank %.0f: now %.1f %% of them",
+		       floor(rank * l->full / l->stored + 1e-9),
+		       100 * l->stored / l->full);
+	printf("\n");
 }
 
 static void print_embeddings(const struct run *run)
@@ -266,12 +272,26 @@ static void print_ids(const struct run_generated *g)
 		printf(" ...");
 }
 
+/* Of a sequence that is no text. */
+static void print_steps(const struct run_generated *g)
+{
+	char each[16], bytes[16];
+	printf("step       %s ms for one row after %.0f, with %s of state\n",
+	       metric_text(UNIT_NS, g->ns_per_token, each, sizeof(each)),
+	       g->prompt_tokens,
+	       metric_text(UNIT_BYTES, g->state_bytes, bytes, sizeof(bytes)));
+}
+
 static void print_generated(const struct run *run)
 {
 	char shown[512], each[16];
 	const struct run_generated *g = &run->generated;
 	if (isnan(g->prompt_tokens))
 		return;
+	if (!g->n_ids && !isnan(g->ns_per_token)) {
+		print_steps(g);
+		return;
+	}
 	printf("prompt     %.0f token%s", g->prompt_tokens, many(g->prompt_tokens));
 	if (g->n_ids > 0) {
 		printf("; goes on: ");

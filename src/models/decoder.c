@@ -201,9 +201,8 @@ enum err kv_cache_create(const struct decoder_sizes *s, int64_t room,
 	return e;
 }
 
-/* Adds rows to a layer's keys or values; all of them, as [1, length, cols]. */
-static struct tensor take_along(const struct pass *p, const struct kv_cache *state,
-				struct tensor *held, struct tensor rows)
+struct tensor kv_cache_add(const struct pass *p, const struct kv_cache *state,
+			   const struct tensor *held, struct tensor rows)
 {
 	int64_t n = tensor_rows(&rows), cols = tensor_cols(&rows);
 	int64_t length = state->base.length;
@@ -213,7 +212,7 @@ static struct tensor take_along(const struct pass *p, const struct kv_cache *sta
 	return tensor_of(DT_F32, held->data, DIMS(1, length + n, cols));
 }
 
-static void count_rows(const struct pass *p, struct kv_cache *state, int64_t rows)
+void kv_cache_count(const struct pass *p, struct kv_cache *state, int64_t rows)
 {
 	if (p->backend->dry)
 		return;
@@ -240,8 +239,8 @@ static void attend(struct pass *p, const struct decoder *d, const struct decoder
 	op_rotary(p, "attn.rotary_q", q, turn, (int)d->s.heads);
 	op_rotary(p, "attn.rotary_k", k, turn, (int)d->s.kv_heads);
 	if (state) {
-		k = take_along(p, state, &state->k[i], k);
-		v = take_along(p, state, &state->v[i], v);
+		k = kv_cache_add(p, state, &state->k[i], k);
+		v = kv_cache_add(p, state, &state->v[i], v);
 	}
 	h = op_attention(p, "attn.sdpa", q, k, v, &attn);
 	op_linear_add(p, "attn.out", x, h, &l->o);
@@ -264,6 +263,6 @@ struct tensor decoder_forward(struct pass *p, const struct decoder *d, struct te
 		span_close(p);
 	}
 	if (state)
-		count_rows(p, state, tensor_rows(&x));
+		kv_cache_count(p, state, tensor_rows(&x));
 	return op_rmsnorm(p, "norm", x, &d->norm);
 }

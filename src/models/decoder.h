@@ -57,6 +57,12 @@ struct kv_cache {
 /* Freed by decoding_free(). ERR_NOMEM. */
 enum err kv_cache_create(const struct decoder_sizes *, int64_t room,
 			 struct kv_cache **out) MUST_CHECK;
+/* Adds rows to a layer's keys or values, `held` of the cache; all of them, as [1, length,
+ * cols]. A dry pass adds none. */
+struct tensor kv_cache_add(const struct pass *, const struct kv_cache *,
+			   const struct tensor *held, struct tensor rows);
+/* So many rows were added to every layer. */
+void kv_cache_count(const struct pass *, struct kv_cache *, int64_t rows);
 
 /*
  * All layers and the final norm: x [B, T, width] is changed; turn [B T, W]. `state`

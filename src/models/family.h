@@ -184,6 +184,10 @@ struct family {
 				 struct decoding **out);
 	void (*decode)(struct pass *, const struct model *, struct decoding *,
 		       int32_t token, struct outputs *);
+	/* The same of a model of raw sequences, which has no `decode`: after row [1, 1,
+	 * D] comes out->sequence [1, 1, D]. */
+	void (*decode_row)(struct pass *, const struct model *, struct decoding *,
+			   struct tensor row, struct outputs *);
 };
 
 /* What every family has: the type of its products, and how and where it runs. */

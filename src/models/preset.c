@@ -81,6 +81,14 @@
 	",\"intermediate_size\":" #f ",\"num_hidden_layers\":" #l                        \
 	",\"num_attention_heads\":" #h ",\"num_labels\":2" WORKLOAD(workload) "}"
 
+/* Mixers alone: width, states, rank of the time step, rows. */
+#define SCAN_MIXER(d, n, r, t)                                                           \
+	"{\"model_type\":\"scan_mixer\",\"hidden_size\":" #d ",\"state_size\":" #n       \
+	",\"time_step_rank\":" #r ",\"seq_length\":" #t "}"
+#define ATTENTION_MIXER(d, t)                                                            \
+	"{\"model_type\":\"attention_mixer\",\"hidden_size\":" #d ",\"seq_length\":" #t  \
+	"}"
+
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
 	  "CLIP ViT-B/16 image tower, 196 patches" },
@@ -143,6 +151,14 @@ const struct preset presets[] = {
 	{ "mamba-370m:tiny", MAMBA(64, 6, 512), "Mamba-370M in miniature, 6 layers" },
 	{ "mamba-790m:tiny", MAMBA(96, 4, 512), "Mamba-790M in miniature, 4 layers" },
 	{ "mamba-1.4b:tiny", MAMBA(96, 6, 512), "Mamba-1.4B in miniature, 6 layers" },
+	{ "scan-mixer", SCAN_MIXER(768, 16, 48, 2048),
+	  "one mixer of Mamba-130M: a selective scan of width 768" },
+	{ "attention-mixer", ATTENTION_MIXER(768, 2048),
+	  "one causal attention of width 768, 12 heads" },
+	{ "scan-mixer:tiny", SCAN_MIXER(64, 8, 4, 64),
+	  "one mixer of Mamba in miniature" },
+	{ "attention-mixer:tiny", ATTENTION_MIXER(64, 64),
+	  "one causal attention in miniature" },
 	{ "llava-1.5-7b-visual:tiny",
 	  LLAVA(TOWER("clip_vision_model", 64, 256, 3, 4, 8, 64), -2, "default", 96, 256,
 		2, 4),

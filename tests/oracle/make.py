@@ -36,6 +36,7 @@ VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "gguf_fixtures.py",
     "llava_fixtures.py",
     "long_conv_fixtures.py",
+    "mixer_fixtures.py",
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
     "smart_resize_fixtures.py",
