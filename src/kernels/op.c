@@ -134,9 +134,15 @@ struct tensor op_linear(struct pass *p, const char *name, struct tensor x,
 	struct tensor shape = x;
 	shape.dim[x.ndim - 1] = l->weight.dim[0];
 	struct tensor y = pass_tensor(p, DT_F32, x.ndim, shape.dim);
+	op_linear_to(p, name, y, x, l, act);
+	return y;
+}
+
+void op_linear_to(struct pass *p, const char *name, struct tensor y, struct tensor x,
+		  const struct linear *l, enum act act)
+{
 	if (op_begin(p, name))
 		run_linear(p, y, x, l, (struct epilogue){ .act = act });
-	return y;
 }
 
 void op_linear_add(struct pass *p, const char *name, struct tensor y, struct tensor x,

@@ -110,6 +110,9 @@ void span_close(struct pass *);
 /* act(x W^T + b): [.., in] -> [.., out] */
 struct tensor op_linear(struct pass *, const char *name, struct tensor x,
 			const struct linear *, enum act);
+/* The same to the memory of y. */
+void op_linear_to(struct pass *, const char *name, struct tensor y, struct tensor x,
+		  const struct linear *, enum act);
 /* y += x W^T + b, in place */
 void op_linear_add(struct pass *, const char *name, struct tensor y, struct tensor x,
 		   const struct linear *);

@@ -238,8 +238,7 @@ static void forward_block(struct pass *p, const struct encoder *c, int layer,
 	op_linear_add(p, "mlp.fc2", set->x, h, &b->fc2);
 	op_layernorm_in_place(p, "norm2", set->x, &b->norm2);
 	pass_release(p, mark);
-	if (p->witness && p->witness->hidden && !p->err)
-		p->witness->hidden(p->witness->ctx, layer, 0, &set->x);
+	pass_hidden(p, layer, 0, &set->x);
 }
 
 /* A head looks at every token, as it was published; the mean of its answers is that of

@@ -88,6 +88,10 @@
 #define ATTENTION_MIXER(d, t)                                                            \
 	"{\"model_type\":\"attention_mixer\",\"hidden_size\":" #d ",\"seq_length\":" #t  \
 	"}"
+/* The proxy of multi-resolution scanning: width, taps. */
+#define MRSS_PROXY(d, k, workload)                                                       \
+	"{\"model_type\":\"mrss_proxy\",\"hidden_size\":" #d                             \
+	",\"conv_kernel\":" #k WORKLOAD(workload) "}"
 
 const struct preset presets[] = {
 	{ "clip-vit-b16", CLIP(768, 3072, 12, 12, 16, 224, 512, 512, 2048, 12, 8),
@@ -209,6 +213,10 @@ const struct preset presets[] = {
 	  "post-norm encoder of 2 layers for dynamic token pruning, 128 tokens" },
 	{ "encoder-2l:tiny", ENCODER(64, 128, 2, 4, "batch=4 seq=32"),
 	  "post-norm encoder in miniature, 32 tokens" },
+	{ "mrss-proxy", MRSS_PROXY(512, 63, "batch=8 seq=8192 mrss=both"),
+	  "multi-resolution scanning as published: two branches of convolutions" },
+	{ "mrss-proxy:tiny", MRSS_PROXY(64, 15, "batch=2 seq=128 mrss=both"),
+	  "the proxy of multi-resolution scanning in miniature" },
 	{ NULL, NULL, NULL },
 };
 
