@@ -117,6 +117,16 @@ struct app_curve {
 	char problem[256]; /* why it could not be read; "" */
 };
 
+/* A setting that was measured, of whichever model. Not known is NaN. */
+struct app_setting {
+	char model[96];
+	struct knobs knobs;
+	uint64_t knob_mask;
+	int64_t run_id; /* 0: not stored */
+	double tokens;  /* of an item */
+	double p50_ns, lo_ns, hi_ns, flops, started_ns;
+};
+
 /* A study: a published experiment, row by row. Texts may be NULL; live with the app. */
 struct app_study {
 	const char *name, *title, *model;
@@ -318,6 +328,12 @@ void app_study_notes(const struct app *, int study, struct str *out);
  */
 void app_curve_read(struct app *, enum knob_id, struct app_curve *out);
 void app_curve_release(struct app_curve *);
+
+/*
+ * What this session has measured, its studies included: each setting of each model once,
+ * the latest, in no order. The caller frees.
+ */
+struct app_setting *app_measured(struct app *, int *n);
 
 /* Old runs. Opening one shows it and sets the knobs to its own without measuring. */
 void app_open_run(struct app *, int64_t run_id);

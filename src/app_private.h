@@ -190,6 +190,8 @@ bool app_is_present_base(const struct app *, const struct knobs *);
 /* The same setting, whether or not "auto" was resolved. */
 bool app_same_setting(const struct app *, const struct knobs *, const struct knobs *);
 void app_refuse(struct app *, const struct knobs *);
+/* The chosen knob is one that the model has. */
+void app_choose_knob(struct app *);
 /* "off,7,11,15": thresholds that show their range. */
 void app_usual_thresholds(const struct app *, struct str *out);
 /* False, and says why, where the model lacks the knob. */

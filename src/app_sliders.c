@@ -403,3 +403,10 @@ int app_sliders(const struct app *app, enum knob_id *ids, int max)
 			ids[n++] = order[i];
 	return n;
 }
+
+void app_choose_knob(struct app *app)
+{
+	enum knob_id first;
+	if (app_knob_why_not(app, app->knob) && app_sliders(app, &first, 1))
+		app->knob = first;
+}

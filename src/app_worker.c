@@ -261,6 +261,7 @@ static void on_loaded(struct app *app, struct event *ev)
 	app_adopt_workload(app);
 	app_follow_workload(app);
 	drop_foreign_knobs(app);
+	app_choose_knob(app);
 	app->phase = p->purpose == FOR_LOAD ? APP_LOADING : APP_RUNNING;
 	app_offer_hash(app);
 	if (p->purpose == FOR_LOAD)
