@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/tabs.h"
+
 struct arguments {
 	char word[3][PROMPT_SIZE];
 	int n;
@@ -36,8 +38,8 @@ int command_find_view(const struct ui *ui, const char *text)
 	char name[PROMPT_SIZE], shown[80];
 	int found = -1, n = atoi(text);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, " "), text);
-	if (!*name || (n > 0 && n <= ui->n_views))
-		return n - 1;
+	if (!*name || tabs_view(ui, n) >= 0)
+		return tabs_view(ui, n);
 	if (find_view(name) >= 0)
 		return find_view(name);
 	for (int i = 0; views[i]; i++)
@@ -152,10 +154,12 @@ void command_run(struct ui *ui, const char *text)
 			commands[i].run(ui, &a);
 			return;
 		}
+	/* A view may have a knob's name: with a value it is the knob. */
 	int view = find_view(a.word[0]);
-	if (view >= 0)
+	bool knob = knob_find(a.word[0]) != KNOB_COUNT;
+	if (view >= 0 && !(knob && a.n > 1))
 		ui->active = view;
-	else if (knob_find(a.word[0]) != KNOB_COUNT)
+	else if (knob)
 		set_knob(ui, a.word[0], a.word[1]);
 	else
 		app_say(ui->app, APP_ERROR, "no command or knob is called %s",

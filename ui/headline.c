@@ -303,6 +303,43 @@ static void add_fidelity(const struct app *app, const struct run *run, struct pa
 		parts_join(p, 2, STYLE_DIM, "(random)");
 }
 
+/* Of a text. What it is compared with is the same text read by the base. */
+static void add_likelihood(const struct app *app, const struct run *run, struct parts *p)
+{
+	const struct run_likelihood *l = &run->likelihood;
+	bool random = run->model.random_weights ||
+		      (app->has_model && app->model.random_weights);
+	if (!isnan(run->fidelity.cosine) || (isnan(l->loss) && isnan(run->fidelity.kl)))
+		return;
+	if (!isnan(l->loss)) {
+		parts_add(p, 2, STYLE_NORMAL, "ppl %.4g", l->perplexity);
+		if (!isnan(l->base_perplexity))
+			parts_join(p, 4, STYLE_NORMAL, "base %.4g", l->base_perplexity);
+		else
+			parts_join(p, 4, STYLE_NORMAL, "loss %.3f", l->loss);
+	}
+	if (!isnan(run->fidelity.kl))
+		parts_add(p, 2, STYLE_NORMAL, "KL %.3g", run->fidelity.kl);
+	if (random)
+		parts_join(p, 2, STYLE_DIM, "(random)");
+}
+
+static bool is_text(const struct run *run)
+{
+	const char *kind = run->input.kind ? run->input.kind : "";
+	return isnan(run->visual.tokens) &&
+	       (!strcmp(kind, "text") || !strcmp(kind, "tokens"));
+}
+
+/* How fast a sequence is read. */
+static void add_rate(const struct run *run, struct parts *p)
+{
+	char rate[24];
+	if (is_text(run) && !isnan(run->throughput.tokens_per_s))
+		parts_add(p, 3, STYLE_NORMAL, "%s tok/s",
+			  format_count(run->throughput.tokens_per_s, rate, sizeof(rate)));
+}
+
 static void add_accuracy(const struct run *run, struct parts *p)
 {
 	if (run->accuracy.images > 0)
@@ -385,6 +422,8 @@ void headline_parts(const struct app *app, const enum knob_id *sliders, int n_sl
 	add_knobs(app, run, sliders, n_sliders, p);
 	add_flops(app, run, &t, p);
 	add_fidelity(app, run, p);
+	add_likelihood(app, run, p);
+	add_rate(run, p);
 	add_accuracy(run, p);
 	add_zero_shot(run, p);
 	add_visual(run, &t, p);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "ui/screen.h"
+#include "ui/tabs.h"
 #include "ui/widgets/slider.h"
 
 static void drag_slider(struct ui *ui, int slider, int x)
@@ -46,7 +47,7 @@ static bool on_slider(struct ui *ui, const struct key *key)
 
 static bool on_tab(struct ui *ui, const struct key *key)
 {
-	int tab = screen_tab_at(ui, key->x, key->y);
+	int tab = tabs_at(ui, key->x, key->y);
 	if (key->action != MOUSE_PRESS || tab < 0)
 		return false;
 	ui->before = ui->active;

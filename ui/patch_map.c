@@ -316,3 +316,17 @@ double patch_selection_ns(const struct run *run, double *share)
 	*share = sum / all;
 	return sum;
 }
+
+bool *patch_site_stays(const struct run_site *site)
+{
+	bool *stays = mem_alloc((size_t)site->n_alive * sizeof(bool));
+	int k = 0;
+	for (int i = 0; i < site->n_alive && k < site->n_kept; i++) {
+		stays[i] = site->alive[i] == site->kept[k];
+		k += stays[i];
+	}
+	for (int i = 0; k < site->n_kept && i < site->n_alive; i++) /* in another order */
+		for (int j = 0; j < site->n_kept && !stays[i]; j++)
+			stays[i] = site->alive[i] == site->kept[j];
+	return stays;
+}

@@ -70,4 +70,8 @@ struct patch_group *patch_map_groups(const struct patch_map *, int *n);
  * "merge"), and their share of all; NaN: there are none, or no times. */
 double patch_selection_ns(const struct run *, double *share);
 
+/* Which of the tokens that came in at a site go on as they are: [n_alive], in the order
+ * of `alive`. The caller frees. */
+bool *patch_site_stays(const struct run_site *);
+
 #endif

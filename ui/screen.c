@@ -10,15 +10,15 @@
 #include "ui/headline.h"
 #include "ui/layout.h"
 #include "ui/patch_map.h"
+#include "ui/tabs.h"
 #include "ui/widgets/parts.h"
 #include "ui/widgets/patches.h"
 #include "ui/widgets/slider.h"
 
 #define MESSAGE_SIZE 2100 /* a message, every byte escaped */
 #define MESSAGE_WRAPS                                                                    \
-	20              /* a row more for a message in each so many rows of the screen   \
-			 */
-#define NOTICE_WIDTH 17 /* what a notice beside the tabs needs to say something */
+	20 /* a row more for a message in each so many rows of the screen                \
+	    */
 #define SIDE_PICTURE_HEIGHT 28 /* at most, of the picture beside the view */
 
 /* ---- top ---- */
@@ -70,63 +70,11 @@ static void draw_notice(const char *text, struct canvas *c, int from)
 	canvas_field(c, c->width - w - 1, 1, w, STYLE_WARN, text);
 }
 
-enum tab_form { TABS_AIRY, TABS_TIGHT, TABS_SHORT, TABS_NUMBERS };
-
-#define SHORT_TAB 3 /* letters of a title */
-
-static void tab_label(const struct ui *ui, int i, enum tab_form form, char *buf,
-		      size_t size)
-{
-	if (form == TABS_AIRY)
-		snprintf(buf, size, " %d %s ", i + 1, views[i]->title);
-	else if (form == TABS_TIGHT || i == ui->active)
-		snprintf(buf, size, "%d%s", i + 1, views[i]->title);
-	else if (form == TABS_SHORT)
-		snprintf(buf, size, "%d%.*s", i + 1, SHORT_TAB, views[i]->title);
-	else
-		snprintf(buf, size, "%d", i + 1);
-}
-
-static int tabs_width(const struct ui *ui, const struct canvas *c, enum tab_form form)
-{
-	char label[48];
-	int width = 1;
-	for (int i = 0; i < ui->n_views; i++) {
-		tab_label(ui, i, form, label, sizeof(label));
-		width += canvas_text_width(c, label) + (form != TABS_AIRY);
-	}
-	return width;
-}
-
-/* The roomiest form of the tabs that leaves room for a notice, whether or not there is
- * one now: tabs should not jump. */
-static enum tab_form tabs_form(const struct ui *ui, const struct canvas *c)
-{
-	int form = TABS_AIRY;
-	while (form < TABS_NUMBERS &&
-	       tabs_width(ui, c, (enum tab_form)form) + NOTICE_WIDTH + 1 > c->width)
-		form++;
-	return (enum tab_form)form;
-}
-
 static void draw_tabs(struct ui *ui, struct canvas *c)
 {
 	char notice[200];
-	int x = 1;
 	notice_text(ui->app, notice, sizeof(notice));
-	enum tab_form form = tabs_form(ui, c);
-	for (int i = 0; i < ui->n_views; i++) {
-		char label[48];
-		ui->layout.tab_x[i] = x;
-		tab_label(ui, i, form, label, sizeof(label));
-		x += canvas_text(c, x, 1, -1,
-				 i == ui->active ? STYLE_REVERSE | STYLE_BOLD
-						 : STYLE_NORMAL,
-				 label);
-		x += form != TABS_AIRY;
-	}
-	ui->layout.tab_x[ui->n_views] = x;
-	draw_notice(notice, c, x);
+	draw_notice(notice, c, tabs_draw(ui, c, 1));
 }
 
 /* ---- sliders ---- */
@@ -167,6 +115,18 @@ static void slider_note(const struct app *app, enum knob_id id, const char *why,
 		snprintf(buf, size, "%s", hint);
 }
 
+/* A factor with the branches that it is for: "2x low". */
+static void slider_value(const struct app *app, enum knob_id id,
+			 char value[2 * KNOB_TEXT_SIZE])
+{
+	if (id == KNOB_DOWNSAMPLE && !app_knob_why_not(app, KNOB_MRSS) &&
+	    !knobs_is_default(&app->knobs, KNOB_MRSS))
+		snprintf(value, 2 * KNOB_TEXT_SIZE, "%.4gx %s", knob_num(&app->knobs, id),
+			 knob_text(&app->knobs, KNOB_MRSS));
+	else
+		knobs_get(&app->knobs, id, value);
+}
+
 static void draw_sliders(const struct ui *ui, struct canvas *c)
 {
 	const struct app *app = ui->app;
@@ -174,8 +134,8 @@ static void draw_sliders(const struct ui *ui, struct canvas *c)
 	for (int i = 0; i < l->n_sliders; i++) {
 		enum knob_id id = l->sliders[i];
 		const char *why = app_knob_why_not(app, id);
-		char value[KNOB_TEXT_SIZE], shown[KNOB_TEXT_SIZE], note[200];
-		knobs_get(&app->knobs, id, value);
+		char value[2 * KNOB_TEXT_SIZE], shown[KNOB_TEXT_SIZE], note[200];
+		slider_value(app, id, value);
 		slider_note(app, id, why, note, sizeof(note));
 		struct slider s = { .label = knob_table[id].symbol,
 				    .value = str_escaped(shown, sizeof(shown), value,
@@ -436,14 +396,6 @@ void screen_draw(struct ui *ui, int *cursor_x, int *cursor_y)
 	draw_message(ui, c, l->message_y, l->message_rows, cursor_x);
 	if (l->keys_y >= 0)
 		draw_keys(c, l->keys_y);
-}
-
-int screen_tab_at(const struct ui *ui, int x, int y)
-{
-	for (int i = 0; y == 1 && i < ui->n_views && !ui->layout.small; i++)
-		if (x >= ui->layout.tab_x[i] && x < ui->layout.tab_x[i + 1])
-			return i;
-	return -1;
 }
 
 int screen_slider_at(const struct ui *ui, int y)

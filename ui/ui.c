@@ -14,6 +14,7 @@
 #include "ui/copy.h"
 #include "ui/mouse.h"
 #include "ui/screen.h"
+#include "ui/tabs.h"
 #include "ui/term.h"
 
 #define FRAME_NS (INT64_C(1000000000) / 60)
@@ -174,15 +175,15 @@ static bool on_measuring(struct ui *ui, enum request request)
 static bool on_screens(struct ui *ui, enum request request)
 {
 	if (request >= REQ_VIEW_1 && request <= REQ_VIEW_9) {
-		show_view(ui, (int)(request - REQ_VIEW_1));
+		show_view(ui, tabs_view(ui, (int)(request - REQ_VIEW_1) + 1));
 		return true;
 	}
 	switch (request) {
 	case REQ_VIEW_NEXT:
-		show_view(ui, (ui->active + 1) % ui->n_views);
+		show_view(ui, tabs_next(ui, 1));
 		return true;
 	case REQ_VIEW_PREVIOUS:
-		show_view(ui, (ui->active + ui->n_views - 1) % ui->n_views);
+		show_view(ui, tabs_next(ui, -1));
 		return true;
 	case REQ_HELP:
 		toggle_help(ui);

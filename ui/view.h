@@ -23,6 +23,9 @@ struct view {
 	size_t state_size;
 	void (*init)(void *state);
 	void (*release)(void *state);
+	/* Whether it has something to say of the open model: else it has no tab. NULL:
+	 * always. */
+	bool (*applies)(const struct app *);
 	/* Before each frame: reads what is not in the app (lists of the store). True: the
 	 * database was busy, ask again soon. */
 	bool (*refresh)(void *state, struct app *);
@@ -49,6 +52,24 @@ const struct run *view_base(const struct app *);
 /* So many patches of the open model as tokens: where several become one, they go or stay
  * together, and what comes out is counted. */
 double view_tokens(const struct app *, double patches);
+
+/* What this session has measured, read again when something was. */
+struct view_measured {
+	struct app_setting *list; /* [n] */
+	int n;
+	bool read;
+	uint64_t revision;
+	int cells;
+	double result_ns, base_ns; /* when they began; below 0: none */
+	char model[128];
+};
+/* True: it is another list than before. */
+bool view_measured_read(struct view_measured *, struct app *);
+void view_measured_release(struct view_measured *);
+
+/* How a prompt goes on, in one line: what was written, or the ids where nothing can be
+ * read; false: nothing was. */
+bool view_generated(const struct run *, struct str *out);
 
 /* Text that matches: any of the words between '|', without regard to case; "" matches
  * all. */

@@ -40,6 +40,8 @@ static const char *setting(const char *name) { return getenv(name) ? getenv(name
 
 static bool is_vl(void) { return *setting("FAKE_VL"); }
 
+static bool is_ssm(void) { return *setting("FAKE_SSM"); }
+
 /* Tokens that keep counts: of merge units where there are some. */
 static int64_t n_tokens(void)
 {
@@ -197,7 +199,7 @@ static void fill_measured(struct run *run, double kept, double sum_ns)
 	run->rusage.major_faults = 0;
 	run->throughput.items_per_s = 1e9 / run->wall.p50_ns;
 	run->throughput.tokens_per_s = (kept + 1) * 1e9 / run->wall.p50_ns;
-	if (kept < TOKENS) {
+	if (kept < TOKENS && !is_ssm()) {
 		run->fidelity.reference = "keep=1";
 		run->fidelity.cosine = 1 - 0.02 * (1 - kept / TOKENS);
 		run->fidelity.rel_l2 = 0.2 * (1 - kept / TOKENS);
@@ -329,6 +331,8 @@ struct run *fake_run(const struct knobs *knobs, bool estimate)
 	run->started_ns = (double)clock_wall_ns();
 	if (is_vl())
 		fake_vl_fill(run, knobs);
+	else if (is_ssm())
+		fake_ssm_fill(run, knobs);
 	else
 		fill_layers(run, kept, estimate);
 	for (int i = 0; i < run->n_layers; i++)
@@ -340,8 +344,8 @@ struct run *fake_run(const struct knobs *knobs, bool estimate)
 	run->memory.peak_activation_bytes = kept * 64 * 1024;
 	run->wall.p50_ns = sum_ns;
 	if (!estimate) {
-		fill_measured(run, kept, sum_ns);
-		if (!is_vl())
+		fill_measured(run, is_ssm() ? run->input.tokens - 1 : kept, sum_ns);
+		if (!is_vl() && !is_ssm())
 			fill_sites(run, knobs);
 	}
 	run->visual.ns_per_token = run->wall.p50_ns / run->visual.tokens;
@@ -352,20 +356,31 @@ struct run *fake_run(const struct knobs *knobs, bool estimate)
 
 uint64_t fake_knob_mask(void)
 {
+	if (is_ssm())
+		return fake_ssm_mask();
 	return KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) | KNOB_BIT(KNOB_PRUNE_AT) |
 	       KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) |
 	       KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE);
 }
 
-static const enum knob_id sliders[] = { KNOB_KEEP, KNOB_DOWNSAMPLE, KNOB_THRESHOLD,
-					KNOB_BATCH };
-#define N_SLIDERS ((int)(sizeof(sliders) / sizeof(sliders[0])))
+#define N_SLIDERS 4
+static const enum knob_id of_vit[N_SLIDERS] = { KNOB_KEEP, KNOB_DOWNSAMPLE,
+						KNOB_THRESHOLD, KNOB_BATCH };
+static const enum knob_id of_scan[N_SLIDERS] = { KNOB_DOWNSAMPLE, KNOB_MRSS, KNOB_SEQ,
+						 KNOB_RANK };
+static const enum knob_id of_encoder[N_SLIDERS] = { KNOB_THRESHOLD, KNOB_KEEP,
+						    KNOB_LAYOUT, KNOB_SEQ };
 
 int app_sliders(const struct app *app, enum knob_id *ids, int max)
 {
 	(void)app;
+	bool scans = fake_knob_mask() & KNOB_BIT(KNOB_DOWNSAMPLE);
 	int n = N_SLIDERS < max ? N_SLIDERS : max;
-	memcpy(ids, sliders, (size_t)n * sizeof(ids[0]));
+	memcpy(ids,
+	       !is_ssm() ? of_vit
+	       : scans   ? of_scan
+			 : of_encoder,
+	       (size_t)n * sizeof(ids[0]));
 	return n;
 }
 
@@ -389,6 +404,12 @@ double app_knob_fraction(const struct app *app, enum knob_id id)
 	double v = knob_num(&app->knobs, id);
 	if (isnan(v))
 		return 0;
+	if (id == KNOB_DOWNSAMPLE)
+		return log2(v) / 4;
+	if (id == KNOB_SEQ)
+		return log2(v / 64) / 10;
+	if (id == KNOB_THRESHOLD)
+		return (v - 12) / 2;
 	return id == KNOB_BATCH ? log2(v) / 12 : (v - k->min) / (k->max - k->min);
 }
 
@@ -452,12 +473,19 @@ static bool step(struct app *app, enum knob_id id, int64_t tokens, int steps)
 	if (id == KNOB_KEEP)
 		return set_keep(app, knob_kept(n_tokens(), knob_num(&app->knobs, id)) +
 					     tokens);
-	double v = knob_num(&app->knobs, id) + steps;
-	if (knob_table[id].kind != KNOB_INTEGER)
+	double now = knob_num(&app->knobs, id), v = now + steps;
+	if (id == KNOB_DOWNSAMPLE)
+		v = now * exp2(steps);
+	if (id == KNOB_THRESHOLD)
+		v = (isnan(now) ? 12 : now) + steps / 2.0;
+	else if (knob_table[id].kind != KNOB_INTEGER)
 		return false;
 	if (isnan(v) || v < knob_table[id].min || v > knob_table[id].max)
 		return false;
 	app->knobs.v[id].num = v;
+	if (id == KNOB_DOWNSAMPLE)
+		snprintf(app->knobs.v[KNOB_MRSS].text, KNOB_TEXT_SIZE,
+			 v > 1 ? "low" : "off");
 	changed(app, &before);
 	return true;
 }
@@ -653,6 +681,13 @@ void app_curve_read(struct app *app, enum knob_id knob, struct app_curve *out)
 	app_curve_finish(out);
 }
 
+struct app_setting *app_measured(struct app *app, int *n)
+{
+	*n = 0;
+	return is_ssm() && getenv("FAKE_CURVE") ? fake_ssm_measured(&app->knobs, n)
+						: NULL;
+}
+
 char *app_sweep_suggestion(const struct app *app)
 {
 	(void)app;
@@ -664,6 +699,7 @@ char *app_sweep_suggestion(const struct app *app)
 static void load(struct app *app)
 {
 	int width = 64, height = is_vl() ? 60 : 64;
+	bool scans = fake_knob_mask() & KNOB_BIT(KNOB_DOWNSAMPLE);
 	app->has_model = true;
 	app->model = (struct app_model){ .family = "clip_vit",
 					 .format = "preset",
@@ -674,9 +710,17 @@ static void load(struct app *app)
 					 .patches_per_token = is_vl() ? 4 : 1,
 					 .picture_width = width,
 					 .picture_height = height };
-	app->model.tokens = n_tokens() * app->model.patches_per_token;
+	app->model.tokens = scans ? 0 : n_tokens() * app->model.patches_per_token;
 	snprintf(app->model.name, sizeof(app->model.name), "%s",
-		 is_vl() ? "qwen2-vl-2b" : "clip-vit-b16");
+		 is_vl()    ? "qwen2-vl-2b"
+		 : is_ssm() ? fake_ssm_name()
+			    : "clip-vit-b16");
+	if (scans)
+		app->knob = KNOB_DOWNSAMPLE;
+	else if (is_ssm())
+		app->knob = KNOB_THRESHOLD;
+	if (is_ssm())
+		return;
 	app->model.picture = mem_alloc((size_t)width * (size_t)height * 3);
 	for (int y = 0; y < height; y++)
 		for (int x = 0; x < width; x++) {

@@ -11,6 +11,13 @@ uint64_t fake_knob_mask(void);
 /* Names, layers, sites and what there is of visual tokens; times come from the layers. */
 void fake_vl_fill(struct run *, const struct knobs *);
 
+/* FAKE_SSM: a selective scan; `encoder`: layers that drop tokens by a threshold. */
+uint64_t fake_ssm_mask(void);
+const char *fake_ssm_name(void);
+void fake_ssm_fill(struct run *, const struct knobs *);
+/* Settings over the length of a sequence; the caller frees. */
+struct app_setting *fake_ssm_measured(const struct knobs *present, int *n);
+
 struct run *fake_run(const struct knobs *, bool estimate); /* the caller frees */
 
 #endif

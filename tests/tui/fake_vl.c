@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "fake_app.h"
+#include "fake_tree.h"
 
 #define UNITS (FAKE_VL_ROWS * FAKE_VL_COLUMNS)
 #define PATCHES (4 * UNITS)
 #define PROMPT 21 /* tokens of text */
-#define LAYERS_MAX 400
 
 struct op {
 	const char *name, *kind;
@@ -48,31 +48,9 @@ static const struct op merger[] = {
 };
 #define COUNT(ops) ((int)(sizeof(ops) / sizeof((ops)[0])))
 
-struct tree {
-	struct run *run;
-	struct layer layers[LAYERS_MAX];
-	int n;
-	bool estimate;
-};
-
-static int add(struct tree *t, int parent, const char *name, const char *kind)
+static void add_op(struct fake_tree *t, int parent, const struct op *o, double tokens)
 {
-	char path[128];
-	struct layer *l = &t->layers[t->n];
-	snprintf(path, sizeof(path), "%s%s%s", parent < 0 ? "" : t->layers[parent].path,
-		 parent < 0 ? "" : ".", name);
-	*l = (struct layer){ .path = run_str(t->run, path),
-			     .name = run_str(t->run, name),
-			     .kind = kind,
-			     .parent = parent };
-	for (int m = 0; m < METRIC_COUNT; m++)
-		l->v[m] = (double)NAN;
-	return t->n++;
-}
-
-static void add_op(struct tree *t, int parent, const struct op *o, double tokens)
-{
-	struct layer *l = &t->layers[add(t, parent, o->name, o->kind)];
+	struct layer *l = &t->layers[fake_tree_add(t, parent, o->name, o->kind)];
 	bool pairs = !strcmp(o->kind, "attention");
 	double rows = pairs ? tokens * tokens : tokens;
 	double width = o->k ? o->k : 1280;
@@ -86,43 +64,28 @@ static void add_op(struct tree *t, int parent, const struct op *o, double tokens
 		l->v[METRIC_cpu_ns] = l->v[METRIC_wall_ns] * 1.9;
 }
 
-static void add_ops(struct tree *t, int parent, const struct op *ops, int n,
+static void add_ops(struct fake_tree *t, int parent, const struct op *ops, int n,
 		    double tokens)
 {
 	for (int i = 0; i < n; i++)
 		add_op(t, parent, &ops[i], tokens);
 }
 
-static void add_blocks(struct tree *t, int parent, int blocks, const struct op *ops,
+static void add_blocks(struct fake_tree *t, int parent, int blocks, const struct op *ops,
 		       int n, const double *tokens)
 {
 	for (int b = 0; b < blocks; b++) {
 		char name[32];
 		snprintf(name, sizeof(name), "blocks.%d", b);
-		add_ops(t, add(t, parent, name, "group"), ops, n, tokens[b]);
+		add_ops(t, fake_tree_add(t, parent, name, "group"), ops, n, tokens[b]);
 	}
-}
-
-/* Groups are what is in them. */
-static void add_up(struct tree *t)
-{
-	static const enum metric_id summed[] = { METRIC_wall_ns, METRIC_cpu_ns,
-						 METRIC_flops, METRIC_bytes_read,
-						 METRIC_bytes_written };
-	for (int i = t->n - 1; i >= 0; i--)
-		for (int s = 0; s < COUNT(summed) && t->layers[i].parent >= 0; s++) {
-			double *up = &t->layers[t->layers[i].parent].v[summed[s]];
-			double v = t->layers[i].v[summed[s]];
-			if (!isnan(v))
-				*up = isnan(*up) ? v : *up + v;
-		}
 }
 
 #define VISION_BLOCKS 8
 #define TEXT_BLOCKS 4
 
 /* From block `at` on only the kept patches are there. */
-static void fill_tree(struct tree *t, double kept, int at)
+static void fill_tree(struct fake_tree *t, double kept, int at)
 {
 	static const struct op patch = { "patch_embed", "linear", 1280, 1176, 0, 0 },
 			       word = { "tokens", "gather", 0, 0, 1536, 300 },
@@ -132,17 +95,18 @@ static void fill_tree(struct tree *t, double kept, int at)
 	double text[TEXT_BLOCKS] = { prompt, prompt, prompt, prompt };
 	for (int i = 0; i < VISION_BLOCKS; i++)
 		rows[i] = i < at ? PATCHES : kept;
-	int visual = add(t, -1, "visual", "group");
-	add_op(t, add(t, visual, "embeddings", "group"), &patch, PATCHES);
+	int visual = fake_tree_add(t, -1, "visual", "group");
+	add_op(t, fake_tree_add(t, visual, "embeddings", "group"), &patch, PATCHES);
 	add_blocks(t, visual, VISION_BLOCKS, tower, COUNT(tower), rows);
-	add_ops(t, add(t, visual, "merger", "group"), merger, COUNT(merger), kept / 4);
-	add_op(t, add(t, -1, "embeddings", "group"), &word, prompt);
-	add_blocks(t, add(t, -1, "decoder", "group"), TEXT_BLOCKS, decoder,
+	add_ops(t, fake_tree_add(t, visual, "merger", "group"), merger, COUNT(merger),
+		kept / 4);
+	add_op(t, fake_tree_add(t, -1, "embeddings", "group"), &word, prompt);
+	add_blocks(t, fake_tree_add(t, -1, "decoder", "group"), TEXT_BLOCKS, decoder,
 		   COUNT(decoder), text);
-	int head = add(t, -1, "head", "group");
+	int head = fake_tree_add(t, -1, "head", "group");
 	add_op(t, head, &norm, 1);
 	add_op(t, head, &logits, 1);
-	add_up(t);
+	fake_tree_finish(t);
 }
 
 /* The units nearest to a point right of the middle stay. */
@@ -200,13 +164,12 @@ void fake_vl_fill(struct run *run, const struct knobs *knobs)
 {
 	int units = (int)knob_kept(UNITS, knob_num(knobs, KNOB_KEEP));
 	int at = atoi(knob_text(knobs, KNOB_PRUNE_AT)); /* "embed" is 0 */
-	struct tree t = { .run = run, .estimate = run->state == RUN_ESTIMATE };
+	struct fake_tree t = { .run = run, .estimate = run->state == RUN_ESTIMATE };
 	run->model.name = "qwen2-vl-2b";
 	run->model.family = "qwen2_vl";
 	run->model.params = 1.03e9;
 	run->input.tokens = PATCHES;
 	fill_tree(&t, 4 * units, at);
-	memcpy(run_add_layers(run, t.n), t.layers, (size_t)t.n * sizeof(struct layer));
 	run->visual = (struct run_visual){ .rows = FAKE_VL_ROWS,
 					   .columns = FAKE_VL_COLUMNS,
 					   .patches_per_token = 4,

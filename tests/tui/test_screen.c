@@ -76,6 +76,8 @@ static void through_every_size(void)
 	sweep(&ui);
 	ui.prompt.open = false;
 	app_knob_step_large(ui.app, KNOB_KEEP, -1);
+	app_knob_step(ui.app, KNOB_DOWNSAMPLE, 1);
+	app_knob_step(ui.app, KNOB_THRESHOLD, 3);
 	request(&ui, REQ_FOLD_ALL);
 	sweep(&ui);
 	app_open_run(ui.app, 3);
@@ -99,6 +101,13 @@ static void every_view_at_every_size(void **state)
 	setenv("FAKE_VL", "1", 1);
 	through_every_size();
 	unsetenv("FAKE_VL");
+	setenv("FAKE_CURVE", "1", 1);
+	setenv("FAKE_SSM", "1", 1);
+	through_every_size();
+	setenv("FAKE_SSM", "encoder", 1);
+	through_every_size();
+	unsetenv("FAKE_SSM");
+	unsetenv("FAKE_CURVE");
 }
 
 /* Whatever is asked of a view in whatever order, at a size where it hardly fits. */
@@ -134,7 +143,11 @@ static void ask_anything(uint32_t seed)
 		else if (pick % 110 == 7)
 			app_knob_set(ui.app, KNOB_PRUNE_AT, pick & 64 ? "3+6" : "embed");
 		else if (pick % 11 == 3)
-			app_knob_step_large(ui.app, KNOB_KEEP, pick & 64 ? 1 : -1);
+			app_knob_step_large(ui.app,
+					    pick & 256   ? KNOB_KEEP
+					    : pick & 512 ? KNOB_DOWNSAMPLE
+							 : KNOB_THRESHOLD,
+					    pick & 64 ? 1 : -1);
 		else
 			request(&ui, (enum request)(pick / 11 % REQ_COUNT));
 		draw(&ui, (int)(seed >> 20) % 120, (int)(seed >> 12) % 40);
@@ -149,6 +162,13 @@ static void any_requests_in_any_order(void **state)
 	setenv("FAKE_VL", "1", 1);
 	ask_anything(11);
 	unsetenv("FAKE_VL");
+	setenv("FAKE_CURVE", "1", 1);
+	setenv("FAKE_SSM", "1", 1);
+	ask_anything(13);
+	setenv("FAKE_SSM", "encoder", 1);
+	ask_anything(17);
+	unsetenv("FAKE_SSM");
+	unsetenv("FAKE_CURVE");
 }
 
 int main(void)

@@ -60,6 +60,34 @@ static void any_range_has_an_axis(void **state)
 	}
 }
 
+/* Powers of two, evenly placed, and no more of them than wanted. */
+static void a_logarithmic_axis(void **state)
+{
+	struct chart_axis a = chart_axis_log(256, 8192, 8);
+	uint32_t at = 0;
+	(void)state;
+	assert_int_equal(a.n, 6);
+	assert_true(a.log && a.step == 2 && a.tick[0] == 256 && a.tick[5] == 8192);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(chart_place(&a, a.tick[i], 51), 10 * i);
+	assert_int_equal(chart_place(&a, 255, 51), -1);
+	a = chart_axis_log(0.3, 5000, 6);
+	assert_int_equal(a.n, 5);
+	assert_true(a.step == 8 && a.tick[0] == 1 && a.tick[4] == 4096);
+	a = chart_axis_log(7, 7, 4); /* one value: room around it */
+	assert_true(a.lo < 7 && a.hi > 7 && a.n >= 1);
+	assert_false(chart_axis_log(0, 7, 4).log);
+	assert_false(chart_axis_log(-1, nan_, 4).log);
+	for (int i = 0; i < 5000; i++) {
+		double lo = exp2(next(&at) * 60 - 30);
+		int most = 2 + i % 13;
+		a = chart_axis_log(lo, lo * exp2(next(&at) * 40), most);
+		assert_true(a.n <= most && a.n <= CHART_TICKS_MAX);
+		for (int k = 0; k < a.n; k++)
+			assert_true(chart_place(&a, a.tick[k], 100) >= 0);
+	}
+}
+
 static void what_is_no_range_has_none(void **state)
 {
 	(void)state;
@@ -149,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ticks_are_round),
 		cmocka_unit_test(any_range_has_an_axis),
+		cmocka_unit_test(a_logarithmic_axis),
 		cmocka_unit_test(what_is_no_range_has_none),
 		cmocka_unit_test(marks_stand_where_they_belong),
 		cmocka_unit_test(any_chart_at_any_size),

@@ -7,8 +7,7 @@
 
 #include "base/clock.h"
 #include "ui/format.h"
-#include "ui/view.h"
-#include "ui/widgets/lines.h"
+#include "ui/views/env.h"
 
 struct env {
 	struct lines lines;
@@ -158,8 +157,8 @@ static void add_fidelity(struct lines *l, const struct run *run)
 {
 	const struct run_fidelity *f = &run->fidelity;
 	char a[16], b[16], c[16], reference[200];
-	if (!f->reference && isnan(f->cosine))
-		return;
+	if (isnan(f->cosine) && (!f->reference || !isnan(f->kl)))
+		return; /* of a text other figures say it */
 	lines_heading(l, run->model.random_weights ? "Fidelity (random weights)"
 						   : "Fidelity");
 	lines_add(l, STYLE_NORMAL, "cosine", "%s   p5 %s   min %s",
@@ -298,6 +297,7 @@ static void build(struct env *st, const struct app *app)
 			add_samples(l, run);
 		add_outcome(l, run);
 		add_fidelity(l, run);
+		env_add_sequence(l, run);
 		add_model(l, run);
 		add_visual(l, run);
 		add_machine(l, run);

@@ -52,6 +52,17 @@ static const struct {
 	{ "Jaccard",
 	  "patches that stay in both runs / in either: 1 if they are the same" },
 	{ "card (Tokens)", "what the method needs, where it can run, what it costs" },
+	{ "ppl, loss",
+	  "how well the text is expected: nats a token, and e to that power" },
+	{ "KL", "of the next token's distribution from the base's, mean over the text" },
+	{ "tok/s", "tokens read in a second, all sequences together" },
+	{ "2x low", "downsample 2, and the branch that runs: the coarse one alone" },
+	{ "/r (SSM)", "parts that a coarser sequence makes shorter" },
+	{ "low best, both best",
+	  "the most that a factor could do if those parts alone shrank (Amdahl)" },
+	{ "found (SSM)", "what was measured of that factor in this session" },
+	{ "cut (Threshold)", "what a saliency must exceed for its token to go on" },
+	{ "slope (Scaling)", "the power of the length that the time grows by" },
 	{ "trail", "stops of the slider that nobody kept (m keeps one)" },
 };
 

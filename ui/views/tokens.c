@@ -285,10 +285,18 @@ static void copy(void *state, const struct app *app, struct str *markdown)
 	tokens_shown_release(&s);
 }
 
+/* A model that reads no picture and drops nothing has no patches. */
+static bool applies(const struct app *app)
+{
+	return !app->has_model || app->model.picture ||
+	       (app->model.knob_mask & KNOB_BIT(KNOB_KEEP));
+}
+
 const struct view tokens_view = {
 	.name = "tokens",
 	.title = "Tokens",
 	.state_size = sizeof(struct tokens),
+	.applies = applies,
 	.on_request = on_request,
 	.on_mouse = on_mouse,
 	.draw = draw,

@@ -7,18 +7,18 @@
 
 #include "ui/format.h"
 #include "ui/keymap.h"
+#include "ui/view.h"
 #include "ui/views/tokens_shown.h"
 #include "ui/widgets/histogram.h"
 
 #define BARS_MIN 3
 #define BARS_MAX 8
-#define WRAP_MAX 3        /* rows of a line of the card */
-#define LABEL_WIDTH 11    /* of a line of the card */
-#define CHART_WIDTH 48    /* columns of the histogram */
-#define PER_BIN 8         /* scores, at least on the average ... */
-#define BINS_MIN 8        /* ... if there are so many bins then */
-#define GENERATED_MAX 400 /* bytes of a line that a model wrote */
-#define LIST_BAR 12       /* columns of the bar of a group */
+#define WRAP_MAX 3     /* rows of a line of the card */
+#define LABEL_WIDTH 11 /* of a line of the card */
+#define CHART_WIDTH 48 /* columns of the histogram */
+#define PER_BIN 8      /* scores, at least on the average ... */
+#define BINS_MIN 8     /* ... if there are so many bins then */
+#define LIST_BAR 12    /* columns of the bar of a group */
 
 /* Rows from the top down; what has no room is not drawn. */
 struct pen {
@@ -158,33 +158,13 @@ static void say_cost(struct pen *p, const struct run_language *l)
 	str_release(&s);
 }
 
-/* Line ends of a model are no line ends here. */
-static void add_text(struct str *s, const char *text)
-{
-	for (const char *at = text; *at;) {
-		size_t n = strcspn(at, "\n\t");
-		str_add_escaped(s, at, n, GENERATED_MAX);
-		str_add(s, at[n] ? " " : "");
-		at += n + (at[n] != 0);
-	}
-}
-
-/* Ids where there is no vocabulary to read them by, or nothing in it to read. */
 static void say_generated(struct pen *p, const struct run *run)
 {
-	const struct run_generated *g = &run->generated;
-	bool reads = g->text && *g->text;
 	struct str s = STR_INIT;
-	if (g->n_ids < 1 && !reads)
-		return;
-	str_add(&s, reads ? "goes on: " : "goes on: ids");
-	if (reads)
-		add_text(&s, g->text);
-	for (int i = 0; !reads && i < g->n_ids; i++)
-		str_addf(&s, " %.0f", g->ids[i]);
-	str_add(&s, run->model.random_weights ? " (random)" : "");
-	p->y += canvas_wrap(p->c, 0, p->y, p->c->width, WRAP_MAX, STYLE_NORMAL,
-			    str_get(&s));
+	str_add(&s, "goes on: ");
+	if (view_generated(run, &s))
+		p->y += canvas_wrap(p->c, 0, p->y, p->c->width, WRAP_MAX, STYLE_NORMAL,
+				    str_get(&s));
 	str_release(&s);
 }
 
@@ -211,21 +191,6 @@ static void draw_handed(struct pen *p, const struct run *run)
 
 /* ---- scores ---- */
 
-/* Which of the tokens that came in go on: those of `kept`. */
-static bool *find_stays(const struct run_site *site)
-{
-	bool *stays = mem_alloc((size_t)site->n_alive * sizeof(bool));
-	int k = 0;
-	for (int i = 0; i < site->n_alive && k < site->n_kept; i++) {
-		stays[i] = site->alive[i] == site->kept[k];
-		k += stays[i];
-	}
-	for (int i = 0; k < site->n_kept && i < site->n_alive; i++) /* in another order */
-		for (int j = 0; j < site->n_kept && !stays[i]; j++)
-			stays[i] = site->alive[i] == site->kept[j];
-	return stays;
-}
-
 static void draw_scores(struct pen *p, const struct tokens_shown *s, int rows)
 {
 	struct histogram h;
@@ -236,7 +201,7 @@ static void draw_scores(struct pen *p, const struct tokens_shown *s, int rows)
 	gap(p);
 	if (room(p) < 2)
 		return;
-	bool *stays = find_stays(s->site);
+	bool *stays = patch_site_stays(s->site);
 	histogram_make(&h, s->site->scores, stays, n,
 		       width / (columns > 0 ? columns : 1));
 	free(stays);

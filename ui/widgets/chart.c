@@ -50,9 +50,50 @@ struct chart_axis chart_axis(double lo, double hi, int most, bool outward)
 	return a;
 }
 
+struct chart_axis chart_axis_log(double lo, double hi, int most)
+{
+	struct chart_axis a = { .lo = lo, .hi = hi };
+	most = most > CHART_TICKS_MAX ? CHART_TICKS_MAX : most;
+	if (!isfinite(lo) || !isfinite(hi) || !(lo > 0) || hi < lo || most < 2)
+		return a;
+	a.log = true;
+	if (!(hi > lo)) { /* one value: room around it */
+		a.lo = lo = lo / 2;
+		a.hi = hi = hi * 2;
+	}
+	for (int powers = 1;; powers++) {
+		double first = ceil(log2(lo) / powers - 1e-9);
+		double last = floor(log2(hi) / powers + 1e-9);
+		if (last - first + 1 > most)
+			continue;
+		a.step = exp2(powers);
+		for (double i = first; i <= last; i++)
+			a.tick[a.n++] = exp2(i * powers);
+		return a;
+	}
+}
+
+/* In what the way along the axis is even. */
+static double even(const struct chart_axis *a, double v) { return a->log ? log2(v) : v; }
+
+static double from_even(const struct chart_axis *a, double v)
+{
+	return a->log ? exp2(v) : v;
+}
+
+/* "0.25", "512", "16k" */
+static int tick_label(const struct chart_axis *a, double v, char *buf, size_t size)
+{
+	if (a->log && v >= 16384)
+		return snprintf(buf, size, "%.0fk", v / 1024);
+	if (a->log)
+		return snprintf(buf, size, "%.4g", v);
+	return snprintf(buf, size, "%.*f", a->decimals, v);
+}
+
 int chart_place(const struct chart_axis *a, double v, int n)
 {
-	double at = (v - a->lo) / (a->hi - a->lo);
+	double at = (even(a, v) - even(a, a->lo)) / (even(a, a->hi) - even(a, a->lo));
 	if (n <= 0 || !(at >= -1e-9 && at <= 1 + 1e-9))
 		return -1;
 	return (int)lround(at * (n - 1));
@@ -109,13 +150,18 @@ static void dot(struct plot *p, double x, double y)
 static void draw_line(struct plot *p)
 {
 	const struct chart *c = p->chart;
+	double wide = even(&c->x, c->x.hi) - even(&c->x, c->x.lo);
 	for (int i = 1; i < c->n_line; i++) {
-		double dx = c->line_x[i] - c->line_x[i - 1];
-		double dy = c->line_y[i] - c->line_y[i - 1];
-		int dots = 1 + (int)(fabs(dx / (c->x.hi - c->x.lo)) * p->area.width);
-		for (int k = 0; !isnan(dy) && k <= dots && dots < 10000; k++)
-			dot(p, c->line_x[i - 1] + dx * k / dots,
-			    c->line_y[i - 1] + dy * k / dots);
+		double x = even(&c->x, c->line_x[i - 1]),
+		       y = even(&c->y, c->line_y[i - 1]);
+		double dx = even(&c->x, c->line_x[i]) - x;
+		double dy = even(&c->y, c->line_y[i]) - y;
+		if (!isfinite(dx) || !isfinite(dy))
+			continue;
+		double dots = 1 + floor(fabs(dx / wide) * p->area.width);
+		for (int k = 0; k <= dots && dots < 10000; k++)
+			dot(p, from_even(&c->x, x + dx * k / dots),
+			    from_even(&c->y, y + dy * k / dots));
 	}
 }
 
@@ -151,7 +197,7 @@ static void draw_y_axis(struct canvas *c, struct plot *p)
 		int y = row(p, a->tick[i]);
 		if (y < 0)
 			continue;
-		snprintf(label, sizeof(label), "%.*f", a->decimals, a->tick[i]);
+		tick_label(a, a->tick[i], label, sizeof(label));
 		canvas_field_right(c, 0, y, CHART_GUTTER - 2, STYLE_NORMAL, label);
 		canvas_text(c, CHART_GUTTER - 1, y, 1, STYLE_DIM, "+");
 	}
@@ -166,7 +212,7 @@ static void draw_x_axis(struct canvas *c, struct plot *p)
 	canvas_hline(c, CHART_GUTTER - 1, y, p->area.width + 1, STYLE_DIM);
 	for (int i = 0; i < a->n; i++) {
 		int x = CHART_GUTTER + column(p, a->tick[i]);
-		int n = snprintf(label, sizeof(label), "%.*f", a->decimals, a->tick[i]);
+		int n = tick_label(a, a->tick[i], label, sizeof(label));
 		canvas_text(c, x, y, 1, STYLE_DIM, "+");
 		int at = x - n / 2;
 		at = at + n > c->width ? c->width - n : at;

@@ -20,7 +20,8 @@ struct chart_mark {
 
 struct chart_axis {
 	double lo, hi; /* the ends; equal or NaN: no axis */
-	double step;   /* between ticks */
+	bool log;      /* the same factor is the same way; lo > 0 */
+	double step;   /* between ticks; of a logarithmic one their ratio */
 	double tick[CHART_TICKS_MAX];
 	int n, decimals; /* of the labels */
 };
@@ -30,7 +31,7 @@ struct chart {
 	struct chart_axis x, y;
 	const struct chart_mark *marks; /* later ones are drawn over earlier ones */
 	int n_marks;
-	const double *line_x, *line_y; /* a dotted line, NULL: none */
+	const double *line_x, *line_y; /* a dotted line, NULL: none; a gap at NaN */
 	int n_line;
 	double level;    /* a dotted line across; NaN: none */
 	double upright;  /* a dotted line up and down; NaN: none */
@@ -42,6 +43,8 @@ struct chart {
 /* An axis over [lo, hi] with at most `most` ticks at round numbers (1, 2 or 5 times a
  * power of ten); `outward` moves the ends to ticks. */
 struct chart_axis chart_axis(double lo, double hi, int most, bool outward);
+/* A logarithmic one over [lo, hi], lo > 0, with ticks at powers of two. */
+struct chart_axis chart_axis_log(double lo, double hi, int most);
 /* Column or row 0 .. n-1 of a value; -1 outside or NaN. */
 int chart_place(const struct chart_axis *, double v, int n);
 void chart_draw(struct canvas *, const struct chart *);
