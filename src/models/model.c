@@ -287,17 +287,23 @@ void model_why_not(const struct family *f, enum knob_id id, char *buf, size_t si
 	str_release(&others);
 }
 
+/* Asks for nothing of a family that lacks the knob: its default, no method by name (the
+ * base of every model has that), a branch that is there because of a factor: of the two
+ * the factor is what somebody asked for. */
+static bool is_idle(const struct knobs *k, enum knob_id id)
+{
+	return knobs_is_default(k, id) ||
+	       (id == KNOB_METHOD && !strcmp(knob_text(k, id), "none")) ||
+	       (id == KNOB_MRSS && !knobs_is_default(k, KNOB_DOWNSAMPLE));
+}
+
 enum err model_check_knobs(const struct model *m, struct knobs *k)
 {
 	char why[256];
 	if (m->family->knobs & KNOB_BIT(KNOB_METHOD))
 		knobs_resolve_method(k);
 	for (int i = 0; i < KNOB_COUNT; i++) {
-		if ((m->family->knobs & KNOB_BIT(i)) ||
-		    knobs_is_default(k, (enum knob_id)i))
-			continue;
-		/* Of the two the factor is what somebody asked for. */
-		if (i == KNOB_MRSS && !knobs_is_default(k, KNOB_DOWNSAMPLE))
+		if ((m->family->knobs & KNOB_BIT(i)) || is_idle(k, (enum knob_id)i))
 			continue;
 		model_why_not(m->family, (enum knob_id)i, why, sizeof(why));
 		return err_set(ERR_USAGE, "--%s: %s does not have this knob: %s",
