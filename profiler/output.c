@@ -91,8 +91,6 @@ enum err output_save(const char *path, const struct outputs *out,
 	if (out->class_logits.ndim)
 		entries[n++] =
 			(struct safetensors_entry){ "class_logits", out->class_logits };
-	if (out->sequence.ndim)
-		entries[n++] = (struct safetensors_entry){ "output", out->sequence };
 	if (out->trace.n) {
 		int64_t count;
 		wide = kept_of(&out->trace, &count);

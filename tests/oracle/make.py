@@ -33,10 +33,12 @@ SCRIPTS = (  # in this order
 )
 VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "byte_bpe_fixtures.py",
+    "encoder_fixtures.py",
     "gguf_fixtures.py",
     "llava_fixtures.py",
     "long_conv_fixtures.py",
     "mixer_fixtures.py",
+    "mrss_fixtures.py",
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
     "smart_resize_fixtures.py",
