@@ -59,7 +59,9 @@ static enum err room_for_step(const struct setting *s, struct decoding *state,
 	struct arena dry;
 	struct outputs out = { 0 };
 	arena_init_dry(&dry);
-	struct pass p = { .backend = backend_by_name("dry"), .arena = &dry };
+	struct pass p = { .backend = backend_by_name("dry"),
+			  .arena = &dry,
+			  .dtype = s->model->dtype };
 	s->model->family->decode(&p, s->model, state, 0, &out);
 	enum err e = pass_end(&p);
 	return e ? e : arena_init(arena, dry.peak);

@@ -160,6 +160,33 @@ static void print_likelihood(const struct run *run)
 	printf(", %.0f token%s%s\n", l->tokens, l->tokens == 1 ? "" : "s", random);
 }
 
+/* "factor 4", or "factors 1 to 8" of a batch whose sequences have their own. */
+static void print_factors(const struct run_mrss *m)
+{
+	double least = m->factors[0], most = least;
+	for (int i = 1; i < m->n_factors; i++) {
+		least = fmin(least, m->factors[i]);
+		most = fmax(most, m->factors[i]);
+	}
+	printf(", factor %.0f", least);
+	if (most > least)
+		printf(" to %.0f", most);
+}
+
+static void print_mrss(const struct run *run)
+{
+	const struct run_mrss *m = &run->mrss;
+	if (isnan(m->work_ratio))
+		return;
+	printf("scans      %s", knob_text(&run->knobs, KNOB_MRSS));
+	if (m->n_factors > 0)
+		print_factors(m);
+	if (!isnan(m->gate_mean))
+		printf(", gates %.4f open to the coarse branch (untrained)",
+		       m->gate_mean);
+	printf("; %.3f of the base's FLOPs\n", m->work_ratio);
+}
+
 static void print_states(const struct run *run)
 {
 	const struct run_ssm *s = &run->ssm;
@@ -353,6 +380,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	print_generated(run);
 	print_fidelity(run);
 	print_likelihood(run);
+	print_mrss(run);
 	print_states(run);
 	print_accuracy(run);
 	print_zero_shot(run);

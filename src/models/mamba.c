@@ -271,9 +271,9 @@ const struct family mamba_family = {
 	.knows = is_native,
 	.takes = INPUT_TEXT,
 	.blocks = "layers",
-	.knobs = MRSS_KNOBS | KNOB_BIT(KNOB_EMBEDDINGS) | KNOB_BIT(KNOB_DTYPE) |
-		 KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ) | KNOB_BIT(KNOB_SEED) |
-		 KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE),
+	.repeats_text = true,
+	.knobs = FAMILY_KNOBS | MRSS_KNOBS | KNOB_BIT(KNOB_EMBEDDINGS) |
+		 KNOB_BIT(KNOB_SEQ),
 	.why_not = mamba_why_not,
 	.configure = mamba_configure,
 	.bind = mamba_bind,

@@ -7,6 +7,9 @@
 #include "base/rng.h"
 #include "kernels/op_sequence.h"
 
+#define HELD_MOST 0.5 /* of the variance may be lost */
+#define ROUNDING 1e-6
+
 struct mrss mrss_of(const struct knobs *k)
 {
 	const char *mode = knob_text(k, KNOB_MRSS);
@@ -51,12 +54,12 @@ double mrss_gates(uint64_t seed, int layer, int64_t n, float *g)
 int mrss_choose(const float *row, int64_t length, int64_t width, int most)
 {
 	const float *mean = row + VARIATION_SUMS;
-	double variance = (double)row[VARIATION_ENERGY];
+	double energy = (double)row[VARIATION_ENERGY], variance = energy;
 	int chosen = 1;
 	for (int64_t d = 0; d < width; d++)
 		variance -= (double)mean[d] * (double)mean[d] / (double)length;
 	for (int i = 0; i < VARIATION_FACTORS && 2 << i <= most; i++)
-		if ((double)row[i] <= variance)
+		if ((double)row[i] <= HELD_MOST * variance + ROUNDING * energy)
 			chosen = 2 << i;
 	return chosen;
 }

@@ -41,12 +41,14 @@ double mrss_gates(uint64_t seed, int layer, int64_t n, float *g);
 
 /*
  * Adaptive: the r of an item from how much its rows x_t [T, D] vary, by op_variation().
- * The largest of 1, 2, 4, 8, 16 up to `most` for which holding every r-th row is no worse
- * a guess than the mean of all rows:
+ * The largest of 1, 2, 4, 8, 16 up to `most` with which holding every r-th row loses at
+ * most half of what varies:
  *
- *   sum |x_t - x_(r floor(t / r))|^2 <= sum |x_t - mean|^2
+ *   sum |x_t - x_(r floor(t / r))|^2 <= 1/2 sum |x_t - mean|^2
  *
- * `row`: the item's row of sums.
+ * Of rows that have nothing to do with each other r = 2 would lose all of it, so they get
+ * 1. `row`: the item's row of sums; what rounding of them can hide (1e-6 of the energy)
+ * counts as nothing.
  */
 int mrss_choose(const float *row, int64_t length, int64_t width, int most);
 

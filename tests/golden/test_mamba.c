@@ -136,7 +136,9 @@ static void run(struct run_of *r, struct input in, const struct knobs *k)
 	arena_init_dry(&dry);
 	shape.ids.data = NULL;
 	shape.state = NULL;
-	struct pass p = { .backend = backend_by_name("dry"), .arena = &dry };
+	struct pass p = { .backend = backend_by_name("dry"),
+			  .arena = &dry,
+			  .dtype = m->dtype };
 	m->family->forward(&p, m, &shape, k, &r->out);
 	check_ok(pass_end(&p));
 	arena_release(&r->arena);
@@ -150,6 +152,7 @@ static void run(struct run_of *r, struct input in, const struct knobs *k)
 	p = (struct pass){ .backend = &spy,
 			   .self = r->b.self,
 			   .arena = &r->arena,
+			   .dtype = m->dtype,
 			   .witness = r->unseen ? NULL : &w };
 	m->family->forward(&p, m, &in, k, &r->out);
 	check_ok(pass_end(&p));
@@ -500,6 +503,41 @@ static void factors_of_their_own(void **state)
 	safetensors_free(st);
 }
 
+/* ---- in halves ---- */
+
+/* Norms, decays, steps and states stay as they are. */
+static void half_precision(void **state)
+{
+	static const struct {
+		enum dtype type;
+		double most;
+	} types[] = { { DT_BF16, 2e-2 }, { DT_F16, 2e-3 } };
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct run_of r;
+		double off = 0, all = 0;
+		open_run(&r, &bench_ways[2]);
+		model_free(r.b.model);
+		check_ok(model_open_as(fixture("mamba_tiny"), 0, INPUT_TEXT,
+				       types[i].type, &r.b.model));
+		check_ok(tensors_prepare(r.b.model->tensors, NULL));
+		const struct tensor *ids = bench_want(&r.b, "T64", "ids");
+		const struct tensor *want = bench_want(&r.b, "T64", "logits");
+		struct knobs k = knobs_of(&r, 1, "off", "1");
+		run(&r, ids_of(ids, 1, 64), &k);
+		for (int64_t j = 0; j < tensor_count(want); j++) {
+			double w = (double)tensor_f32(want)[j];
+			double d = (double)tensor_f32(&r.out.token_logits)[j] - w;
+			off += d * d;
+			all += w * w;
+		}
+		if (!(off > 0 && sqrt(off / all) < types[i].most))
+			fail_msg("%s: %.3g away", dtype_name(types[i].type),
+				 sqrt(off / all));
+		close_run(&r);
+	}
+}
+
 /* ---- what it costs ---- */
 
 static struct run *predict(const char *name, const char *const *more)
@@ -597,6 +635,7 @@ int main(void)
 		cmocka_unit_test(sequences_go_on_alone),
 		cmocka_unit_test(scans_of_two_resolutions),
 		cmocka_unit_test(factors_of_their_own),
+		cmocka_unit_test(half_precision),
 		cmocka_unit_test(published_flops),
 		cmocka_unit_test(long_sequences),
 		cmocka_unit_test(knobs_of_a_scan),

@@ -37,6 +37,21 @@ static void bad_values_say_what_is_allowed(void **state)
 	check_ok(knobs_set(&k, KNOB_THRESHOLD, "13.5"));
 }
 
+static void factors_alone(void **state)
+{
+	(void)state;
+	struct knobs k;
+	knobs_init(&k);
+	knobs_resolve_mrss(&k);
+	assert_string_equal(knob_text(&k, KNOB_MRSS), "off");
+	check_ok(knobs_set(&k, KNOB_DOWNSAMPLE, "4"));
+	knobs_resolve_mrss(&k);
+	assert_string_equal(knob_text(&k, KNOB_MRSS), "low");
+	check_ok(knobs_set(&k, KNOB_MRSS, "both"));
+	knobs_resolve_mrss(&k);
+	assert_string_equal(knob_text(&k, KNOB_MRSS), "both");
+}
+
 static void canonical_text_and_command_line(void **state)
 {
 	(void)state;
@@ -84,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_base),
 		cmocka_unit_test(bad_values_say_what_is_allowed),
+		cmocka_unit_test(factors_alone),
 		cmocka_unit_test(canonical_text_and_command_line),
 		cmocka_unit_test(kept_counts_match_the_published_ones),
 	};

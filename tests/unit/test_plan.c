@@ -208,6 +208,18 @@ static void settled(void **state)
 		    "method=nope keep=0.5 merge-r=2");
 }
 
+/* Factors alone are of the coarse branch; beside branches off has none. */
+static void factors(void **state)
+{
+	(void)state;
+	check_ok(plan_add(&plan, KNOB_DOWNSAMPLE, "1..4x2"));
+	want_points(
+		"downsample=1 mrss=off; downsample=2 mrss=low; downsample=4 mrss=low");
+	check_ok(plan_add(&plan, KNOB_MRSS, "off,both"));
+	want_points("downsample=1 mrss=off; downsample=1 mrss=both; "
+		    "downsample=2 mrss=both; downsample=4 mrss=both");
+}
+
 static void settles_the_amounts(void **state)
 {
 	struct knobs k, want;
@@ -272,6 +284,7 @@ int main(void)
 		CASE(duplicates),
 		CASE(settled),
 		CASE(settles_the_amounts),
+		CASE(factors),
 		CASE(too_many),
 		CASE(order_of_measuring),
 	};
