@@ -35,6 +35,7 @@ VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "byte_bpe_fixtures.py",
     "encoder_fixtures.py",
     "gguf_fixtures.py",
+    "embedding_fixtures.py",
     "llava_fixtures.py",
     "long_conv_fixtures.py",
     "mixer_fixtures.py",
