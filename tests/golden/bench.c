@@ -74,9 +74,15 @@ static void spy_rmsnorm(void *self, struct tensor y, struct tensor x,
 void bench_open(struct bench *b, const char *folder, const char *stem,
 		enum input_kind kind, const struct bench_way *way)
 {
+	bench_open_as(b, folder, stem, kind, way, DT_F32);
+}
+
+void bench_open_as(struct bench *b, const char *folder, const char *stem,
+		   enum input_kind kind, const struct bench_way *way, enum dtype dtype)
+{
 	char path[128];
 	*b = (struct bench){ .way = way, .folder = folder, .backend = &spy };
-	check_ok(model_open_for(fixture(folder), 0, kind, &b->model));
+	check_ok(model_open_as(fixture(folder), 0, kind, dtype, &b->model));
 	snprintf(path, sizeof(path), "%s/%s.safetensors", folder, stem);
 	check_ok(safetensors_open(fixture(path), &b->oracle));
 	check_ok(pool_create(way->threads, &b->pool));
@@ -156,6 +162,10 @@ static struct knobs knobs_of_way(const struct bench *b, int64_t batch)
 		set_knob(&k, "fused-qkv", b->way->fused_qkv);
 	if (has_knob(b, KNOB_LAYOUT))
 		set_knob(&k, "layout", b->way->layout);
+	set_knob(&k, "dtype",
+		 b->model->dtype == DT_BF16  ? "bf16"
+		 : b->model->dtype == DT_F16 ? "fp16"
+					     : "fp32");
 	return k;
 }
 

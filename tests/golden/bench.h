@@ -49,6 +49,9 @@ struct bench {
  * bench at a time. */
 void bench_open(struct bench *, const char *folder, const char *stem,
 		enum input_kind kind, const struct bench_way *);
+/* The same in passes of another type than F32. */
+void bench_open_as(struct bench *, const char *folder, const char *stem,
+		   enum input_kind kind, const struct bench_way *, enum dtype);
 void bench_close(struct bench *);
 
 /* "reduce_tiny cpu/auto x1 NAME", for messages; overwritten by the next call. */

@@ -40,6 +40,7 @@ VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "long_conv_fixtures.py",
     "mixer_fixtures.py",
     "mrss_fixtures.py",
+    "precision_fixtures.py",
     "qwen_fixtures.py",
     "qwen_reduce_fixtures.py",
     "smart_resize_fixtures.py",

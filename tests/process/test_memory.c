@@ -277,6 +277,51 @@ static void more_blocks_cost_their_weights_once(void **state)
 			 weights / MIB);
 }
 
+/* ---- the type of a pass ---- */
+
+static const char *word(const json_t *run, const char *object, const char *key)
+{
+	const char *s =
+		json_string_value(json_object_get(json_object_get(run, object), key));
+	return s ? s : "";
+}
+
+/* One worker, one type after the other: while one is measured the others are not there,
+ * also where the base was needed in between. The picture stays the same. */
+static void a_type_has_its_own_weights_only(void **state)
+{
+	(void)state;
+	skip_where_memory_means_nothing();
+	proc_release(&p);
+	int status = PROGRAM(&p, "sweep", "-m", "clip-vit-b32", "--dtype",
+			     "fp32,bf16,fp16", "--samples", "1", "--warmup", "0",
+			     "--threads", "2", "--no-store", "--json");
+	if (status)
+		fail_msg("status %d: %s", status, str_get(&p.err_text));
+	p.read_to = 0;
+	json_t *run[3];
+	for (int i = 0; i < 3; i++)
+		run[i] = proc_line(&p);
+	double wide = field(run[0], "model_bytes"),
+	       peak = field(run[0], "peak_rss_bytes");
+	for (int i = 1; i < 3; i++) {
+		double half = field(run[i], "model_bytes");
+		double now = field(run[i], "peak_rss_bytes");
+		assert_true(half > 0.49 * wide && half < 0.51 * wide);
+		/* What a process keeps of earlier runs, and panels, cost the rest. */
+		if (peak && !(peak - now > 0.8 * (wide - half)))
+			fail_msg("%s: the peak fell from %.1f to %.1f MiB for %.1f MiB",
+				 word(run[i], "knobs", "dtype"), peak / MIB, now / MIB,
+				 (wide - half) / MIB);
+		assert_string_equal(word(run[i], "input", "sha256"),
+				    word(run[0], "input", "sha256"));
+		assert_non_null(
+			strstr(word(run[i], "fidelity", "reference"), "dtype=fp32"));
+	}
+	for (int i = 0; i < 3; i++)
+		json_decref(run[i]);
+}
+
 /* ---- what cannot fit ---- */
 
 /* Exit status 1 and one line on stderr with all of these words (NULL ends them). */
@@ -344,6 +389,8 @@ int main(void)
 		cmocka_unit_test(a_checkpoint_that_cannot_fit),
 		cmocka_unit_test(more_blocks_cost_their_weights_once),
 		cmocka_unit_test(a_tower_and_half_its_activations_again),
+		/* Last: the peak of all children is looked at above. */
+		cmocka_unit_test(a_type_has_its_own_weights_only),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -360,6 +360,76 @@ static void abba(void **state)
 	assert_int_equal(results, 2);
 }
 
+static double memory_of(const json_t *run, const char *key)
+{
+	const json_t *memory = json_object_get(run, "memory");
+	return json_number_value(json_object_get(memory, key));
+}
+
+static bool warns(const json_t *run, const char *part)
+{
+	const json_t *all = json_object_get(run, "warnings");
+	for (size_t i = 0; i < json_array_size(all); i++)
+		if (strstr(json_string_value(json_array_get(all, i)), part))
+			return true;
+	return false;
+}
+
+/* The model in one type after the other: what it was loaded for is announced, the picture
+ * stays, an estimate knows every type, and what takes turns is there at the same time. */
+static void types_of_one_model(void **state)
+{
+#define TYPED(dtype) "{\"model\":\"" TINY "\",\"knobs\":{\"dtype\":\"" dtype "\"}}"
+	static const char *const types[] = { TYPED("fp32"), TYPED("bf16"), TYPED("fp16"),
+					     TYPED("bf16"), TYPED("fp32") };
+	double bytes[5], read[5];
+	char picture[80] = "";
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		ask("{\"type\":\"run\",\"id\":%d,\"samples\":1,\"warmup\":0,\"specs\":[%"
+		    "s]}"
+		    "\n",
+		    1 + i, types[i]);
+		expect("loaded", 1 + i);
+		json_t *o = await("result", 1 + i), *run = json_object_get(o, "result");
+		bytes[i] = memory_of(run, "model_bytes");
+		read[i] = json_number_value(
+			json_object_get(json_object_get(run, "bytes"), "read"));
+		assert_false(warns(run, "take turns"));
+		const char *sha256 = json_string_value(
+			json_object_get(json_object_get(run, "input"), "sha256"));
+		assert_true(!i || !strcmp(picture, sha256));
+		snprintf(picture, sizeof(picture), "%s", sha256);
+		json_decref(o);
+		expect("done", 1 + i);
+	}
+	assert_true(bytes[1] < 0.6 * bytes[0] && bytes[2] == bytes[1]);
+	assert_true(bytes[3] == bytes[1] && bytes[4] == bytes[0]);
+	for (int i = 0; i < 3; i++) { /* of what is loaded, and of what is not */
+		ask("{\"type\":\"estimate\",\"id\":%d,\"specs\":[%s]}\n", 10 + i,
+		    types[i]);
+		json_t *o = await("estimate", 10 + i),
+		       *run = json_object_get(o, "result");
+		assert_true(json_number_value(json_object_get(
+				    json_object_get(run, "bytes"), "read")) == read[i]);
+		assert_true(json_number_value(json_object_get(
+				    json_object_get(run, "wall"), "p50_ns")) > 0);
+		json_decref(o);
+	}
+	ask("{\"type\":\"run\",\"id\":20,\"order\":\"abba\",\"samples\":2,\"warmup\":0,"
+	    "\"specs\":[%s,%s]}\n",
+	    types[0], types[1]);
+	for (int i = 0; i < 2; i++) {
+		json_t *o = await("result", 20), *run = json_object_get(o, "result");
+		assert_true(memory_of(run, "model_bytes") == bytes[i]);
+		assert_true(warns(run, "take turns"));
+		assert_int_equal(json_is_null(json_object_get(run, "fidelity")), i == 0);
+		json_decref(o);
+	}
+	expect("done", 20);
+#undef TYPED
+}
+
 /* Factors, and projections of their own, are made for each of them. */
 static void settings_bring_what_they_need(void **state)
 {
@@ -698,6 +768,7 @@ int main(void)
 		CASE(cancel_before_it_starts),
 		CASE(newest_wins),
 		CASE(abba),
+		CASE(types_of_one_model),
 		CASE(settings_bring_what_they_need),
 		CASE(fidelity_from_run_to_run),
 		CASE(strangers),
