@@ -1,5 +1,6 @@
 #include "profiler/mrss.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "models/mrss.h"
@@ -33,7 +34,8 @@ static void report_factors(const struct outputs *out, struct run *run)
 static void report_words(const struct mrss *mrss, struct run *run)
 {
 	int left = (int)((int64_t)run->input.tokens % mrss->factor);
-	if (mrss->mode == MRSS_BOTH)
+	/* A model with weights for its gates does not tell their mean. */
+	if (mrss->mode == MRSS_BOTH && !isnan(run->mrss.gate_mean))
 		run_warn(run, "the gates are drawn from the seed: nobody trained them");
 	if (mrss->mode == MRSS_BOTH && run->mrss.work_ratio > 1)
 		run_warn(run, "both branches: %.3g x the FLOPs of the baseline",

@@ -268,9 +268,7 @@ const struct family mrss_proxy_family = {
 	.name = "mrss_proxy",
 	.model_types = proxy_types,
 	.takes = INPUT_SEQUENCE,
-	.knobs = MRSS_KNOBS | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEQ) |
-		 KNOB_BIT(KNOB_SEED) | KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) |
-		 KNOB_BIT(KNOB_DEVICE),
+	.knobs = FAMILY_KNOBS | MRSS_KNOBS | KNOB_BIT(KNOB_SEQ),
 	.why_not = proxy_why_not,
 	.configure = proxy_configure,
 	.bind = proxy_bind,

@@ -10,6 +10,7 @@
 #include "app.h"
 #include "app_private.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "proc.h"
 #include "sessions/session.h"
 
@@ -451,6 +452,85 @@ static void workloads_are_remembered(void **state)
 	assert_int_equal(app->model.tokens, app->result->input.tokens);
 }
 
+static double knob(enum knob_id id) { return knob_num(&app->knobs, id); }
+
+static void same_command_line(const char *want)
+{
+	char *line = app_command_line(app);
+	assert_string_equal(line, want);
+	free(line);
+}
+
+/* Presets bring their workload, and take it away again. */
+static void workloads_of_presets(void **state)
+{
+	(void)state;
+	start(TINY, command, 1);
+	until(based);
+	assert_true(app_open_model(app, "encoder-2l:tiny"));
+	until(based);
+	assert_true(knob(KNOB_BATCH) == 4 && knob(KNOB_SEQ) == 32);
+	same_command_line("sparsetop run -m encoder-2l:tiny");
+	assert_true(app_knob_set(app, KNOB_BATCH, "3"));
+	assert_true(app_open_model(app, "mrss-proxy:tiny"));
+	until(based);
+	/* What the user has chosen stays; all else is the next preset's. */
+	assert_true(knob(KNOB_BATCH) == 3 && knob(KNOB_SEQ) == 128);
+	assert_string_equal(knob_text(&app->knobs, KNOB_MRSS), "both");
+	same_command_line("sparsetop run -m mrss-proxy:tiny --batch 3");
+	assert_true(app_knob_set(app, KNOB_MRSS, "off"));
+	until(based);
+	same_command_line("sparsetop run -m mrss-proxy:tiny --mrss off --batch 3");
+	assert_true(app_knob_set(app, KNOB_MRSS, "both"));
+	assert_true(app_knob_set(app, KNOB_BATCH, "2"));
+	assert_true(app_open_model(app, TINY));
+	until(based);
+	assert_true(knob(KNOB_BATCH) == 1 && isnan(knob(KNOB_SEQ)));
+	assert_string_equal(knob_text(&app->knobs, KNOB_MRSS), "off");
+	/* One that is not there leaves everything as it was. */
+	assert_true(app_open_model(app, "/nowhere"));
+	until(based);
+	assert_string_equal(app->opt.model, TINY);
+	assert_true(knob(KNOB_BATCH) == 1 && isnan(knob(KNOB_SEQ)));
+}
+
+static void with_text(const char *text)
+{
+	char *copy = str_dup(text);
+	const struct input_source in = { .text = copy };
+	assert_true(app_set_input(app, &in));
+	free(copy);
+	until(based);
+}
+
+/* A text says how long it is, until another one does or somebody else has. */
+static void the_length_of_a_text(void **state)
+{
+	(void)state;
+	start("mamba-130m:tiny", command, 1);
+	until(based);
+	assert_true(isnan(knob(KNOB_SEQ)));
+	with_text("hello");
+	assert_true(knob(KNOB_SEQ) == 5 && app->result->input.tokens == 5);
+	with_text("hello again");
+	assert_true(knob(KNOB_SEQ) == 11);
+	assert_true(knob_num(&app->result->knobs, KNOB_SEQ) == 11);
+	assert_true(app_knob_set(app, KNOB_SEQ, "7"));
+	until(based);
+	assert_true(app->result->input.tokens == 7);
+	with_text("hello");
+	assert_true(knob(KNOB_SEQ) == 7);
+	/* Nothing goes in: ids by the seed. */
+	assert_true(app_knob_set(app, KNOB_SEQ, "model"));
+	until(based);
+	assert_true(knob(KNOB_SEQ) == 5);
+	assert_true(app_set_input(app, &(struct input_source){ 0 }));
+	until(based);
+	assert_true(isnan(knob(KNOB_SEQ)));
+	assert_string_equal(app->result->input.kind, "seeded");
+	assert_int_equal(runs("failed"), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -472,6 +552,8 @@ int main(void)
 		CASE(command_line_is_quoted),
 		CASE(without_a_store),
 		CASE(workloads_are_remembered),
+		CASE(workloads_of_presets),
+		CASE(the_length_of_a_text),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,50 @@ static void figures_of_vtp(void **state)
 	published("vtp", "keep 0.5", FIGURE_cosine_mixed, 0.47);
 }
 
+static void figures_of_sequences(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *label;
+		double ms, items_per_s, mib, gflop;
+	} want[] = { { "baseline", 30.50, 262.25, 521.2, 38.59 },
+		     { "both, r = 1", 62.84, 127.32, 908.5, 111.53 },
+		     { "both, r = 2", 51.33, 155.84, 972.5, 92.24 },
+		     { "both, r = 4", 45.68, 175.13, 940.5, 82.59 } };
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		published("mrss", want[i].label, FIGURE_ms, want[i].ms);
+		published("mrss", want[i].label, FIGURE_items_per_s, want[i].items_per_s);
+		published("mrss", want[i].label, FIGURE_memory_mib, want[i].mib);
+		published("mrss", want[i].label, FIGURE_gflop_torch, want[i].gflop);
+	}
+	published("dtp", "all tokens", FIGURE_ms, 12.490);
+	published("dtp", "all tokens", FIGURE_gflop_fvcore, 12.908);
+	published("dtp", "13.0, padded", FIGURE_ms, 9.968);
+	published("dtp", "13.0, padded", FIGURE_gflop_fvcore, 8.874);
+}
+
+/* What a preset brings is brought where the study says nothing of it. */
+static void knobs_that_are_given(void **state)
+{
+	(void)state;
+	static const char text[] =
+		"{\"name\":\"x\",\"title\":\"t\",\"model\":\"m\",\"columns\":[\"ms\"],"
+		"\"knobs\":{\"batch\":2},\"rows\":[{\"label\":\"a\"},"
+		"{\"label\":\"b\",\"knobs\":{\"mrss\":\"off\"}}],"
+		"\"grid\":{\"seq\":\"8,16\"}}";
+	const uint64_t batch = KNOB_BIT(KNOB_BATCH), mrss = KNOB_BIT(KNOB_MRSS);
+	struct study s;
+	check_ok(study_parse(text, sizeof(text) - 1, "x", &s));
+	assert_int_equal(s.n_rows, 4);
+	assert_true(s.rows[0].given == batch);
+	assert_true(s.rows[1].given == (batch | mrss));
+	/* Rows of a grid have their base among them: every technique is said. */
+	assert_true((s.rows[2].given & (batch | mrss | KNOB_BIT(KNOB_SEQ))) ==
+		    (batch | mrss | KNOB_BIT(KNOB_SEQ)));
+	assert_false(s.rows[2].given & KNOB_BIT(KNOB_IMAGE_SIZE));
+	study_release(&s);
+}
+
 static void figures_of_others(void **state)
 {
 	(void)state;
@@ -523,6 +567,8 @@ int main(void)
 		cmocka_unit_test(built_in),
 		cmocka_unit_test(every_text_is_a_study),
 		cmocka_unit_test(figures_of_vtp),
+		cmocka_unit_test(figures_of_sequences),
+		cmocka_unit_test(knobs_that_are_given),
 		cmocka_unit_test(figures_of_others),
 		cmocka_unit_test(knobs_of_rows),
 		cmocka_unit_test(a_file),
