@@ -47,8 +47,8 @@ static void check_cpu(struct report *r)
 	say(r, cpu_isa() >= ISA_AVX2, "cpu", text);
 }
 
-/* The backend as a worker would open it, with what its BLAS says of itself. */
-static void check_blas(struct report *r)
+/* The backend as a worker would open it, with what multiplies in a pass of this type. */
+static void check_products(struct report *r, const char *check, enum dtype type)
 {
 	char text[640];
 	void *self;
@@ -59,16 +59,19 @@ static void check_blas(struct report *r)
 	if (!e)
 		e = cpu->open(&(struct backend_opts){ pool, "auto" }, &self);
 	if (e) {
-		say(r, false, "blas", err_message());
+		say(r, false, check, err_message());
 	} else {
-		env_describe(run, cpu, self, DT_F32, pool_size(pool));
+		env_describe(run, cpu, self, type, pool_size(pool));
 		snprintf(text, sizeof(text), "%s %s, %s kernels%s%s",
 			 run->env.blas_name ? run->env.blas_name : "none",
 			 run->env.blas_version ? run->env.blas_version : "",
 			 run->env.blas_core ? run->env.blas_core : "no",
 			 run->n_warnings ? ": " : "",
 			 run->n_warnings ? run->warnings[0] : "");
-		say(r, run->env.blas_core && !run->n_warnings, "blas", text);
+		/* A CPU that has no bf16, or a machine without oneDNN, is a healthy one.
+		 */
+		say(r, type != DT_F32 || (run->env.blas_core && !run->n_warnings), check,
+		    text);
 		cpu->close(self);
 	}
 	pool_free(pool);
@@ -138,7 +141,8 @@ static enum err doctor_command(int argc, char **argv)
 	if (!e && !o.help) {
 		r.json = o.json;
 		check_cpu(&r);
-		check_blas(&r);
+		check_products(&r, "blas", DT_F32);
+		check_products(&r, "bf16", DT_BF16);
 		check_worker(&r, &o);
 		check_store(&r, &o);
 		check_terminal(&r);

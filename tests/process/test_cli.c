@@ -1190,7 +1190,7 @@ static void doctor(void **state)
 	(void)state;
 	proc_release(&p);
 	int status = PROGRAM(&p, "doctor");
-	static const char *const checks[] = { "cpu",  "blas",     "worker",
+	static const char *const checks[] = { "cpu",  "blas",     "bf16",    "worker",
 					      "cuda", "database", "terminal" };
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		assert_non_null(strstr(str_get(&p.out_text), checks[i]));
