@@ -159,6 +159,7 @@ bool app_knob_select(struct app *app, int direction)
 	       !(app->model.knob_mask & KNOB_BIT(id)));
 	bool moved = id != (int)app->knob;
 	app->knob = (enum knob_id)id;
+	app->private->chose_knob = true;
 	return moved;
 }
 

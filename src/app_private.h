@@ -94,6 +94,7 @@ struct app_private {
 	int64_t retry_ns; /* when to try again; 0: not waiting */
 	int64_t open_ns;  /* when to try again to open a busy database; 0: not waiting */
 
+	bool chose_knob;       /* the user did, not the model */
 	bool branch_by_factor; /* mrss was off before downsample moved above 1 */
 
 	struct knobs undo[UNDO_DEPTH];
@@ -190,7 +191,7 @@ bool app_is_present_base(const struct app *, const struct knobs *);
 /* The same setting, whether or not "auto" was resolved. */
 bool app_same_setting(const struct app *, const struct knobs *, const struct knobs *);
 void app_refuse(struct app *, const struct knobs *);
-/* The chosen knob is one that the model has. */
+/* The chosen knob is one that the model has: its first slider until the user chooses. */
 void app_choose_knob(struct app *);
 /* "off,7,11,15": thresholds that show their range. */
 void app_usual_thresholds(const struct app *, struct str *out);

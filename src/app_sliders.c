@@ -407,6 +407,8 @@ int app_sliders(const struct app *app, enum knob_id *ids, int max)
 void app_choose_knob(struct app *app)
 {
 	enum knob_id first;
-	if (app_knob_why_not(app, app->knob) && app_sliders(app, &first, 1))
+	if (app->private->chose_knob && !app_knob_why_not(app, app->knob))
+		return;
+	if (app_sliders(app, &first, 1))
 		app->knob = first;
 }

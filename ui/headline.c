@@ -309,7 +309,8 @@ static void add_likelihood(const struct app *app, const struct run *run, struct 
 	const struct run_likelihood *l = &run->likelihood;
 	bool random = run->model.random_weights ||
 		      (app->has_model && app->model.random_weights);
-	if (!isnan(run->fidelity.cosine) || (isnan(l->loss) && isnan(run->fidelity.kl)))
+	bool cosine = !isnan(run->fidelity.cosine);
+	if (isnan(l->loss) && isnan(run->fidelity.kl))
 		return;
 	if (!isnan(l->loss)) {
 		parts_add(p, 2, STYLE_NORMAL, "ppl %.4g", l->perplexity);
@@ -319,8 +320,8 @@ static void add_likelihood(const struct app *app, const struct run *run, struct 
 			parts_join(p, 4, STYLE_NORMAL, "loss %.3f", l->loss);
 	}
 	if (!isnan(run->fidelity.kl))
-		parts_add(p, 2, STYLE_NORMAL, "KL %.3g", run->fidelity.kl);
-	if (random)
+		parts_add(p, cosine ? 3 : 2, STYLE_NORMAL, "KL %.3g", run->fidelity.kl);
+	if (random && !cosine)
 		parts_join(p, 2, STYLE_DIM, "(random)");
 }
 

@@ -260,6 +260,10 @@ void fake_ssm_fill(struct run *run, const struct knobs *knobs)
 		for (int i = 0; i < run->tokens.n_counts / ENCODERS; i++)
 			all += (run->tokens.counts[i] - tokens);
 		fill_encoder(t, all);
+		if (run->tokens.n_counts) {
+			run->layouts.packed = 8.12e9;
+			run->layouts.padded = 8.87e9;
+		}
 	} else {
 		fill_scan(t, knobs, tokens);
 		fill_state(run, knobs, tokens);

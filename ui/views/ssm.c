@@ -221,7 +221,10 @@ static void draw_status(const struct ssm_shown *s, struct canvas *c)
 	struct parts p = { .n = 0 };
 	struct str words = STR_INIT;
 	char state[24], tokens[24];
-	ssm_words(s->run, &words);
+	double work = s->run->mrss.work_ratio;
+	if (isnan(work)) /* an estimate, or a run that does not say */
+		work = 1 / app_flops_ratio(s->app, s->run);
+	ssm_words(s->run, work, &words);
 	parts_add(&p, 0, STYLE_BOLD, "%s", str_get(&words));
 	if (s->run->state == RUN_ESTIMATE)
 		parts_add(&p, 0, STYLE_DIM, "~ estimate");

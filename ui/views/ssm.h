@@ -33,7 +33,8 @@ struct ssm_shown {
 
 /* ssm_info.c: what stands beside the parts */
 void ssm_draw_info(const struct ssm_shown *, struct canvas *);
-/* In words: which branches run and what they cost. */
-void ssm_words(const struct run *, struct str *out);
+/* In words: which branches run and what they cost; `work`: FLOPs over those of the base.
+ */
+void ssm_words(const struct run *, double work, struct str *out);
 
 #endif

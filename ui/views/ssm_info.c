@@ -31,7 +31,7 @@ static bool factors_differ(const struct run_mrss *m)
 	return false;
 }
 
-void ssm_words(const struct run *run, struct str *out)
+void ssm_words(const struct run *run, double work, struct str *out)
 {
 	const struct run_mrss *m = &run->mrss;
 	const char *mrss = knob_text(&run->knobs, KNOB_MRSS);
@@ -47,9 +47,9 @@ void ssm_words(const struct run *run, struct str *out)
 		str_addf(out, "%.4gx",
 			 m->n_factors ? m->factors[0]
 				      : knob_num(&run->knobs, KNOB_DOWNSAMPLE));
-	if (!isnan(m->work_ratio))
+	if (!isnan(work))
 		str_addf(out, " %s %.2fx the FLOPs of the baseline",
-			 m->work_ratio > 1 ? "costs" : "does", m->work_ratio);
+			 work > 1 ? "costs" : "does", work);
 }
 
 /* ---- factors ---- */

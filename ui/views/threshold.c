@@ -22,10 +22,8 @@
 #define BINS_MIN 12     /* ... if there are so many bins then */
 
 struct threshold {
-	struct view_measured measured;
 	struct table table;
 	bool chosen; /* the user chose a layer; else it is the first that drops some */
-	double packed, padded; /* FLOPs of this setting in the two layouts; NaN */
 };
 
 /* ---- reading ---- */
@@ -81,30 +79,6 @@ static struct spread spread_of(const struct run *run, const struct run_site *sit
 		s.longest = i && s.longest > count[i] ? s.longest : count[i];
 	}
 	return s;
-}
-
-static bool differs_in_layout(const struct app *app, const struct app_setting *s)
-{
-	uint64_t mask = app->model.knob_mask & ~KNOB_BIT(KNOB_LAYOUT);
-	struct knobs a = s->knobs, b = app->knobs;
-	knobs_resolve_method(&a);
-	knobs_resolve_method(&b);
-	return !strcmp(s->model, app->model.name) && knobs_equal(&a, &b, mask);
-}
-
-static bool refresh(void *state, struct app *app)
-{
-	struct threshold *st = state;
-	const struct app_setting *list;
-	view_measured_read(&st->measured, app);
-	list = st->measured.list;
-	st->packed = st->padded = (double)NAN;
-	for (int i = 0; i < st->measured.n; i++)
-		if (differs_in_layout(app, &list[i]))
-			*(strcmp(knob_text(&list[i].knobs, KNOB_LAYOUT), "padded")
-				  ? &st->packed
-				  : &st->padded) = list[i].flops;
-	return false;
 }
 
 /* ---- the table ---- */
@@ -216,14 +190,13 @@ static struct table_source source_of(const struct run *run)
 /* Where something is dropped, until the user chooses a layer. */
 static void select_layer(struct threshold *st, const struct run *run)
 {
-	int n = count_sites(run), at = st->table.selected;
-	for (int i = 0; i < n && !st->chosen; i++) {
-		const struct run_site *site = site_of(run, i);
-		at = i;
-		if (site->n_kept < site->n_alive)
-			break;
-	}
-	table_select(&st->table, at, n);
+	int n = count_sites(run), at = 0;
+	while (at < n && site_of(run, at)->n_kept == site_of(run, at)->n_alive)
+		at++;
+	if (!st->chosen)
+		table_select(&st->table, at < n ? at : 0, n);
+	else
+		table_select(&st->table, st->table.selected, n);
 }
 
 /* ---- words ---- */
@@ -242,23 +215,22 @@ static void add_rows(const struct run *run, struct parts *p)
 	}
 	if (!(all > 0) || isnan(stay))
 		return;
-	parts_add(p, 1, STYLE_NORMAL, "rows: packed %s %%, padded %s %%",
+	parts_add(p, 3, STYLE_NORMAL, "rows: packed %s %%, padded %s %%",
 		  format_percent(stay / all, a, sizeof(a)),
 		  format_percent(padded / all, b, sizeof(b)));
 }
 
-static void add_layouts(const struct threshold *st, struct parts *p)
+static void add_layouts(const struct run *run, struct parts *p)
 {
+	const struct run_layouts *l = &run->layouts;
 	char a[24], b[24];
-	if (isnan(st->packed) || isnan(st->padded))
-		return;
-	parts_add(p, 2, STYLE_NORMAL, "FLOPs: packed %s, padded %s",
-		  format_count(st->packed, a, sizeof(a)),
-		  format_count(st->padded, b, sizeof(b)));
+	if (!isnan(l->packed) && !isnan(l->padded))
+		parts_add(p, 2, STYLE_NORMAL, "packed %s padded %s FLOPs",
+			  format_count(l->packed, a, sizeof(a)),
+			  format_count(l->padded, b, sizeof(b)));
 }
 
-static void draw_status(const struct threshold *st, const struct run *run,
-			struct canvas *c)
+static void draw_status(const struct run *run, struct canvas *c)
 {
 	struct parts p = { .n = 0 };
 	char value[KNOB_TEXT_SIZE];
@@ -272,11 +244,12 @@ static void draw_status(const struct threshold *st, const struct run *run,
 		  knobs_get(&run->knobs, KNOB_THRESHOLD, value));
 	parts_add(&p, 0, STYLE_NORMAL, "%d of %d stay", last->n_kept,
 		  site_of(run, 0)->n_alive);
-	if (s.n > 1)
-		parts_add(&p, 1, STYLE_NORMAL, "mean %.1f, longest %.0f of %d sequences",
+	if (s.n > 1) {
+		parts_add(&p, 1, STYLE_NORMAL, "mean %.1f longest %.0f of %d",
 			  s.sum / s.n, s.longest, s.n);
-	add_rows(run, &p);
-	add_layouts(st, &p);
+		add_rows(run, &p);
+	}
+	add_layouts(run, &p);
 	parts_draw(&p, c, 1, 0, c->width - 2);
 }
 
@@ -340,7 +313,7 @@ static void draw_counts(const struct run *run, const struct run_site *site,
 		return;
 	for (int i = 0; i < n; i++)
 		least = isnan(least) || count[i] < least ? count[i] : least;
-	snprintf(text, sizeof(text), "stay of each of %d: %.0f to %.0f", n, least,
+	snprintf(text, sizeof(text), "stay, each of %d: %.0f to %.0f", n, least,
 		 s.longest);
 	canvas_field(c, 0, 0, c->width, STYLE_BOLD, text);
 	int rows = c->height - 2;
@@ -356,7 +329,7 @@ static void draw_charts(const struct run *run, const struct run_site *site,
 			struct canvas *c)
 {
 	int n;
-	bool beside = counts_of(run, site, &n) && !c->plain;
+	bool several = counts_of(run, site, &n) && n > 1, beside = several && !c->plain;
 	int left = beside && c->width - COUNTS_WIDTH - 2 < CHART_WIDTH
 			   ? c->width - COUNTS_WIDTH - 2
 			   : CHART_WIDTH;
@@ -366,7 +339,7 @@ static void draw_charts(const struct run *run, const struct run_site *site,
 					     c->width - (beside ? left + 4 : 2),
 					     beside ? c->height : c->height - 2);
 	draw_histogram(run, site, &bars);
-	if (beside || c->plain)
+	if (several)
 		draw_counts(run, site, &counts);
 }
 
@@ -379,7 +352,7 @@ static void draw(void *state, const struct app *app, struct canvas *c, bool focu
 		draw_nothing(app, c);
 		return;
 	}
-	draw_status(st, run, c);
+	draw_status(run, c);
 	select_layer(st, run);
 	if (rows > c->height / ROWS_SHARE - 1)
 		rows = c->height / ROWS_SHARE - 1;
@@ -442,13 +415,6 @@ static void init(void *state)
 {
 	struct threshold *st = state;
 	table_init(&st->table);
-	st->packed = st->padded = (double)NAN;
-}
-
-static void release(void *state)
-{
-	struct threshold *st = state;
-	view_measured_release(&st->measured);
 }
 
 const struct view threshold_view = {
@@ -456,9 +422,7 @@ const struct view threshold_view = {
 	.title = "Threshold",
 	.state_size = sizeof(struct threshold),
 	.init = init,
-	.release = release,
 	.applies = applies,
-	.refresh = refresh,
 	.on_request = on_request,
 	.on_mouse = on_mouse,
 	.draw = draw,
