@@ -215,7 +215,7 @@ static void add_rows(const struct run *run, struct parts *p)
 	}
 	if (!(all > 0) || isnan(stay))
 		return;
-	parts_add(p, 3, STYLE_NORMAL, "rows: packed %s %%, padded %s %%",
+	parts_add(p, 1, STYLE_NORMAL, "rows: packed %s %%, padded %s %%",
 		  format_percent(stay / all, a, sizeof(a)),
 		  format_percent(padded / all, b, sizeof(b)));
 }
@@ -225,7 +225,7 @@ static void add_layouts(const struct run *run, struct parts *p)
 	const struct run_layouts *l = &run->layouts;
 	char a[24], b[24];
 	if (!isnan(l->packed) && !isnan(l->padded))
-		parts_add(p, 2, STYLE_NORMAL, "packed %s padded %s FLOPs",
+		parts_add(p, 0, STYLE_NORMAL, "FLOPs: packed %s, padded %s",
 			  format_count(l->packed, a, sizeof(a)),
 			  format_count(l->padded, b, sizeof(b)));
 }
@@ -244,13 +244,21 @@ static void draw_status(const struct run *run, struct canvas *c)
 		  knobs_get(&run->knobs, KNOB_THRESHOLD, value));
 	parts_add(&p, 0, STYLE_NORMAL, "%d of %d stay", last->n_kept,
 		  site_of(run, 0)->n_alive);
-	if (s.n > 1) {
+	if (s.n > 1)
 		parts_add(&p, 1, STYLE_NORMAL, "mean %.1f longest %.0f of %d",
 			  s.sum / s.n, s.longest, s.n);
-		add_rows(run, &p);
-	}
-	add_layouts(run, &p);
 	parts_draw(&p, c, 1, 0, c->width - 2);
+}
+
+/* What the layouts cost, of several sequences. */
+static void draw_layouts(const struct run *run, struct canvas *c, int y)
+{
+	struct parts p = { .n = 0 };
+	if (spread_of(run, site_of(run, 0)).n < 2)
+		return;
+	add_layouts(run, &p);
+	add_rows(run, &p);
+	parts_draw(&p, c, 1, y, c->width - 2);
 }
 
 static void draw_nothing(const struct app *app, struct canvas *c)
@@ -362,6 +370,7 @@ static void draw(void *state, const struct app *app, struct canvas *c, bool focu
 		canvas_window(c, 0, 2 + rows, c->width, c->height - rows - 2);
 	struct table_source source = source_of(run);
 	table_draw(&st->table, &table, &source, focus);
+	draw_layouts(run, c, 1 + rows);
 	draw_charts(run, site_of(run, st->table.selected), &charts);
 }
 
