@@ -74,11 +74,11 @@ def run(w, x, mode, r):
 
 
 def choose(x, most):
-    """The largest factor by which holding rows is no worse a guess than their mean."""
+    """The largest factor with which holding rows loses at most half of what varies."""
     chosen = 1
     for r in RATIOS:
         held = x[::r].repeat_interleave(r, 0)[: len(x)]
-        if r <= most and ((x - held) ** 2).sum() <= ((x - x.mean(0)) ** 2).sum():
+        if r <= most and ((x - held) ** 2).sum() <= ((x - x.mean(0)) ** 2).sum() / 2:
             chosen = r
     return chosen
 
