@@ -37,6 +37,7 @@ VLM_SCRIPTS = (  # in this order, of requirements_vlm.txt
     "gguf_fixtures.py",
     "embedding_fixtures.py",
     "llava_fixtures.py",
+    "mamba_fixtures.py",
     "long_conv_fixtures.py",
     "mixer_fixtures.py",
     "mrss_fixtures.py",
