@@ -20,6 +20,11 @@ void study_release(struct study *s)
 	for (int i = 0; i < s->n_claims; i++)
 		free(s->claims[i]);
 	free(s->claims);
+	for (int i = 0; i < s->n_crossings; i++)
+		for (int j = 0; j < 2; j++) {
+			free(s->crossings[i].of[j].name);
+			free(s->crossings[i].of[j].model);
+		}
 	free(s->name);
 	free(s->title);
 	free(s->source);
@@ -417,6 +422,67 @@ static enum err read_slopes(const struct json_in *in, struct study *s)
 	return e;
 }
 
+/* One of two lines: which rows are its points. */
+static enum err read_series(const struct json_in *parent, const char *key,
+			    struct study_series *to)
+{
+	static const char *const known[] = { "name", "model", "knobs", NULL };
+	char what[PLACE_SIZE + 8];
+	const struct json_in found = json_in_object(parent, key);
+	struct setting which = { .given = 0 };
+	enum err e = *parent->err;
+	snprintf(what, sizeof(what), "%s: %s", parent->what, key);
+	if (!e && !found.object)
+		return err_set(ERR_FORMAT, "%s is missing", what);
+	const struct json_in in = { found.object, what, &e };
+	knobs_init(&which.knobs);
+	if (!e)
+		e = check_keys(&in, known);
+	to->name = e ? NULL : need_text(&in, "name");
+	to->model = e ? NULL : take_text(&in, "model");
+	if (!e)
+		e = each_knob(&in, "knobs", set_knob, &which);
+	knobs_resolve_method(&which.knobs); /* as those of rows are */
+	to->knobs = which.knobs;
+	to->given = which.given;
+	return e;
+}
+
+static enum err read_crossing(const json_t *json, const char *what,
+			      struct study_crossing *to)
+{
+	static const char *const known[] = { "x", "y", "a", "b", NULL };
+	enum err e = OK;
+	const struct json_in in = { json, what, &e };
+	if (!json_is_object(json))
+		return err_set(ERR_FORMAT, "%s: not an object", what);
+	e = check_keys(&in, known);
+	if (!e)
+		e = take_figure(&in, "x", &to->x);
+	if (!e)
+		e = take_figure(&in, "y", &to->y);
+	if (!e)
+		e = read_series(&in, "a", &to->of[0]);
+	return e ? e : read_series(&in, "b", &to->of[1]);
+}
+
+static enum err read_crossings(const struct json_in *in, struct study *s)
+{
+	char place[PLACE_SIZE];
+	const json_t *crossings = json_in_array(in, "crossings");
+	size_t n = json_array_size(crossings);
+	enum err e = *in->err;
+	if (!e && n > STUDY_MAX_SLOPES)
+		return err_set(ERR_FORMAT, "%s: more than %d crossings", in->what,
+			       STUDY_MAX_SLOPES);
+	for (size_t i = 0; !e && i < n; i++) {
+		snprintf(place, sizeof(place), "%s: crossings[%zu]", in->what, i);
+		s->n_crossings++;
+		e = read_crossing(json_array_get(crossings, i), place, &s->crossings[i]);
+	}
+	return e;
+}
+
 /* The name becomes that of a session and is typed again. */
 static enum err check_name(const struct json_in *in, const char *name)
 {
@@ -433,10 +499,10 @@ static enum err check_name(const struct json_in *in, const char *name)
 
 static enum err read_head(const struct json_in *in, struct study *s)
 {
-	static const char *const known[] = { "name",    "title",  "source", "hardware",
-					     "model",   "text",   "knobs",  "budget_s",
-					     "columns", "claims", "slopes", "rows",
-					     "grid",    NULL };
+	static const char *const known[] = { "name",    "title",     "source", "hardware",
+					     "model",   "text",      "knobs",  "budget_s",
+					     "columns", "claims",    "slopes", "rows",
+					     "grid",    "crossings", NULL };
 	s->name = need_text(in, "name");
 	if (!*in->err)
 		s->title = need_text(in, "title");
@@ -479,6 +545,8 @@ static enum err read_study(const json_t *json, const char *what, struct study *s
 		e = read_claims(&in, s);
 	if (!e)
 		e = read_slopes(&in, s);
+	if (!e)
+		e = read_crossings(&in, s);
 	if (!e)
 		e = read_rows(&in, &shared, s);
 	if (!e)
@@ -542,59 +610,4 @@ enum err study_builtin(const char *name, struct study *out)
 			return study_parse(t->text, strlen(t->text), t->name, out);
 	}
 	return no_such_study(name);
-}
-
-/* ---- slopes ---- */
-
-/* The first row of the group numbered `turn`; -1: there are no more. */
-static int first_of_group(const struct study *s, enum knob_id group, int turn)
-{
-	uint64_t bit = group == KNOB_COUNT ? 0 : KNOB_BIT(group);
-	for (int i = 0; i < s->n_rows; i++) {
-		int j = 0;
-		while (j < i && !knobs_equal(&s->rows[j].knobs, &s->rows[i].knobs, bit))
-			j++;
-		if (j == i && turn-- == 0)
-			return i;
-	}
-	return -1;
-}
-
-/* Sums of a least-squares fit. */
-struct fit {
-	double n, x, y, xx, xy;
-};
-
-static void fit_add(struct fit *f, double x, double y)
-{
-	f->n++;
-	f->x += x;
-	f->y += y;
-	f->xx += x * x;
-	f->xy += x * y;
-}
-
-bool study_fit(const struct study *s, const struct study_slope *slope,
-	       const struct run *const *runs, int turn, struct str *group, double *value,
-	       int *points)
-{
-	int first = first_of_group(s, slope->group, turn);
-	uint64_t bit = slope->group == KNOB_COUNT ? 0 : KNOB_BIT(slope->group);
-	struct fit f = { 0 };
-	if (first < 0)
-		return false;
-	for (int i = first; i < s->n_rows; i++) {
-		if (!runs[i] ||
-		    !knobs_equal(&s->rows[i].knobs, &s->rows[first].knobs, bit))
-			continue;
-		double x = figure_of(runs[i], slope->x), y = figure_of(runs[i], slope->y);
-		if (x > 0 && y > 0)
-			fit_add(&f, log(x), log(y));
-	}
-	knobs_canonical(&s->rows[first].knobs, bit, group);
-	*points = (int)f.n;
-	double spread = f.n * f.xx - f.x * f.x;
-	bool fits = f.n >= 3 && spread > 1e-9 * f.n * f.xx; /* x that differ */
-	*value = fits ? (f.n * f.xy - f.x * f.y) / spread : (double)NAN;
-	return true;
 }

@@ -28,10 +28,25 @@ struct study_row {
 	char *note;                     /* or NULL */
 };
 
-/* The slope of y over x on a log-log plot, over the rows that agree in `group`. */
+/* The slope of y over x on a log-log plot, over the rows of one model that agree in
+ * `group`. */
 struct study_slope {
 	enum figure_id x, y;
 	enum knob_id group; /* KNOB_COUNT: all rows are one group */
+};
+
+/* Rows that make a line: those of a model that have these values of these knobs. */
+struct study_series {
+	char *name;
+	char *model;        /* NULL: the study's */
+	struct knobs knobs; /* ... of them those in `given`, KNOB_BITs */
+	uint64_t given;
+};
+
+/* Where two lines of y over x meet. */
+struct study_crossing {
+	enum figure_id x, y;
+	struct study_series of[2];
 };
 
 struct study {
@@ -48,6 +63,8 @@ struct study {
 	int n_claims;
 	struct study_slope slopes[STUDY_MAX_SLOPES];
 	int n_slopes;
+	struct study_crossing crossings[STUDY_MAX_SLOPES];
+	int n_crossings;
 	struct study_row *rows; /* [n_rows], at least one */
 	int n_rows;
 };
@@ -71,12 +88,31 @@ enum err study_builtin(const char *name, struct study *out) MUST_CHECK;
 
 /*
  * One fitted slope. runs[n_rows]: the run of each row, NULL where there is none. Fills
- * `group` with the common value ("keep=0.5", "" for all rows) and returns the slope by
+ * `group` with what they have in common ("keep=0.5", where there are several models
+ * "scan-mixer downsample=2", "" for all rows) and returns the slope by
  * least squares over the rows where both figures are known; NaN below three points, or
  * where they are all of one x. `turn` counts groups from 0; false: there are no more.
  */
 bool study_fit(const struct study *, const struct study_slope *,
 	       const struct run *const *runs, int turn, struct str *group, double *slope,
 	       int *points);
+
+/* Two lines over the x that both were measured at. */
+struct study_meeting {
+	int points;      /* such x; below two nothing is known */
+	double from, to; /* the lowest and the highest of them; NaN: there are none */
+	/* Where they meet, by straight lines between neighbours on a log-log plot, and
+	 * these neighbours; NaN: nowhere between `from` and `to`. */
+	double at, after, before;
+	int lower; /* which of them is lower up to there, or throughout: 0 or 1; -1: not
+		      known */
+};
+/* The first meeting, the next at `turn` 1 ...: false beyond the last, but always true at
+ * turn 0. */
+bool study_meet(const struct study *, const struct study_crossing *,
+		const struct run *const *runs, int turn, struct study_meeting *);
+/* "scan meets attention at tokens = 812 (between 512 and 1024)", or why not. */
+void study_meeting_text(const struct study_crossing *, const struct study_meeting *,
+			struct str *out);
 
 #endif

@@ -193,11 +193,28 @@ static void add_slope(const struct study_state *s, const struct study_slope *slo
 	}
 }
 
+static void add_crossing(const struct study_state *s, const struct study_crossing *c,
+			 struct str *out)
+{
+	struct study_meeting m;
+	for (int turn = 0;
+	     study_meet(&s->def, c, (const struct run *const *)s->runs, turn, &m) &&
+	     m.points > 1;
+	     turn++) {
+		str_addf(out, "%s over %s: ", figure_table[c->y].label,
+			 figure_table[c->x].label);
+		study_meeting_text(c, &m, out);
+		str_add(out, "\n");
+	}
+}
+
 void app_study_notes(const struct app *app, int study, struct str *out)
 {
 	const struct study_state *s = &app->studies->state[study];
 	for (int i = 0; i < s->def.n_slopes; i++)
 		add_slope(s, &s->def.slopes[i], out);
+	for (int i = 0; i < s->def.n_crossings; i++)
+		add_crossing(s, &s->def.crossings[i], out);
 	if (s->def.hardware)
 		str_addf(out, "published on: %s\n", s->def.hardware);
 	if (s->def.source)

@@ -151,7 +151,7 @@ static enum err print(const struct options *o, const struct study_result *r, enu
 		return e;
 	enum err shown = OK;
 	if (o->json)
-		shown = study_print_slopes_json(r);
+		shown = study_print_lines_json(r);
 	else
 		study_print(r);
 	return e ? err_set(e, "%s", message) : shown;

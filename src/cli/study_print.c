@@ -127,13 +127,20 @@ static enum err each_group(const struct study *s, const struct study_slope *slop
 	return e;
 }
 
+static const struct run **all_runs(const struct study_result *r)
+{
+	int n = r->study->n_rows;
+	const struct run **runs = mem_alloc(sizeof(*runs) * (size_t)(n + 1));
+	for (int i = 0; i < n; i++)
+		runs[i] = run_of(r, i);
+	return runs;
+}
+
 static enum err each_slope(const struct study_result *r, slope_fn fn)
 {
 	enum err e = OK;
 	const struct study *s = r->study;
-	const struct run **runs = mem_alloc(sizeof(*runs) * (size_t)(s->n_rows + 1));
-	for (int i = 0; i < s->n_rows; i++)
-		runs[i] = run_of(r, i);
+	const struct run **runs = all_runs(r);
 	for (int i = 0; !e && i < s->n_slopes; i++)
 		e = each_group(s, &s->slopes[i], runs, fn);
 	free(runs);
@@ -167,9 +174,61 @@ static enum err slope_text(const struct study *s, const struct study_slope *slop
 	return OK;
 }
 
-enum err study_print_slopes_json(const struct study_result *r)
+/* ---- crossings ---- */
+
+typedef enum err (*crossing_fn)(const struct study *, const struct study_crossing *,
+				const struct study_meeting *);
+
+static enum err each_crossing(const struct study_result *r, crossing_fn fn)
 {
-	return each_slope(r, slope_json);
+	enum err e = OK;
+	const struct study *s = r->study;
+	const struct run **runs = all_runs(r);
+	struct study_meeting m;
+	for (int i = 0; i < s->n_crossings; i++)
+		for (int turn = 0; !e && study_meet(s, &s->crossings[i], runs, turn, &m);
+		     turn++)
+			e = fn(s, &s->crossings[i], &m);
+	free(runs);
+	return e;
+}
+
+static enum err crossing_json(const struct study *s, const struct study_crossing *c,
+			      const struct study_meeting *m)
+{
+	json_t *o = json_object(), *of = json_object();
+	json_put_str(o, "study", s->name);
+	json_put_str(of, "x", figure_table[c->x].name);
+	json_put_str(of, "y", figure_table[c->y].name);
+	json_put_str(of, "a", c->of[0].name);
+	json_put_str(of, "b", c->of[1].name);
+	json_put_num(of, "at", m->at);
+	json_put_num(of, "after", m->after);
+	json_put_num(of, "before", m->before);
+	json_put_num(of, "from", m->from);
+	json_put_num(of, "to", m->to);
+	json_put_str(of, "lower", m->lower < 0 ? NULL : c->of[m->lower].name);
+	json_put_num(of, "points", m->points);
+	json_put(o, "crossing", of);
+	return print_json(o);
+}
+
+static enum err crossing_text(const struct study *s, const struct study_crossing *c,
+			      const struct study_meeting *m)
+{
+	struct str text = STR_INIT;
+	(void)s;
+	study_meeting_text(c, m, &text);
+	printf("crossing   %s over %s: %s\n", figure_table[c->y].label,
+	       figure_table[c->x].label, str_get(&text));
+	str_release(&text);
+	return OK;
+}
+
+enum err study_print_lines_json(const struct study_result *r)
+{
+	enum err e = each_slope(r, slope_json);
+	return e ? e : each_crossing(r, crossing_json);
 }
 
 /* ---- the table ---- */
@@ -327,7 +386,7 @@ void study_print(const struct study_result *r)
 	print_table(r);
 	printf("\n");
 	print_notes(r);
-	if (each_slope(r, slope_text))
+	if (each_slope(r, slope_text) || each_crossing(r, crossing_text))
 		return; /* it cannot fail */
 	for (int i = 0; i < s->n_claims; i++)
 		print_text("claim", s->claims[i]);

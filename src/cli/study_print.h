@@ -16,7 +16,8 @@ void study_print(const struct study_result *);
 /* {study, row, label, knobs, published, measured, ratio_published, ratio_measured, ...},
  * one line. */
 enum err study_print_row_json(const struct study_result *, int row) MUST_CHECK;
-/* {study, slope: {x, y, group, value, points}}: a line for each fit. */
-enum err study_print_slopes_json(const struct study_result *) MUST_CHECK;
+/* {study, slope: {x, y, group, value, points}}: a line for each fit, and {study,
+ * crossing: {x, y, a, b, at, after, before, from, to, lower, points}}. */
+enum err study_print_lines_json(const struct study_result *) MUST_CHECK;
 
 #endif

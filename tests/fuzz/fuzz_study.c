@@ -32,6 +32,15 @@ static void fit(const struct study *s)
 			fuzz_check(points == 0 && turn++ < s->n_rows, "groups end");
 		str_release(&group);
 	}
+	for (int i = 0; i < s->n_crossings; i++) {
+		struct study_meeting m;
+		fuzz_check(study_meet(s, &s->crossings[i], runs, 0, &m), "the first");
+		fuzz_check(m.points == 0 && !study_meet(s, &s->crossings[i], runs, 1, &m),
+			   "and no other");
+		struct str text = STR_INIT;
+		study_meeting_text(&s->crossings[i], &m, &text);
+		str_release(&text);
+	}
 	free(runs);
 }
 

@@ -561,6 +561,155 @@ static void slopes(void **state)
 	study_release(&s);
 }
 
+/* Two models over the same lengths, one cubic and one linear, with a knob's values. */
+#define TWO_LINES                                                                        \
+	"{" MINIMAL ",\"rows\":["                                                        \
+	"{\"label\":\"a1\",\"knobs\":{\"seq\":10}},"                                     \
+	"{\"label\":\"a2\",\"knobs\":{\"seq\":20}},"                                     \
+	"{\"label\":\"a3\",\"knobs\":{\"seq\":40}},"                                     \
+	"{\"label\":\"b3\",\"model\":\"n\",\"knobs\":{\"seq\":40}},"                     \
+	"{\"label\":\"b1\",\"model\":\"n\",\"knobs\":{\"seq\":10}},"                     \
+	"{\"label\":\"b2\",\"model\":\"n\",\"knobs\":{\"seq\":20}},"                     \
+	"{\"label\":\"r1\",\"knobs\":{\"seq\":10,\"downsample\":4}},"                    \
+	"{\"label\":\"r2\",\"knobs\":{\"seq\":20,\"downsample\":4}}],"                   \
+	"\"slopes\":[{\"x\":\"tokens\",\"y\":\"ms\",\"group\":\"downsample\"}],"         \
+	"\"crossings\":[{\"x\":\"tokens\",\"y\":\"ms\",\"a\":{\"name\":\"up\","          \
+	"\"knobs\":{\"downsample\":1}},\"b\":{\"name\":\"flat\",\"model\":\"n\"}},"      \
+	"{\"x\":\"tokens\",\"y\":\"ms\",\"a\":{\"name\":\"coarse\",\"knobs\":"           \
+	"{\"downsample\":4}},\"b\":{\"name\":\"flat\",\"model\":\"n\"}}]}"
+
+static struct run **runs_of(const struct study *s, double (*ms)(const struct study_row *))
+{
+	struct run **runs = calloc((size_t)s->n_rows, sizeof(*runs));
+	for (int i = 0; i < s->n_rows; i++)
+		runs[i] =
+			made_run(knob_num(&s->rows[i].knobs, KNOB_SEQ), ms(&s->rows[i]));
+	return runs;
+}
+
+static void free_runs(struct run **runs, int n)
+{
+	for (int i = 0; i < n; i++)
+		run_free(runs[i]);
+	free(runs);
+}
+
+/* Cubic through (20, 5), 5 throughout, and 1 below both. */
+static double powers(const struct study_row *row)
+{
+	double seq = knob_num(&row->knobs, KNOB_SEQ);
+	if (row->model)
+		return 5;
+	return knob_num(&row->knobs, KNOB_DOWNSAMPLE) > 1 ? 1 : pow(seq / 16, 3) * 5;
+}
+
+static void slopes_of_models(void **state)
+{
+	(void)state;
+	struct study s;
+	struct str group = STR_INIT;
+	double slope;
+	int points;
+	check_ok(parse(TWO_LINES, &s));
+	struct run **runs = runs_of(&s, powers);
+	const struct run *const *all = (const struct run *const *)runs;
+	assert_true(study_fit(&s, &s.slopes[0], all, 0, &group, &slope, &points));
+	assert_string_equal(str_get(&group), "m downsample=1");
+	assert_true(fabs(slope - 3) < 1e-9 && points == 3);
+	str_clear(&group);
+	assert_true(study_fit(&s, &s.slopes[0], all, 1, &group, &slope, &points));
+	assert_string_equal(str_get(&group), "n downsample=1");
+	assert_true(fabs(slope) < 1e-9 && points == 3);
+	str_release(&group);
+	free_runs(runs, s.n_rows);
+	study_release(&s);
+}
+
+static const char *meeting(const struct study *s, int which, struct run **runs, int turn,
+			   struct study_meeting *m)
+{
+	static char shown[256];
+	struct str text = STR_INIT;
+	if (!study_meet(s, &s->crossings[which], (const struct run *const *)runs, turn,
+			m))
+		return "";
+	study_meeting_text(&s->crossings[which], m, &text);
+	snprintf(shown, sizeof(shown), "%s", str_get(&text));
+	str_release(&text);
+	return shown;
+}
+
+static void lines_that_meet(void **state)
+{
+	(void)state;
+	struct study s;
+	struct study_meeting m;
+	check_ok(parse(TWO_LINES, &s));
+	struct run **runs = runs_of(&s, powers);
+	/* Powers are straight lines there: exact. */
+	assert_string_equal(meeting(&s, 0, runs, 0, &m),
+			    "up meets flat at tokens = 16 (between 10 and 20); up is "
+			    "lower before");
+	assert_true(fabs(m.at - 16) < 1e-9 && m.points == 3 && m.lower == 0);
+	assert_string_equal(meeting(&s, 0, runs, 1, &m), "");
+	assert_string_equal(meeting(&s, 1, runs, 0, &m),
+			    "coarse and flat: no crossing in the range 10 ... 20; coarse "
+			    "is lower");
+	assert_true(isnan(m.at) && m.points == 2 && m.lower == 0);
+	run_free(runs[6]);
+	runs[6] = NULL;
+	assert_string_equal(meeting(&s, 1, runs, 0, &m),
+			    "coarse and flat: not measured at two of the same tokens");
+	assert_true(m.points == 1 && m.lower < 0);
+	free_runs(runs, s.n_rows);
+	study_release(&s);
+}
+
+/* Up and down: above, below, above; and the same at one of the points. */
+static double zigzag(const struct study_row *row)
+{
+	double seq = knob_num(&row->knobs, KNOB_SEQ);
+	if (row->model || knob_num(&row->knobs, KNOB_DOWNSAMPLE) > 1)
+		return 5;
+	return seq > 15 && seq < 25 ? 2.5 : 10;
+}
+
+static void lines_that_meet_twice(void **state)
+{
+	(void)state;
+	struct study s;
+	struct study_meeting m;
+	check_ok(parse(TWO_LINES, &s));
+	struct run **runs = runs_of(&s, zigzag);
+	assert_non_null(strstr(meeting(&s, 0, runs, 0, &m), "flat is lower before"));
+	assert_true(fabs(m.at - sqrt(200)) < 1e-9 && m.after < 11 && m.before > 19);
+	assert_non_null(strstr(meeting(&s, 0, runs, 1, &m), "up is lower before"));
+	assert_true(fabs(m.at - sqrt(800)) < 1e-9);
+	assert_string_equal(meeting(&s, 0, runs, 2, &m), "");
+	assert_non_null(strstr(meeting(&s, 1, runs, 0, &m), "no crossing"));
+	free_runs(runs, s.n_rows);
+	study_release(&s);
+}
+
+static void crossings_of_files(void **state)
+{
+	(void)state;
+#define CROSSING(text) "{" MINIMAL ",\"crossings\":[" text "],\"rows\":[" ROW "]}"
+#define XY "\"x\":\"tokens\",\"y\":\"ms\""
+	REFUSED("\"crossings\" is no", "{" MINIMAL ",\"crossings\":1}");
+	REFUSED("crossings[0]: not an object", CROSSING("1"));
+	REFUSED("crossings[0]: x: \"\" is none", CROSSING("{}"));
+	REFUSED("crossings[0]: a is missing", CROSSING("{" XY "}"));
+	REFUSED("crossings[0]: a: \"name\" is missing", CROSSING("{" XY ",\"a\":{}}"));
+	REFUSED("crossings[0]: b is missing",
+		CROSSING("{" XY ",\"a\":{\"name\":\"n\"}}"));
+	REFUSED("crossings[0]: a: unknown key \"z\"",
+		CROSSING("{" XY ",\"a\":{\"name\":\"n\",\"z\":1}}"));
+	REFUSED("no knob \"z\"",
+		CROSSING("{" XY ",\"a\":{\"name\":\"n\",\"knobs\":{\"z\":1}}}"));
+	REFUSED("unknown key \"w\"", CROSSING("{" XY ",\"w\":1}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,6 +732,10 @@ int main(void)
 		cmocka_unit_test(shares_of_a_language_model),
 		cmocka_unit_test(shares_of_a_tower),
 		cmocka_unit_test(slopes),
+		cmocka_unit_test(slopes_of_models),
+		cmocka_unit_test(lines_that_meet),
+		cmocka_unit_test(lines_that_meet_twice),
+		cmocka_unit_test(crossings_of_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
