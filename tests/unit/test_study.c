@@ -48,9 +48,10 @@ static void published(const char *study, const char *label, enum figure_id id,
 
 static void built_in(void **state)
 {
-	static const char *const names[] = { "vtp",      "vtp-knorm", "vit-resolution",
-					     "tome",     "evit",      "lora-fusion",
-					     "fused-qkv" };
+	static const char *const names[] = {
+		"vtp",         "vtp-knorm", "vit-resolution",    "tome",          "evit",
+		"lora-fusion", "fused-qkv", "scan-vs-attention", "kernel-distill"
+	};
 	(void)state;
 	struct study s;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
