@@ -38,7 +38,7 @@ struct knob {
 
 extern const struct knob knob_table[KNOB_COUNT];
 
-#define KNOB_TEXT_SIZE 256 /* a path of a checkpoint is one */
+#define KNOB_TEXT_SIZE 256
 
 struct knob_value {
 	double num;                /* NUMBER, INTEGER; NaN: unset */
