@@ -1,13 +1,14 @@
 /*
  * How fast the cpu backend's ops on sequences are, run by hand:
- *   bench_scan [--threads N] [--rounds N]                     (default: 2 threads, 21)
+ *   bench_scan [--threads N] [--rounds N] [--gemm ENGINE] [--only scan|conv|taps|layer]
+ *                                                       (default: 2 threads, 21 rounds)
  *
  * The selective scan of a Mamba-130M layer (T 2048, 1536 channels, 16 states) beside a
  * plain scalar loop (this file is compiled without vectors), a prefill of 512 and a
  * single step; causal convolutions of 4 taps (Mamba) and 63 (the multi-resolution proxy);
- * filters of 512 taps; and the products of a Mamba layer at T = 512. On one thread and on
- * N, in turns in every round; medians. Trust the ratios within one run, not the absolute
- * figures.
+ * filters of 512 taps; and all ops of a Mamba layer at T = 512 and at one token. On one
+ * thread and on N, in turns in every round; medians and the lowest. Trust the ratios
+ * within one run, not the absolute figures.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* The selective scan (Gu and Dao 2023): blocks of channels, each walked by one thread. */
+#include <assert.h>
 #include <string.h>
 
 #include "kernels/cpu/cpu.h"
@@ -9,7 +10,7 @@
  * same few pages, while a block's state still costs nothing to fetch.
  */
 #define SCAN_TILE 32
-#define SCAN_FEW 4 /* fewer steps than this are not worth transposing A and the state */
+#define SCAN_FEW 2 /* fewer steps than this are not worth transposing A and the state */
 
 struct scan {
 	struct cpu *cpu;
@@ -40,7 +41,6 @@ static struct scan_part part_of(const struct scan *s, int64_t b, int64_t t, int6
 		.a = tensor_row(&s->ssm->a, d),
 		.ld_a = s->ssm->a.ld,
 		.state = tensor_row(&s->state, b * s->x.dim[2] + d),
-		.ld_state = s->state.ld,
 	};
 }
 
@@ -74,12 +74,12 @@ static void scan_channels(const struct scan *s, int64_t b, int64_t begin, int64_
 		if (s->fresh)
 			memset(state + at, 0, sizeof(float) * (size_t)(lanes * n));
 		else
-			vec->to_lanes(state + at, p.state, p.ld_state, count, n, 1);
+			vec->to_lanes(state + at, p.state, n, count, n, 1);
 	}
 	scan_tiles(s, b, begin, end, a, state);
 	for (int64_t d = begin; d < end; d += lanes) {
 		struct scan_part p = part_of(s, b, 0, d);
-		vec->from_lanes(p.state, p.ld_state, state + (d - begin) * n,
+		vec->from_lanes(p.state, n, state + (d - begin) * n,
 				least(end - d, lanes), n);
 	}
 }
@@ -89,8 +89,8 @@ static void scan_few(const struct scan *s, int64_t b, int64_t begin, int64_t end
 	struct scan_part p = part_of(s, b, 0, begin);
 	p.steps = s->x.dim[1];
 	p.channels = end - begin;
-	for (int64_t j = 0; s->fresh && j < p.channels; j++)
-		memset(p.state + j * p.ld_state, 0, sizeof(float) * (size_t)p.n);
+	if (s->fresh)
+		memset(p.state, 0, sizeof(float) * (size_t)(p.channels * p.n));
 	s->cpu->vec->sequence->scan_steps(&p);
 }
 
@@ -122,5 +122,6 @@ void cpu_scan(void *self, struct tensor y, struct tensor x, struct tensor delta,
 	if (x.dim[1] >= SCAN_FEW)
 		cpu_reserve(cpu, 2 * sizeof(float) *
 					 (size_t)(ceil_div(x.dim[2], lanes) * lanes * n));
-	cpu_run(cpu, tensor_count(&x) * n, run_scan, &s);
+	assert(state.ld == n);
+	cpu_run(cpu, tensor_count(&x) * n / 2, run_scan, &s);
 }

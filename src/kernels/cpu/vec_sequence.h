@@ -21,7 +21,6 @@ struct scan_part {
 	const float *a; /* as each function says */
 	int64_t ld_a;
 	float *state;
-	int64_t ld_state;
 };
 
 struct vec_sequence {
