@@ -281,13 +281,23 @@ static struct tensor base_logits(const struct comparison *c, int64_t first, int6
 			 DIMS(rows.dim[0], tensor_cols(&rows) / vocab, vocab));
 }
 
+static struct likelihood_text text_of(const struct comparison *c)
+{
+	const struct workbench *w = c->w;
+	int64_t given = w->facts.length, all = tensor_cols(&c->in.ids);
+	return (struct likelihood_text){
+		.ids = c->in.ids,
+		.before = w->prompt.before,
+		.once = w->model->family->repeats_text && given < all ? given : 0,
+	};
+}
+
 static enum err compare_logits(struct comparison *c, int64_t first)
 {
 	const struct setting *any = c->has_technique ? c->technique : c->base;
 	struct tensor mine = any->out.token_logits, none = { 0 };
 	struct tensor base = base_logits(c, first, mine.dim[2]);
-	const struct likelihood_text text = { .ids = c->in.ids,
-					      .before = c->w->prompt.before };
+	const struct likelihood_text text = text_of(c);
 	if (c->has_technique) {
 		struct tensor last = last_logits(&mine), base_last = last_logits(&base);
 		fidelity_add(&c->fidelity, &last, &base_last, c->items);
@@ -446,6 +456,8 @@ static void report(const struct comparison *c, struct run *run)
 	}
 	accuracy_report(&c->accuracy, run);
 	likelihood_report(&c->likelihood, run);
+	if (w->seeded) /* nobody said this text */
+		run_forget_group(run, "likelihood");
 	if (c->too_long)
 		run_warn(run, "the text is too long to keep all of its logits: "
 			      "likelihood and divergence are not known");

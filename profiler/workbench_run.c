@@ -35,7 +35,7 @@ static enum err report_fidelity(struct workbench *w, struct setting *s,
 				const struct work_watch *watch, struct run *run)
 {
 	bool scored = workbench_classes(w) && w->list.cifar;
-	bool language = s->out.token_logits.ndim;
+	bool language = s->out.token_logits.ndim && !w->seeded;
 	if (w->no_classes && w->list.cifar)
 		run_warn(run, "accuracy is not known: %s", w->no_classes);
 	if (!scored && !language && !workbench_has_technique(w->model, &s->knobs))
