@@ -70,11 +70,10 @@ static enum err print_cell(void *ctx, const struct cell *cell)
 static const struct {
 	enum figure_id id;
 	bool always; /* else where it is known of a row: many images, labels */
-} figures[] = { { FIGURE_cosine, true },
-		{ FIGURE_cosine_p5, false },
-		{ FIGURE_cosine_min, false },
-		{ FIGURE_top1, false },
-		{ FIGURE_memory_mib, true } };
+} figures[] = { { FIGURE_cosine, true },      { FIGURE_cosine_p5, false },
+		{ FIGURE_cosine_min, false }, { FIGURE_kl, false },
+		{ FIGURE_top1_agree, false }, { FIGURE_perplexity, false },
+		{ FIGURE_top1, false },       { FIGURE_memory_mib, true } };
 #define N_FIGURES (int)(sizeof(figures) / sizeof(figures[0]))
 
 /* What the table has columns for. */

@@ -142,6 +142,96 @@ static void of_the_saved_logits(void **state)
 	temp_dir_remove(dir);
 }
 
+#define MAMBA "-m", "mamba-130m:tiny", TEXT
+
+static void a_mamba(void **state)
+{
+	(void)state;
+	json_t *base = RUN(MAMBA, "--seq", "14"), *again = RUN(MAMBA, "--seq", "64"),
+	       *o = RUN(MAMBA, "--seq", "64", "--mrss", "low", "--downsample", "4");
+	/* What comes again is not counted again, and what is before does not change. */
+	assert_true(num(again, "likelihood.tokens") == 13);
+	assert_true(fabs(num(again, "likelihood.loss") - num(base, "likelihood.loss")) <
+		    1e-5);
+	assert_true(fabs(num(o, "likelihood.base_loss") - num(base, "likelihood.loss")) <
+		    1e-5);
+	assert_true(num(o, "fidelity.kl") > 1e-6);
+	double agree = num(o, "fidelity.top1_agree") * 64; /* all positions */
+	assert_true(fabs(agree - round(agree)) < 1e-9);
+	assert_true(cosine_of(o, "layers.0") < 0.9999 &&
+		    cosine_of(o, "layers.3") < 0.9999);
+	json_t *at_tokens = at(o, "ssm.state_at"), *error = at(o, "ssm.state_error");
+	assert_int_equal(json_array_size(at_tokens), 4);
+	assert_int_equal(json_array_size(error), 4);
+	for (size_t i = 0; i < 4; i++) {
+		double e = json_number_value(json_array_get(error, i));
+		assert_true(json_number_value(json_array_get(at_tokens, i)) ==
+			    16. * (double)(i + 1));
+		assert_true(e > 1e-3 && e < 100);
+	}
+	assert_true(num(o, "ssm.state_bytes") == 4. * 128 * 16 * 4);
+	assert_true(json_is_null(at(base, "ssm")));
+	json_decref(o);
+	json_decref(again);
+	json_decref(base);
+}
+
+/* The coarse branch at factor 1 is the scan itself. */
+static void a_mamba_as_it_was(void **state)
+{
+	(void)state;
+	json_t *o = RUN(MAMBA, "--seq", "64", "--mrss", "low");
+	assert_true(num(o, "fidelity.kl") < 1e-9);
+	assert_true(cosine_of(o, "layers.3") > 0.999999);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(json_number_value(
+				    json_array_get(at(o, "ssm.state_error"), i)) < 1e-5);
+	json_decref(o);
+}
+
+/* Ids that nobody gave are no text to expect. */
+static void nobodys_text(void **state)
+{
+	(void)state;
+	json_t *o = RUN("-m", "mamba-130m:tiny", "--mrss", "low", "--downsample", "2");
+	assert_true(json_is_null(at(o, "likelihood")));
+	assert_true(num(o, "fidelity.kl") > 0);
+	json_decref(o);
+}
+
+static void refused(int status, const char *embeddings, const char *part)
+{
+	const char *const argv[] = { program(),      QUICK,      MAMBA,
+				     "--embeddings", embeddings, NULL };
+	proc_release(&p);
+	assert_int_equal(program_run(&p, argv), status);
+	assert_non_null(strstr(str_get(&p.err_text), part));
+}
+
+static void other_embeddings(void **state)
+{
+	(void)state;
+	json_t *o = RUN(MAMBA, "--embeddings", "mamba-790m:tiny");
+	assert_string_equal(json_string_value(at(o, "embeddings.source")),
+			    "mamba-790m:tiny");
+	assert_true(num(o, "embeddings.rows") == 512);
+	assert_true(num(o, "embeddings.shared") == 512);
+	assert_true(num(o, "embeddings.coverage") == 1);
+	double error = num(o, "embeddings.rel_error");
+	assert_true(error > 0.85 && error < 0.95); /* sqrt(1 - 96 / 512) = 0.90 */
+	assert_true(num(o, "likelihood.loss") != num(o, "likelihood.base_loss"));
+	json_decref(o);
+	o = RUN(MAMBA, "--embeddings", "clip-vit-b16:tiny");
+	assert_true(num(o, "embeddings.shared") == 256); /* bytes */
+	json_decref(o);
+	o = RUN(MAMBA);
+	assert_true(json_is_null(at(o, "embeddings")));
+	json_decref(o);
+	refused(2, "mamba-130m:tiny", "that is the model itself");
+	refused(1, "siglip-b16:tiny", "has no token embeddings");
+	refused(1, "nobody", "--embeddings nobody: ");
+}
+
 /* A tower of pictures, with a class token and with merged tokens. */
 static void layers_of_a_tower(void **state)
 {
@@ -195,6 +285,10 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mamba),
+		cmocka_unit_test(a_mamba_as_it_was),
+		cmocka_unit_test(nobodys_text),
+		cmocka_unit_test(other_embeddings),
 		cmocka_unit_test(a_base_alone),
 		cmocka_unit_test(a_technique),
 		cmocka_unit_test(nothing_changes),
