@@ -254,8 +254,8 @@ static void knobs_it_lacks(void **state)
 		enum knob_id id;
 		const char *value, *who;
 	} cases[] = {
-		{ KNOB_DOWNSAMPLE, "2", "mamba" },
-		{ KNOB_MRSS, "low", "mamba" },
+		{ KNOB_DOWNSAMPLE, "2", "mamba, " },
+		{ KNOB_MRSS, "low", "mamba, " },
 	};
 	struct model *m;
 	char why[256];
