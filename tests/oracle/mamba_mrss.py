@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 MASK = (1 << 64) - 1
+HELD_MOST = 0.5  # of the variance may be lost
 
 
 def rng_key(seed, name):
@@ -36,15 +37,21 @@ def rng_uniform(key, n):
     return (x >> np.uint64(8)).astype(np.float64) * 2.0**-24
 
 
-def hold_errors(x):
-    """Of each item of x [B, T, D]: {r: what holding every r-th row loses}, the variance."""
+def choose_factors(x, most):
+    """Adaptive: of each item of x [B, T, D] the largest factor up to `most` with which holding
+    every r-th row loses at most half of the variance. None is a close call."""
+    factors = []
     for item in x:
         variance = float(((item - item.mean(0)) ** 2).sum())
-        errors = {}
+        lost = {1: 0.0}
         for r in (2, 4, 8, 16):
             held = item[torch.arange(len(item)) // r * r]
-            errors[r] = float(((item - held) ** 2).sum())
-        yield errors, variance
+            lost[r] = float(((item - held) ** 2).sum())
+        varies = variance > 1e-9
+        assert not varies or all(abs(e / variance - HELD_MOST) > 1e-2 for e in lost.values())
+        good = [r for r, e in lost.items() if e <= HELD_MOST * variance + 1e-9 and r <= most]
+        factors.append(max(good))
+    return factors
 
 
 class Mamba:
