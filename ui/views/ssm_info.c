@@ -141,7 +141,7 @@ static void draw_state(const struct run *run, struct canvas *c)
 						     : ssm->n_state_error;
 	char at[24], text[160];
 	if (n < 1) {
-		if (strcmp(knob_text(&run->knobs, KNOB_MRSS), "off") != 0)
+		if (!isnan(ssm->state_bytes) && !knobs_is_default(&run->knobs, KNOB_MRSS))
 			canvas_field(c, 0, 0, c->width, STYLE_DIM,
 				     "state error: not measured");
 		return;
