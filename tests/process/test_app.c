@@ -219,6 +219,78 @@ static void amounts_take_turns(void **state)
 	expect_knob(KNOB_METHOD, "none");
 }
 
+/* Once there are saliencies the slider goes from the lowest to the highest. */
+static void a_threshold_over_its_saliencies(void **state)
+{
+	double lo = (double)INFINITY, hi = 0;
+	(void)state;
+	start(TINY, command, 1);
+	until(measured);
+	assert_true(app_knob_step(app, KNOB_THRESHOLD, +1));
+	expect_knob(KNOB_THRESHOLD, "0.5"); /* nothing is known of them yet */
+	until(measured);
+	for (int i = 0; i < app->result->tokens.n_sites; i++) {
+		const struct run_site *s = &app->result->tokens.sites[i];
+		for (int k = 0; k < s->n_scores; k++) {
+			lo = fmin(lo, s->scores[k]);
+			hi = fmax(hi, s->scores[k]);
+		}
+	}
+	assert_true(lo < hi);
+	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 1));
+	assert_true(fabs(knob_num(&app->knobs, KNOB_THRESHOLD) - hi) <= 0.25 + 1e-9);
+	/* The range is that of the latest run that has one. */
+	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 0.5));
+	assert_true(fabs(knob_num(&app->knobs, KNOB_THRESHOLD) - (lo + hi) / 2) <=
+		    0.25 + 1e-9);
+	app_knob_select(app, +1); /* the chosen knob */
+	while (app->knob != KNOB_THRESHOLD)
+		app_knob_select(app, +1);
+	char *suggestion = app_sweep_suggestion(app);
+	assert_int_equal(strncmp(suggestion, "threshold off,", 14), 0);
+	const char *at = suggestion + 14;
+	for (int i = 1; i <= 3; i++, at += strcspn(at, ",") + 1) {
+		double v = strtod(at, NULL), wanted = lo + (hi - lo) * i / 4;
+		if (!(fabs(v - wanted) < 0.006 * wanted))
+			fail_msg("%s: %g .. %g", suggestion, lo, hi);
+	}
+	free(suggestion);
+	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 0));
+	expect_knob(KNOB_THRESHOLD, "off");
+}
+
+static const struct app_setting *find_setting(const struct app_setting *list, int n,
+					      double keep)
+{
+	for (int i = 0; i < n; i++)
+		if (knob_num(&list[i].knobs, KNOB_KEEP) == keep)
+			return &list[i];
+	return NULL;
+}
+
+/* Each setting once, the latest, whichever way it is known. */
+static void what_was_measured(void **state)
+{
+	int n;
+	(void)state;
+	start(TINY, command, 1);
+	until(measured);
+	assert_true(app_knob_set(app, KNOB_KEEP, "0.5"));
+	until(measured);
+	app_measure_again(app);
+	until(measured);
+	struct app_setting *list = app_measured(app, &n);
+	assert_int_equal(n, 2);
+	const struct app_setting *half = find_setting(list, n, 0.5);
+	assert_non_null(half);
+	assert_non_null(find_setting(list, n, 1));
+	assert_string_equal(half->model, app->model.name);
+	assert_true(half->tokens == app->result->input.tokens);
+	assert_true(half->p50_ns == app->result->wall.p50_ns);
+	assert_true(half->started_ns == app->result->started_ns);
+	free(list);
+}
+
 /* A burst of keys: one measurement in the end, of where the slider came to rest. */
 static void a_burst(void **state)
 {
@@ -541,6 +613,8 @@ int main(void)
 		CASE(language_models_in_steps),
 		CASE(sliders_of_a_tower),
 		CASE(amounts_take_turns),
+		CASE(a_threshold_over_its_saliencies),
+		CASE(what_was_measured),
 		CASE(a_burst),
 		CASE(cancel_and_pause),
 		CASE(worker_dies),
