@@ -187,6 +187,18 @@ static void print_mrss(const struct run *run)
 	printf("; %.3f of the base's FLOPs\n", m->work_ratio);
 }
 
+/* Survivors of a threshold, and what they cost in either layout. */
+static void print_layouts(const struct run *run)
+{
+	const struct run_layouts *l = &run->layouts;
+	if (isnan(l->longest))
+		return;
+	printf("survivors  %.1f of %.0f tokens, %.0f of the longest; packed %.3f, padded "
+	       "%.3f GFLOP as fvcore counts\n",
+	       l->mean, run->input.tokens, l->longest, l->packed_fvcore * 1e-9,
+	       l->padded_fvcore * 1e-9);
+}
+
 static void print_states(const struct run *run)
 {
 	const struct run_ssm *s = &run->ssm;
@@ -381,6 +393,7 @@ void table_print_headline(const struct run *run, const struct run *base)
 	print_fidelity(run);
 	print_likelihood(run);
 	print_mrss(run);
+	print_layouts(run);
 	print_states(run);
 	print_accuracy(run);
 	print_zero_shot(run);

@@ -31,7 +31,7 @@ SEED = 1
 GATE_SEED = 3
 LENGTHS = {1: 2, 2: 1, 13: 2, 64: 1}  # rows: items
 FACTORS = (1, 2, 4, 8)
-MOST, HELD = 8, 0.5  # of adaptive: the largest factor, what may be lost of the variance
+MOST = 8  # of adaptive
 SCAN = {
     "model_type": "scan_mixer",
     "hidden_size": 16,
