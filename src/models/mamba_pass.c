@@ -7,39 +7,9 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "models/mamba_memory.h"
 
 /* ---- what is carried ---- */
-
-typedef struct tensor make_fn(void *ctx, int ndim, const int64_t *dim);
-
-static struct mamba_branch make_branch(const struct mamba_sizes *s, int64_t items,
-				       make_fn *make, void *ctx)
-{
-	return (struct mamba_branch){
-		.past = make(ctx, DIMS(items, s->kernel - 1, s->inner)),
-		.state = make(ctx, DIMS(items, s->inner, s->states)),
-	};
-}
-
-static struct tensor make_in_pass(void *ctx, int ndim, const int64_t *dim)
-{
-	struct tensor t = pass_tensor(ctx, DT_F32, ndim, dim);
-	return t;
-}
-
-static void clear(const struct tensor *t)
-{
-	if (t->ndim && t->data)
-		memset(t->data, 0, (size_t)tensor_bytes(t));
-}
-
-static void forget(const struct mamba_memory *of)
-{
-	const struct tensor *const all[] = { &of->high.past, &of->high.state,
-					     &of->low.past, &of->low.state, &of->held };
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		clear(all[i]);
-}
 
 /* What one decoding keeps; both branches, since nobody knows yet which will run. */
 struct mamba_decoding {
@@ -54,31 +24,17 @@ struct mamba_decoding {
 static void decoding_release(struct decoding *base)
 {
 	struct mamba_decoding *d = (struct mamba_decoding *)base;
-	for (int64_t i = 0; i < d->layers; i++) {
-		free(d->memory[i].high.past.data);
-		free(d->memory[i].high.state.data);
-		free(d->memory[i].low.past.data);
-		free(d->memory[i].low.state.data);
-		free(d->memory[i].held.data);
-	}
+	for (int64_t i = 0; i < d->layers; i++)
+		mamba_memory_release(&d->memory[i]);
 	free(d->memory);
 	free(d);
-}
-
-static struct tensor make_on_heap(void *ctx, int ndim, const int64_t *dim)
-{
-	bool *ok = ctx;
-	struct tensor t = tensor_of(DT_F32, NULL, ndim, dim);
-	t.data = calloc((size_t)tensor_count(&t) + 1, sizeof(float)); /* may be empty */
-	*ok = *ok && t.data;
-	return t;
 }
 
 enum err mamba_decode_begin(const struct model *m, const struct input *in, int64_t more,
 			    struct decoding **out)
 {
 	const struct mamba *x = mamba_of(m);
-	bool ok = true;
+	enum err e = OK;
 	(void)more; /* a state does not grow */
 	*out = NULL;
 	if (in->ids.dim[0] != 1)
@@ -87,18 +43,13 @@ enum err mamba_decode_begin(const struct model *m, const struct input *in, int64
 	d->base.free = decoding_release;
 	d->layers = x->layers;
 	d->memory = mem_alloc(sizeof(*d->memory) * (size_t)x->layers);
-	for (int64_t i = 0; i < x->layers; i++) {
-		d->memory[i].high = make_branch(&x->s, 1, make_on_heap, &ok);
-		d->memory[i].low = make_branch(&x->s, 1, make_on_heap, &ok);
-		d->memory[i].held = make_on_heap(&ok, DIMS(1, x->s.inner));
-	}
-	if (ok) {
+	for (int64_t i = 0; !e && i < x->layers; i++)
+		e = mamba_memory_of_steps(&d->memory[i], &x->s);
+	if (e)
+		decoding_release(&d->base);
+	else
 		*out = &d->base;
-		return OK;
-	}
-	decoding_release(&d->base);
-	return err_set(ERR_NOMEM, "no memory for the states of %d layers",
-		       (int)x->layers);
+	return e;
 }
 
 /* ---- the pass ---- */
@@ -231,8 +182,8 @@ static struct tensor choose_factors(const struct mamba_pass *mp)
 	struct tensor factors = pass_tensor(p, DT_I32, DIMS(mp->items));
 	struct tensor sums =
 		pass_tensor(p, DT_F32, DIMS(mp->items, VARIATION_SUMS + width));
-	if (!p->err)
-		clear(&sums);
+	if (!p->err && sums.data)
+		memset(sums.data, 0, (size_t)tensor_bytes(&sums));
 	span_open(p, "variation", -1);
 	for (int64_t first = 0; first < mp->length; first += mp->each) {
 		int64_t left = mp->length - first, t = left < mp->each ? left : mp->each;
@@ -290,23 +241,14 @@ static struct mamba_memory *begin_memory(struct mamba_pass *mp, struct decoding 
 	struct mamba_memory *memory =
 		state ? ((struct mamba_decoding *)state)->memory
 		      : mem_alloc(sizeof(*memory) * (size_t)x->layers);
-	enum mrss_mode mode = mp->scans.mrss.mode;
 	for (int64_t i = 0; i < x->layers; i++) {
-		if (!state && (mode == MRSS_OFF || mode == MRSS_BOTH))
-			memory[i].high =
-				make_branch(&x->s, mp->items, make_in_pass, mp->p);
-		if (!state && mode != MRSS_OFF)
-			memory[i].low =
-				make_branch(&x->s, mp->items, make_in_pass, mp->p);
+		if (!state)
+			memory[i] = mamba_memory_of_pass(mp->p, &x->s, mp->items,
+							 mp->scans.mrss.mode);
 		if (!mp->p->err)
-			forget(&memory[i]);
+			mamba_memory_forget(&memory[i]);
 	}
 	return memory;
-}
-
-static double branch_bytes(const struct mamba_branch *b)
-{
-	return (double)tensor_bytes(&b->past) + (double)tensor_bytes(&b->state);
 }
 
 static void end_memory(struct mamba_pass *mp, struct decoding *state)
@@ -317,16 +259,12 @@ static void end_memory(struct mamba_pass *mp, struct decoding *state)
 		free(mp->memory);
 		return;
 	}
-	const struct mamba_memory *one = &mp->memory[0];
-	double low = branch_bytes(&one->low) + (double)tensor_bytes(&one->held);
-	double high = branch_bytes(&one->high);
 	d->mrss = *mrss;
 	d->table = mp->table;
 	d->factor = mp->scans.factors ? mp->scans.factors[0] : mrss->factor;
 	d->base.length = mp->length;
-	d->base.bytes = (double)d->layers *
-			((mrss->mode == MRSS_OFF || mrss->mode == MRSS_BOTH ? high : 0) +
-			 (mrss->mode == MRSS_OFF ? 0 : low));
+	d->base.bytes =
+		(double)d->layers * mamba_memory_bytes(&mp->memory[0], mrss->mode);
 }
 
 /* Shorter pieces where somebody wants to see the states more often. */
