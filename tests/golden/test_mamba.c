@@ -503,39 +503,67 @@ static void factors_of_their_own(void **state)
 	safetensors_free(st);
 }
 
-/* ---- in halves ---- */
+/* ---- in halves, and in GGUF ---- */
+
+/* Logits of T64's ids by this checkpoint; the caller frees. */
+static struct tensor logits_of(const char *name, enum dtype dtype)
+{
+	struct run_of r;
+	open_run(&r, &bench_ways[2]);
+	model_free(r.b.model);
+	check_ok(model_open_as(fixture(name), 0, INPUT_TEXT, dtype, &r.b.model));
+	check_ok(tensors_prepare(r.b.model->tensors, NULL));
+	struct knobs k = knobs_of(&r, 1, "off", "1");
+	r.unseen = true;
+	run(&r, ids_of(bench_want(&r.b, "T64", "ids"), 1, 64), &k);
+	struct tensor logits = bench_copy(&r.out.token_logits);
+	close_run(&r);
+	return logits;
+}
+
+static double distance(const struct tensor *got, const struct tensor *want)
+{
+	double off = 0, all = 0;
+	assert_int_equal(tensor_count(got), tensor_count(want));
+	for (int64_t i = 0; i < tensor_count(want); i++) {
+		double w = (double)tensor_f32(want)[i];
+		double d = (double)tensor_f32(got)[i] - w;
+		off += d * d;
+		all += w * w;
+	}
+	return sqrt(off / all);
+}
+
+static void check_apart(const char *name, enum dtype dtype, const struct tensor *want,
+			double least, double most)
+{
+	struct tensor got = logits_of(name, dtype);
+	double d = distance(&got, want);
+	if (!(d >= least && d <= most))
+		fail_msg("%s as %s: %.3g away, want %g to %g", name, dtype_name(dtype), d,
+			 least, most);
+	free(got.data);
+}
 
 /* Norms, decays, steps and states stay as they are. */
 static void half_precision(void **state)
 {
-	static const struct {
-		enum dtype type;
-		double most;
-	} types[] = { { DT_BF16, 2e-2 }, { DT_F16, 2e-3 } };
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct run_of r;
-		double off = 0, all = 0;
-		open_run(&r, &bench_ways[2]);
-		model_free(r.b.model);
-		check_ok(model_open_as(fixture("mamba_tiny"), 0, INPUT_TEXT,
-				       types[i].type, &r.b.model));
-		check_ok(tensors_prepare(r.b.model->tensors, NULL));
-		const struct tensor *ids = bench_want(&r.b, "T64", "ids");
-		const struct tensor *want = bench_want(&r.b, "T64", "logits");
-		struct knobs k = knobs_of(&r, 1, "off", "1");
-		run(&r, ids_of(ids, 1, 64), &k);
-		for (int64_t j = 0; j < tensor_count(want); j++) {
-			double w = (double)tensor_f32(want)[j];
-			double d = (double)tensor_f32(&r.out.token_logits)[j] - w;
-			off += d * d;
-			all += w * w;
-		}
-		if (!(off > 0 && sqrt(off / all) < types[i].most))
-			fail_msg("%s: %.3g away", dtype_name(types[i].type),
-				 sqrt(off / all));
-		close_run(&r);
-	}
+	struct tensor want = logits_of("mamba_tiny", DT_F32);
+	check_apart("mamba_tiny", DT_BF16, &want, 1e-4, 2e-2);
+	check_apart("mamba_tiny", DT_F16, &want, 1e-5, 2e-3);
+	free(want.data);
+}
+
+/* The same weights in other files; exp() of the decay was torch's there. */
+static void gguf(void **state)
+{
+	(void)state;
+	struct tensor want = logits_of("gguf/mamba", DT_F32);
+	check_apart("gguf/mamba_f32.gguf", DT_F32, &want, 0, 1e-5);
+	check_apart("gguf/mamba_f16.gguf", DT_F32, &want, 1e-6, 2e-3);
+	check_apart("gguf/mamba_bf16.gguf", DT_F32, &want, 1e-5, 2e-2);
+	free(want.data);
 }
 
 /* ---- what it costs ---- */
@@ -636,6 +664,7 @@ int main(void)
 		cmocka_unit_test(scans_of_two_resolutions),
 		cmocka_unit_test(factors_of_their_own),
 		cmocka_unit_test(half_precision),
+		cmocka_unit_test(gguf),
 		cmocka_unit_test(published_flops),
 		cmocka_unit_test(long_sequences),
 		cmocka_unit_test(knobs_of_a_scan),
