@@ -309,6 +309,14 @@ static void shuffle(int *list, int n, uint64_t key)
 	}
 }
 
+/* What a point is compared with may be compared with another, which comes before it. */
+static int root_of(const int *base, int i)
+{
+	while (base[i] < i)
+		i = base[i];
+	return i;
+}
+
 void plan_order_of(const int *base, int n, int *order)
 {
 	int done = 0;
@@ -318,7 +326,7 @@ void plan_order_of(const int *base, int n, int *order)
 		order[done++] = b;
 		int first = done;
 		for (int i = 0; i < n; i++)
-			if (i != b && base[i] == b)
+			if (i != b && base[i] != i && root_of(base, i) == b)
 				order[done++] = i;
 		shuffle(order + first, done - first, rng_key(ORDER_SEED, "order"));
 	}

@@ -70,7 +70,8 @@ void plan_label(const struct plan *, int point, uint64_t varies, struct str *out
  * the bases are shuffled, by a fixed seed. Every base comes before its points.
  */
 void plan_order(const struct plan *, int *order);
-/* The same for any n settings, base[i] being the index of what i is compared with. */
+/* The same for any n settings, base[i] <= i being the index of what i is compared with:
+ * its own where that is nothing. Those come before all that lead to them. */
 void plan_order_of(const int *base, int n, int *order);
 
 #endif

@@ -70,7 +70,7 @@ static enum err wait_event(struct client *c, struct event *ev)
 
 enum err client_start(struct client *c, const struct options *o, struct store *store)
 {
-	*c = (struct client){ .store = store, .next_id = 1 };
+	*c = (struct client){ .store = store, .given = o->given, .next_id = 1 };
 	const struct sigaction act = { .sa_handler = on_interrupt };
 	sigset_t ends;
 	sigaction(SIGINT, &act, NULL);
@@ -174,6 +174,21 @@ static void take_loaded(struct client *c, struct event *ev)
 	offer_hash(c);
 }
 
+/* The worker takes a batch of 1 for nobody's choice; the user may have made it. */
+static enum err check_batch(const struct client *c, const struct spec *s)
+{
+	double has = knob_num(&c->described->knobs, KNOB_BATCH);
+	char shown[256];
+	if (!s->input.input || !(c->given & KNOB_BIT(KNOB_BATCH)) ||
+	    has == knob_num(&s->knobs, KNOB_BATCH))
+		return OK;
+	return err_set(
+		ERR_USAGE, "--batch %.10g: --input %s has sequences, a batch of %.10g",
+		knob_num(&s->knobs, KNOB_BATCH),
+		str_escaped(shown, sizeof(shown), s->input.input, strlen(s->input.input)),
+		has);
+}
+
 /* Sends it and takes what comes until `last`, an error, the worker's end or ^C. */
 static enum err converse(struct client *c, struct command *command, enum event_type last,
 			 struct run **out)
@@ -189,6 +204,7 @@ static enum err converse(struct client *c, struct command *command, enum event_t
 		}
 		if (ev.type == EVENT_LOADED) {
 			take_loaded(c, &ev);
+			e = check_batch(c, &command->specs[0]);
 		} else if (ev.type == EVENT_PROGRESS) {
 			show_progress(c, &ev);
 		} else if (ev.type == EVENT_RESULT && out &&

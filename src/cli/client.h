@@ -14,6 +14,7 @@ struct client {
 	struct handle worker;
 	struct store *store; /* or NULL: for hashes known from earlier; borrowed */
 	struct event hello;  /* what the worker said first */
+	uint64_t given;      /* KNOB_BITs that the user set */
 	int64_t next_id;
 	sigset_t while_waiting; /* signals blocked while it waits: not ^C */
 	int64_t hello_by_ns; /* a worker that says nothing until then is none; 0: it has

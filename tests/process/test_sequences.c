@@ -185,6 +185,8 @@ static void numbers_that_are_not_the_files(void **state)
 	REFUSED(2, "has sequences, a batch of 3", ENCODER, "--input", path, "--batch",
 		"5");
 	said("--batch 5: --input ");
+	REFUSED(2, "has sequences, a batch of 3", ENCODER, "--input", path, "--batch",
+		"1");
 	REFUSED(2, "has sequences of tokens, each 20", ENCODER, "--input", path, "--seq",
 		"21");
 	said("--seq 21: --input ");

@@ -265,6 +265,22 @@ static void order_of_measuring(void **state)
 	assert_true(moved > 50);
 }
 
+/* A row may be compared with one that is itself compared: each is measured once. */
+static void order_of_chains(void **state)
+{
+	(void)state;
+	static const int base[] = { 0, 0, 1, 2, 4, 4, 5, 0 };
+	int order[8], at[8] = { 0 }, seen = 0;
+	plan_order_of(base, 8, order);
+	for (int i = 0; i < 8; i++) {
+		seen |= 1 << order[i];
+		at[order[i]] = i;
+	}
+	assert_int_equal(seen, 0xFF);
+	assert_int_equal(at[0], 0);
+	assert_int_equal(at[4], 5); /* behind the five that lead to 0 */
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -287,6 +303,7 @@ int main(void)
 		CASE(factors),
 		CASE(too_many),
 		CASE(order_of_measuring),
+		CASE(order_of_chains),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
