@@ -336,22 +336,42 @@ static void print_text(const char *kind, const char *text)
 	printf("%s\n", text);
 }
 
+/* The models of all rows, each once; whether one is not what the study has there. */
+static bool add_models(const struct study_result *r, struct str *names)
+{
+	const struct study *s = r->study;
+	const struct cell *cells = r->runner->cells;
+	char shown[512];
+	bool other = false;
+	for (int i = 0; i < s->n_rows; i++) {
+		const char *name = cells[i].model, *own = s->rows[i].model;
+		int j = 0;
+		while (j < i && strcmp(cells[j].model, name))
+			j++;
+		if (j == i)
+			str_addf(names, "%s%s", i ? ", " : "",
+				 str_escaped(shown, sizeof(shown), name, strlen(name)));
+		other = other || strcmp(name, own ? own : s->model);
+	}
+	return other;
+}
+
 static void print_workload(const struct study_result *r)
 {
 	const struct study *s = r->study;
 	const struct cell *first = &r->runner->cells[0];
-	struct str now = STR_INIT;
+	struct str now = STR_INIT, models = STR_INIT;
 	uint64_t mask = 0;
 	for (int i = 0; i < KNOB_COUNT; i++)
 		if (!knobs_equal(&s->rows[0].knobs, &first->knobs, KNOB_BIT(i)))
 			mask |= KNOB_BIT(i);
 	knobs_canonical(&first->knobs, mask, &now);
-	char shown[512];
-	printf("model      %s%s%s%s\n",
-	       str_escaped(shown, sizeof(shown), first->model, strlen(first->model)),
+	bool other = add_models(r, &models);
+	printf("model      %s%s%s%s\n", str_get(&models),
 	       now.len ? ", changed for every row: " : "", str_get(&now),
-	       strcmp(first->model, s->model) ? " (not the published one)" : "");
+	       other ? " (not the published one)" : "");
 	str_release(&now);
+	str_release(&models);
 }
 
 static void print_notes(const struct study_result *r)
