@@ -297,9 +297,20 @@ static void match_scan(void *ctx, int layer, int64_t position, const struct tens
 	free(room);
 }
 
+static void add_gates(void *ctx, const struct tensor *g)
+{
+	struct states_match *m = ctx;
+	for (int64_t i = 0; i < tensor_rows(g); i++)
+		for (int64_t d = 0; d < tensor_cols(g); d++)
+			m->gates.sum += (double)tensor_row(g, i)[d];
+	m->gates.n += tensor_count(g);
+}
+
 struct witness states_compare(struct states_match *m)
 {
-	return (struct witness){ .ctx = m, .hidden = match_hidden, .state = match_scan };
+	return (struct witness){
+		.ctx = m, .hidden = match_hidden, .state = match_scan, .gate = add_gates
+	};
 }
 
 int64_t states_every(int64_t length)
@@ -360,4 +371,6 @@ void states_report(const struct states_match *m, struct run *run)
 		if (is_layer(run, i))
 			run->layers[i].v[METRIC_cosine] = mean_of(&m->cosine[layer++]);
 	report_errors(m, run);
+	if (m->gates.n && isnan(run->mrss.gate_mean))
+		run->mrss.gate_mean = mean_of(&m->gates);
 }

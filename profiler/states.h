@@ -64,6 +64,7 @@ struct states_match {
 	int n_errors;
 	double *scan_bytes; /* [n_scan]: of one item's state, by layer */
 	int n_scan;
+	struct state_sum gates;
 };
 
 /* How often states along a sequence of this length are worth a look: 16 times, in
@@ -72,8 +73,8 @@ int64_t states_every(int64_t length);
 
 void states_match_release(struct states_match *);
 struct witness states_compare(struct states_match *);
-/* The cosine of run->layers that are numbered groups ("blocks.3"), in order, and
- * all of run->ssm. */
+/* The cosine of run->layers that are numbered groups ("blocks.3"), in order, all of
+ * run->ssm, and the mean of gates where the model did not tell it. */
 void states_report(const struct states_match *, struct run *);
 
 #endif

@@ -395,8 +395,9 @@ static enum err run_both(struct comparison *c, int64_t first)
 	c->match.trace = &c->technique->out.trace;
 	struct witness compares = states_compare(&c->match);
 	compares.every = every;
-	bool watched = !first && states_hold(states, c->key);
-	e = pass_of(c->technique, &c->in, watched ? &compares : NULL);
+	if (!states_hold(states, c->key))
+		compares.hidden = NULL, compares.state = NULL;
+	e = pass_of(c->technique, &c->in, first ? NULL : &compares);
 	if (e || states->bytes > STATES_KEEP_BYTES)
 		states_release(states);
 	return e;

@@ -50,6 +50,8 @@ struct witness {
 	void (*hidden)(void *ctx, int layer, int64_t first, const struct tensor *x);
 	/* state [B, D, N] of a layer's scan after `position` tokens. */
 	void (*state)(void *ctx, int layer, int64_t position, const struct tensor *state);
+	/* g [B, t, D] or [D]: how far a blend opens to its coarse branch (op_blend). */
+	void (*gate)(void *ctx, const struct tensor *g);
 	/* Tokens between two states that are asked for, at least; 0: as they come. */
 	int64_t every;
 };

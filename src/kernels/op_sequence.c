@@ -153,6 +153,8 @@ void op_blend(struct pass *p, const char *name, struct tensor y, struct tensor l
 	assert(low.dim[1] == coarse_length(y.dim[1], r) &&
 	       tensor_cols(&g) == tensor_cols(&y));
 	p->backend->blend(p->self, y, low, g, r);
+	if (p->witness && p->witness->gate && g.data)
+		p->witness->gate(p->witness->ctx, &g);
 	op_end(p, &(struct op_count){
 			  .kind = "blend",
 			  .flops = 3 * (double)tensor_count(&y),

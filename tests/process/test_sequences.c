@@ -281,6 +281,9 @@ static void a_workload(void **state)
 	same_workload(o, 2, 128);
 	same_text(o, "knobs.mrss", "both");
 	assert_true(json_is_object(at(o, "fidelity"))); /* to its base, which is off */
+	/* Its own gates, which are open about half way. */
+	double gate = json_number_value(at(o, "mrss.gate_mean"));
+	assert_true(gate > 0.4 && gate < 0.6);
 	json_decref(o);
 	o = RUN(PROXY, "--mrss", "off");
 	same_text(o, "knobs.mrss", "off");
