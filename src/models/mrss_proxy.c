@@ -185,7 +185,7 @@ static void clear(const struct tensor *t)
 		memset(t->data, 0, (size_t)tensor_bytes(t));
 }
 
-/* The r of an item: of a dry pass 1, since it has to hold for any. */
+/* The r of an item: of a dry pass, which sees no values, the largest. */
 static int factor_of(const struct proxy_pass *pp, const struct tensor *x, int64_t item,
 		     struct tensor sums)
 {
@@ -198,7 +198,18 @@ static int factor_of(const struct proxy_pass *pp, const struct tensor *x, int64_
 	op_variation(p, "variation", sums, piece_of(x, item, 0, length));
 	return sums.data && !p->err ? mrss_choose(tensor_row(&sums, 0), length,
 						  pp->x->width, pp->mrss.factor)
-				    : 1;
+				    : pp->mrss.factor;
+}
+
+/* What a dry pass counts is of the largest r; room there has to be for any. */
+static void reserve(const struct proxy_pass *pp, int64_t length)
+{
+	struct pass *p = pp->p;
+	size_t mark = pass_mark(p);
+	int64_t rows = length < PIECE ? length : PIECE;
+	for (int i = 0; i < 3; i++) /* downsample, conv, mix */
+		pass_tensor(p, DT_F32, DIMS(1, rows, pp->x->width));
+	pass_release(p, mark);
 }
 
 static void run_item(const struct proxy_pass *pp, const struct tensor *y,
@@ -233,8 +244,10 @@ static void proxy_forward(struct pass *p, const struct model *m, const struct in
 	pp.past_high = make_past(&pp, mode == MRSS_OFF || mode == MRSS_BOTH);
 	pp.past_low = make_past(&pp, mode != MRSS_OFF);
 	struct tensor sums = { 0 };
-	if (mode == MRSS_ADAPTIVE)
+	if (mode == MRSS_ADAPTIVE) {
 		sums = pass_tensor(p, DT_F32, DIMS(1, VARIATION_SUMS + x->width));
+		reserve(&pp, from->dim[1]);
+	}
 	for (int64_t b = 0; b < in->items; b++) {
 		int r = factor_of(&pp, from, b, sums);
 		if (out->factors.data && !p->err)

@@ -124,6 +124,36 @@ static void published_flops(void **state)
 	bench_close(&b);
 }
 
+static void predict(const struct model *m, const char *mode, const char *down,
+		    struct run *run)
+{
+	struct knobs k;
+	knobs_init(&k);
+	check_ok(knobs_set(&k, KNOB_MRSS, mode));
+	check_ok(knobs_set(&k, KNOB_DOWNSAMPLE, down));
+	check_ok(setting_predict(m, NULL, &k, NULL, NULL, run, NULL));
+}
+
+/* Of adaptive factors an estimate counts the largest, as its warning says, and finds room
+ * for the smallest. */
+static void estimates_of_adaptive_factors(void **state)
+{
+	struct model *m;
+	(void)state;
+	check_ok(model_open_for("mrss-proxy:tiny", 0, INPUT_SEQUENCE, &m));
+	struct run *adaptive = run_create(), *coarse = run_create(), *fine = run_create();
+	predict(m, "adaptive", "8", adaptive);
+	predict(m, "low", "8", coarse);
+	predict(m, "low", "1", fine);
+	assert_int_equal(adaptive->flops.torch, coarse->flops.torch);
+	assert_true(adaptive->memory.peak_activation_bytes >=
+		    fine->memory.peak_activation_bytes);
+	run_free(adaptive);
+	run_free(coarse);
+	run_free(fine);
+	model_free(m);
+}
+
 static void factors_that_there_are_not(void **state)
 {
 	struct model *m;
@@ -148,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_mode),
 		cmocka_unit_test(published_flops),
+		cmocka_unit_test(estimates_of_adaptive_factors),
 		cmocka_unit_test(factors_that_there_are_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
