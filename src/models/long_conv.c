@@ -229,19 +229,19 @@ static enum err conv_shape(const struct model *m, const struct input_facts *fact
 /* ---- the pass ---- */
 
 /* A dry pass may run while adapt is at work: it looks at shapes alone. */
-static struct tensor shown(struct tensor t, bool dry)
+static struct tensor shown(const struct tensor *t, bool dry)
 {
-	return tensor_of(DT_F32, dry ? NULL : t.data, t.ndim, t.dim);
+	return tensor_of(DT_F32, dry ? NULL : t->data, t->ndim, t->dim);
 }
 
 static void forward_full(struct pass *p, const struct long_conv *c, struct tensor x,
 			 struct outputs *out)
 {
 	bool dry = p->backend->dry;
-	struct linear full = { .weight = shown(c->full.weight, dry) };
+	struct linear full = { .weight = shown(&c->full.weight, dry) };
 	if (!dry)
 		full.prepared = c->full.prepared;
-	x = op_splice(p, "pad", shown(c->before, dry), x, c->length - 1);
+	x = op_splice(p, "pad", shown(&c->before, dry), x, c->length - 1);
 	out->sequence = op_windows(p, "conv", x, &full);
 }
 
