@@ -76,8 +76,9 @@ static void warn_starved(const struct setting *s, struct run *run)
 
 /* ---- the other layout ---- */
 
-/* Rows behind each site over rows before it, packed or padded to the longest. */
-static void shares_of(const struct trace *t, bool padded, struct shares *shares)
+/* Rows behind each site over rows before it, packed or padded to the longest; `made` of
+ * every item are made anew at every site, and no share of what came in. */
+static void shares_of(const struct trace *t, bool padded, int made, struct shares *shares)
 {
 	double before = (double)(t->items * t->patches);
 	shares->n = t->n;
@@ -89,7 +90,7 @@ static void shares_of(const struct trace *t, bool padded, struct shares *shares)
 			most = fmax(most, n);
 		}
 		double rows = padded ? most * (double)t->items : sum;
-		shares->of[i] = rows / before;
+		shares->of[i] = (rows - (double)(made * t->items)) / before;
 		before = rows;
 	}
 }
@@ -111,13 +112,14 @@ static void report_layouts(const struct setting *s, struct run *run)
 {
 	const struct trace *t = &s->out.trace;
 	bool padded = !strcmp(knob_text(&s->knobs, KNOB_LAYOUT), "padded");
+	bool made = strcmp(knob_text(&s->knobs, KNOB_SUMMARY), "off") != 0;
 	struct shares shares;
 	struct knobs other = s->knobs;
 	struct run *dry;
 	if (!s->out.kept_layers ||
 	    knobs_set(&other, KNOB_LAYOUT, padded ? "packed" : "padded"))
 		return;
-	shares_of(t, !padded, &shares);
+	shares_of(t, !padded, made, &shares);
 	dry = run_create();
 	if (!setting_predict(s->model, NULL, &other, NULL, &shares, dry, NULL)) {
 		const struct run *packed = padded ? dry : run, *wide = padded ? run : dry;

@@ -186,28 +186,36 @@ static void published_flops(void **state)
 	bench_close(&b);
 }
 
-/* What both layouts cost, told by either of them. */
-static void layouts(void **state)
+/* What a run in each layout tells of both. */
+static void tell_layouts(struct bench *b, const char *summary, struct run *told[2])
 {
-	(void)state;
-	struct run *told[2];
 	static const char *const words[] = { "packed", "padded" };
-	struct bench b;
-	bench_open(&b, "encoder_tiny", "oracle", INPUT_SEQUENCE, &bench_ways[2]);
-	struct input in = input_of(&b, "some");
+	struct input in = input_of(b, "some");
 	struct setting s;
-	struct knobs k = knobs_of(&b, "some", &in, true);
+	struct knobs k = knobs_of(b, "some", &in, true);
+	check_ok(knobs_set(&k, KNOB_SUMMARY, summary));
 	for (int i = 0; i < 2; i++) {
 		told[i] = run_create();
 		check_ok(knobs_set(&k, KNOB_LAYOUT, words[i]));
-		bench_run(&b, &s, &in, &k);
+		bench_run(b, &s, &in, &k);
 		spans_release(&s.spans);
-		spans_init(&s.spans, b.pool);
+		spans_init(&s.spans, b->pool);
 		check_ok(setting_pass(&s, true, NULL));
 		spans_report(&s.spans, told[i]);
 		kept_report(&s, told[i]);
 		setting_release(&s);
 	}
+	input_release(&in);
+}
+
+/* What both layouts cost, told by either of them. */
+static void layouts(void **state)
+{
+	(void)state;
+	struct run *told[2];
+	struct bench b;
+	bench_open(&b, "encoder_tiny", "oracle", INPUT_SEQUENCE, &bench_ways[2]);
+	tell_layouts(&b, "off", told);
 	const struct run_layouts *l = &told[0]->layouts, *other = &told[1]->layouts;
 	/* [24, 19, 16, 14, 22] and [13, 12, 11, 5, 10] of 40. */
 	assert_true(l->longest == 13 && fabs(l->mean - 10.2) < 1e-9);
@@ -224,7 +232,26 @@ static void layouts(void **state)
 	assert_int_equal(told[0]->n_warnings, 0);
 	run_free(told[0]);
 	run_free(told[1]);
-	input_release(&in);
+	bench_close(&b);
+}
+
+/* A summary is made anew at every site: it is no survivor. */
+static void layouts_with_a_summary(void **state)
+{
+	static const char *const summaries[] = { "dropped", "all" };
+	(void)state;
+	struct run *told[2];
+	struct bench b;
+	bench_open(&b, "encoder_tiny", "oracle", INPUT_SEQUENCE, &bench_ways[2]);
+	for (int i = 0; i < 2; i++) {
+		tell_layouts(&b, summaries[i], told);
+		const struct run_layouts *packed = &told[0]->layouts,
+					 *padded = &told[1]->layouts;
+		same_number("packed", padded->packed_fvcore, packed->packed_fvcore);
+		same_number("padded", packed->padded_fvcore, padded->padded_fvcore);
+		run_free(told[0]);
+		run_free(told[1]);
+	}
 	bench_close(&b);
 }
 
@@ -439,6 +466,7 @@ int main(void)
 		cmocka_unit_test(flops),
 		cmocka_unit_test(published_flops),
 		cmocka_unit_test(layouts),
+		cmocka_unit_test(layouts_with_a_summary),
 		cmocka_unit_test(nothing_kept),
 		cmocka_unit_test(other_methods),
 		cmocka_unit_test(damaged_checkpoints),
