@@ -83,7 +83,6 @@ enum err workbench_switch(struct workbench *w, const struct spec *s, bool *chang
 		return e;
 	guard_enter(w->guard);
 	w->model = v->model;
-	w->source.knobs = s->knobs;
 	guard_leave(w->guard);
 	*changed = true;
 	return OK;

@@ -487,6 +487,19 @@ enum err workbench_load_batch(struct workbench *w, const struct knobs *k, int64_
 	return e;
 }
 
+/* An input that stays, of another type of the model: it is shown with these knobs. */
+static enum err keep_input(struct workbench *w, const struct spec *s)
+{
+	struct knobs k = s->knobs;
+	enum err e = workbench_settle(w, &k);
+	if (e)
+		return e;
+	guard_enter(w->guard);
+	w->source.knobs = k;
+	guard_leave(w->guard);
+	return OK;
+}
+
 enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed)
 {
 	enum err e = OK;
@@ -497,9 +510,10 @@ enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed
 	} else {
 		e = workbench_switch(w, s, changed);
 	}
-	if (!e && !workbench_same_input(w, s)) {
+	if (!e && workbench_same_input(w, s))
+		return *changed ? keep_input(w, s) : OK;
+	if (!e)
 		e = open_input(w, s);
-		*changed = *changed || e == OK;
-	}
+	*changed = *changed || e == OK;
 	return e;
 }

@@ -430,6 +430,43 @@ static void types_of_one_model(void **state)
 #undef TYPED
 }
 
+/* Another type with another length or batch: what was loaded for the first is not taken
+ * for what the second asks for. */
+static void another_type_of_another_shape(void **state)
+{
+#define SHAPED(dtype, seq, batch)                                                        \
+	"{\"model\":\"mamba-130m:tiny\",\"knobs\":{\"dtype\":\"" dtype                   \
+	"\",\"seq\":\"" seq "\",\"batch\":\"" batch "\"}}"
+	static const struct {
+		const char *spec;
+		double tokens, flops;
+	} runs[] = {
+		{ SHAPED("fp32", "24", "2"), 24, 48 },
+		{ SHAPED("bf16", "8", "2"), 8, 16 },
+		{ SHAPED("fp32", "8", "1"), 8, 8 },
+		{ SHAPED("fp16", "8", "3"), 8, 24 },
+		{ SHAPED("fp16", "24", "1"), 24, 24 },
+	};
+	double each = 0;
+	(void)state;
+	for (int i = 0; i < (int)(sizeof(runs) / sizeof(runs[0])); i++) {
+		ask("{\"type\":\"run\",\"id\":%d,\"samples\":1,\"warmup\":0,\"specs\":[%"
+		    "s]}\n",
+		    1 + i, runs[i].spec);
+		json_t *o = await("result", 1 + i), *run = json_object_get(o, "result");
+		double tokens = json_number_value(
+			json_object_get(json_object_get(run, "input"), "tokens"));
+		double flops = json_number_value(
+			json_object_get(json_object_get(run, "flops"), "torch"));
+		each = i ? each : flops / runs[i].flops;
+		if (tokens != runs[i].tokens || flops != each * runs[i].flops)
+			fail_msg("%s: %g tokens, %g FLOPs", runs[i].spec, tokens, flops);
+		json_decref(o);
+		expect("done", 1 + i);
+	}
+#undef SHAPED
+}
+
 /* Factors, and projections of their own, are made for each of them. */
 static void settings_bring_what_they_need(void **state)
 {
@@ -769,6 +806,7 @@ int main(void)
 		CASE(newest_wins),
 		CASE(abba),
 		CASE(types_of_one_model),
+		CASE(another_type_of_another_shape),
 		CASE(settings_bring_what_they_need),
 		CASE(fidelity_from_run_to_run),
 		CASE(strangers),
