@@ -145,14 +145,17 @@ static enum err read_weights(struct workbench *w, struct variant *v,
 /* What a technique compares with is its base: where it is of the same type, that runs
  * too. */
 static enum err prepare_linears(struct workbench *w, struct variant *v,
-				const struct knobs *k)
+				const struct knobs *k, const struct work_watch *watch)
 {
 	struct knobs mine = *k, base = knobs_base(k);
 	knobs_resolve_method(&mine);
+	v->model->still_wanted = watch->still_wanted;
+	v->model->still_ctx = watch->ctx;
 	v->linears_prepared = true; /* half of them is undone the same way */
 	enum err e = model_prepare(v->model, &mine, w->backend, w->backend_self);
 	if (!e && model_dtype(&base) == v->model->dtype)
 		e = model_prepare(v->model, &base, w->backend, w->backend_self);
+	v->model->still_wanted = NULL; /* the watch is of this piece of work alone */
 	return e;
 }
 
@@ -182,7 +185,7 @@ enum err workbench_prepare_variant(struct workbench *w, struct variant *v,
 	enum err e = read_weights(w, v, watch);
 	if (e)
 		return e;
-	e = prepare_linears(w, v, k);
+	e = prepare_linears(w, v, k, watch);
 	if (e) {
 		drop_linears(w, v);
 		return e;

@@ -73,20 +73,48 @@ void least_squares_add(struct least_squares *l, const float *a, const float *b)
 		take_block(l);
 }
 
-/* The lower factor in place: g = c c^T; false: g is not positive. */
-static bool factor(double *g, int64_t m)
+static enum err check_wanted(const struct least_squares *l)
 {
-	for (int64_t i = 0; i < m; i++)
-		for (int64_t j = 0; j <= i; j++) {
-			const double *x = g + i * m, *y = g + j * m;
-			double sum = x[j];
-			for (int64_t k = 0; k < j; k++)
-				sum -= x[k] * y[k];
-			if (i == j && !(sum > 0))
-				return false;
-			g[i * m + j] = i == j ? sqrt(sum) : sum / y[j];
+	bool wanted = !l->still_wanted || l->still_wanted(l->still_ctx);
+	return wanted ? OK : err_set(ERR_CANCELLED, "cancelled");
+}
+
+/* In several sums, which do not wait for each other. */
+static double dot(const double *x, const double *y, int64_t n)
+{
+	enum { SUMS = 16 };
+	double part[SUMS] = { 0 }, sum = 0;
+	int64_t k = 0;
+	for (; k + SUMS <= n; k += SUMS)
+		for (int i = 0; i < SUMS; i++)
+			part[i] += x[k + i] * y[k + i];
+	for (; k < n; k++)
+		sum += x[k] * y[k];
+	for (int i = 0; i < SUMS; i++)
+		sum += part[i];
+	return sum;
+}
+
+/* The lower factor of the gram matrix in place: g = c c^T. ERR_FORMAT: g is not positive.
+ */
+static enum err factor(struct least_squares *l)
+{
+	enum err e = OK;
+	for (int64_t i = 0; !e && i < l->m; i++) {
+		double *x = l->gram + i * l->m;
+		e = check_wanted(l);
+		for (int64_t j = 0; !e && j < i; j++) {
+			const double *y = l->gram + j * l->m;
+			x[j] = (x[j] - dot(x, y, j)) / y[j];
 		}
-	return true;
+		double left = x[i] - dot(x, x, i);
+		if (!e && !(left > 0))
+			e = err_set(ERR_FORMAT,
+				    "rows this far apart in size cannot be mapped");
+		if (!e)
+			x[i] = sqrt(left);
+	}
+	return e;
 }
 
 static void subtract(double *row, const double *other, double f, int64_t n)
@@ -101,19 +129,26 @@ static void divide(double *row, double by, int64_t n)
 		row[j] /= by;
 }
 
-/* x [m, n] = (c c^T)^-1 x, in place */
-static void substitute(const double *c, double *x, int64_t m, int64_t n)
+/* The right side [m, n] = (c c^T)^-1 of it, in place. */
+static enum err substitute(struct least_squares *l)
 {
-	for (int64_t i = 0; i < m; i++) {
+	const double *c = l->gram;
+	double *x = l->right;
+	int64_t m = l->m, n = l->n;
+	enum err e = OK;
+	for (int64_t i = 0; !e && i < m; i++) {
+		e = check_wanted(l);
 		for (int64_t k = 0; k < i; k++)
 			subtract(x + i * n, x + k * n, c[i * m + k], n);
 		divide(x + i * n, c[i * m + i], n);
 	}
-	for (int64_t i = m - 1; i >= 0; i--) {
+	for (int64_t i = m - 1; !e && i >= 0; i--) {
+		e = check_wanted(l);
 		for (int64_t k = i + 1; k < m; k++)
 			subtract(x + i * n, x + k * n, c[k * m + i], n);
 		divide(x + i * n, c[i * m + i], n);
 	}
+	return e;
 }
 
 static bool all_finite(const double *x, int64_t n)
@@ -140,13 +175,12 @@ enum err least_squares_solve(struct least_squares *l, struct tensor *w)
 		return OK;
 	for (int64_t i = 0; i < m; i++)
 		l->gram[i * m + i] += RIDGE * trace / (double)m;
-	if (!factor(l->gram, m))
-		return err_set(ERR_FORMAT,
-			       "rows this far apart in size cannot be mapped");
-	substitute(l->gram, l->right, m, n);
-	for (int64_t i = 0; i < m * n; i++)
+	enum err e = factor(l);
+	if (!e)
+		e = substitute(l);
+	for (int64_t i = 0; !e && i < m * n; i++)
 		tensor_f32(w)[i] = (float)l->right[i];
-	return OK;
+	return e;
 }
 
 void least_squares_map(const struct tensor *w, const float *a, float *out, int64_t rows)

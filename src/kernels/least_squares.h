@@ -11,6 +11,8 @@
 #ifndef KERNELS_LEAST_SQUARES_H
 #define KERNELS_LEAST_SQUARES_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "tensor/tensor.h"
 
@@ -22,6 +24,10 @@ struct least_squares {
 	double *right; /* [m, n]: A^T B so far */
 	double *a, *b; /* rows that wait: [BLOCK, m], [BLOCK, n] */
 	int64_t waiting;
+	/* Set after init, or NULL. Asked row by row while it is solved: false ends that
+	 * with ERR_CANCELLED. */
+	bool (*still_wanted)(void *ctx);
+	void *still_ctx;
 };
 
 /* m, n at least 1. ERR_NOMEM. */
@@ -30,7 +36,7 @@ void least_squares_release(struct least_squares *);
 
 void least_squares_add(struct least_squares *, const float *a, const float *b);
 /* Fills w, F32 [m, n], contiguous; 0 where all rows were 0, or there were none. Once.
- * ERR_FORMAT where a row held a NaN or an infinity. */
+ * ERR_FORMAT where a row held a NaN or an infinity, ERR_CANCELLED. */
 enum err least_squares_solve(struct least_squares *, struct tensor *w) MUST_CHECK;
 
 /* out [rows, n] = a [rows, m] W, in F32, all contiguous. */

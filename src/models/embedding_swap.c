@@ -141,6 +141,7 @@ static enum err match_rows(const struct model *m, int64_t rows, const struct mod
 
 /* Two tables and which rows of the other take the place of own ones. */
 struct exchange {
+	const struct model *model; /* whose table it will be */
 	struct tensor own, other, *table;
 	const int32_t *ids; /* [rows of own] */
 	struct tensor map;  /* [width of the other, own width]; ndim 0: they are alike */
@@ -160,18 +161,27 @@ static void write_row(struct tensor *t, int64_t row, const float *from)
 		       (size_t)tensor_cols(t));
 }
 
+static enum err check_wanted(const struct model *m)
+{
+	bool wanted = !m->still_wanted || m->still_wanted(m->still_ctx);
+	return wanted ? OK : err_set(ERR_CANCELLED, "cancelled");
+}
+
 static enum err find_map(struct exchange *x)
 {
 	struct least_squares l;
 	int64_t m = tensor_cols(&x->other), n = tensor_cols(&x->own);
 	struct tensor map = tensor_of(DT_F32, NULL, DIMS(m, n));
 	enum err e = least_squares_init(&l, m, n);
+	l.still_wanted = x->model->still_wanted;
+	l.still_ctx = x->model->still_ctx;
 	for (int64_t i = 0; !e && i < x->own.dim[0]; i++) {
 		if (x->ids[i] < 0)
 			continue;
 		read_row(&x->other, x->ids[i], x->from);
 		read_row(&x->own, i, x->was);
 		least_squares_add(&l, x->from, x->was);
+		e = l.waiting ? OK : check_wanted(x->model); /* once a block */
 	}
 	map.data = e ? NULL : malloc((size_t)tensor_bytes(&map));
 	if (!e && !map.data)
@@ -206,10 +216,11 @@ static void put_block(struct exchange *x, const int64_t *rows, int64_t n)
 	}
 }
 
-static void put_rows(struct exchange *x)
+static enum err put_rows(struct exchange *x)
 {
 	int64_t rows[LEAST_SQUARES_BLOCK], n = 0;
-	for (int64_t i = 0; i < x->own.dim[0]; i++) {
+	enum err e = OK;
+	for (int64_t i = 0; !e && i < x->own.dim[0]; i++) {
 		if (x->ids[i] >= 0) {
 			read_row(&x->other, x->ids[i],
 				 x->from + n * tensor_cols(&x->other));
@@ -218,8 +229,10 @@ static void put_rows(struct exchange *x)
 		if (n == LEAST_SQUARES_BLOCK || i + 1 == x->own.dim[0]) {
 			put_block(x, rows, n);
 			n = 0;
+			e = check_wanted(x->model);
 		}
 	}
+	return e;
 }
 
 static bool take_memory(struct exchange *x)
@@ -234,11 +247,12 @@ static bool take_memory(struct exchange *x)
 }
 
 /* Fills s->table and what is said of it. */
-static enum err exchange(const struct tensor *own, const struct tensor *other,
-			 const int32_t *ids, struct embedding_swap *s)
+static enum err exchange(const struct model *m, const struct tensor *own,
+			 const struct tensor *other, const int32_t *ids,
+			 struct embedding_swap *s)
 {
 	struct exchange x = {
-		.own = *own, .other = *other, .table = &s->table, .ids = ids
+		.model = m, .own = *own, .other = *other, .table = &s->table, .ids = ids
 	};
 	enum err e = OK;
 	s->table = tensor_of(own->dtype, NULL, own->ndim, own->dim);
@@ -251,7 +265,7 @@ static enum err exchange(const struct tensor *own, const struct tensor *other,
 			read_row(own, i, x.was);
 			write_row(&s->table, i, x.was);
 		}
-		put_rows(&x);
+		e = put_rows(&x);
 		s->facts.rel_error = x.map.ndim ? sqrt(x.diff / x.norm) : (double)NAN;
 	}
 	free(x.from);
@@ -308,7 +322,7 @@ static enum err make(const struct model *m, const struct model *other,
 	if (!e)
 		e = tensors_prepare_one(other->tensors, &theirs);
 	if (!e)
-		e = exchange(&own, &theirs, ids, s);
+		e = exchange(m, &own, &theirs, ids, s);
 	if (!e) /* the file may have shrunk meanwhile */
 		e = tensors_error(other->tensors);
 	s->facts.source = s->name;

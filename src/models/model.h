@@ -49,6 +49,10 @@ struct model {
 	} cut;
 	int patches_per_token; /* that go and stay together; set by configure, else 1 */
 	void *state;           /* the family's */
+	/* Asked now and then by what takes long in family->adapt: false ends it with
+	 * ERR_CANCELLED. NULL: nobody will change their mind. */
+	bool (*still_wanted)(void *ctx);
+	void *still_ctx;
 };
 
 /*

@@ -111,11 +111,34 @@ static void what_cannot_be(void **state)
 	refused(to, fixture("mamba_tiny"), ERR_NOTFOUND, "brings no tokenizer");
 }
 
+static bool some_questions_long(void *left) { return (*(int *)left)-- > 0; }
+
+/* At any point; what comes after it is as if nothing had been. */
+static void cancelled(void **state)
+{
+	struct bench b;
+	int most = 1000;
+	(void)state;
+	bench_open(&b, "embedding_swap/to", "../oracle", INPUT_TEXT, &bench_ways[0]);
+	struct knobs k = knobs_with(&b, fixture("embedding_swap/from"));
+	b.model->still_wanted = some_questions_long;
+	for (int n = 0; n < most; n++) {
+		int left = n;
+		b.model->still_ctx = &left;
+		enum err e = b.model->family->adapt(b.model, &k);
+		assert_true(!e || e == ERR_CANCELLED);
+		most = e ? most : n;
+	}
+	assert_in_range(most, 10, 999);
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_transformers),
 		cmocka_unit_test(what_cannot_be),
+		cmocka_unit_test(cancelled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
