@@ -280,25 +280,37 @@ static void estimate_times(const struct workbench *w, const struct knobs *k,
 		 w->threads, w->gemm[0] ? w->gemm : "auto");
 }
 
-/* Where counts depend on the picture, they are taken from the last measured run of the
- * same method. */
+/* Counts that depend on values: what a threshold leaves of the saliencies that are
+ * known, else what was left by the last measured run of the same method. */
+static const char *guess_shares(const struct workbench *w, const struct knobs *k,
+				struct shares *shares)
+{
+	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
+	static const struct saliencies none = { 0 };
+	bool same = knobs_equal(k, &w->saliencies_of, KNOB_BIT(KNOB_PRUNE_AT));
+	if (saliencies_shares(same ? &w->saliencies : &none, k, shares))
+		return "estimated from saliencies that were measured before";
+	if (w->shares.n && knobs_equal(k, &w->shares_of, method)) {
+		*shares = w->shares;
+		return "estimated as they were in the last run of this method";
+	}
+	shares->n = 0;
+	return "estimated as if all tokens stayed";
+}
+
 static enum err predict(const struct workbench *w, const struct model *m,
 			const struct knobs *k, struct run *run)
 {
-	const uint64_t method = KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_PRUNE_AT);
-	bool depends, known = w->shares.n && knobs_equal(k, &w->shares_of, method);
+	bool depends;
+	struct shares shares;
+	const char *how = guess_shares(w, k, &shares);
 	enum err e = setting_predict(m, &w->facts, k, &w->classes_shape,
-				     known ? &w->shares : NULL, run, &depends);
+				     shares.n ? &shares : NULL, run, &depends);
 	const struct outputs unknown = { .gate_mean = (double)NAN };
 	if (!e)
 		e = mrss_report(w->model, &w->facts, k, &unknown, run);
-	if (!e && depends && known)
-		run_warn(run,
-			 "token counts depend on the picture: estimated as they were "
-			 "in the last run of this method");
-	else if (!e && depends)
-		run_warn(run, "token counts depend on the picture: estimated as if all "
-			      "tokens stayed");
+	if (!e && depends)
+		run_warn(run, "token counts depend on the input: %s", how);
 	return e;
 }
 

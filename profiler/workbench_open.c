@@ -53,6 +53,7 @@ void workbench_drop_model(struct workbench *w)
 	w->sketch = NULL;
 	w->sha256[0] = 0;
 	w->shares.n = 0;
+	saliencies_release(&w->saliencies);
 	rates_forget(w->rates);
 	guard_leave(w->guard);
 	workbench_keep_variants(w, 0);

@@ -1,8 +1,9 @@
 /*
  * What the parts of the workbench share. Two threads look in: the worker's main thread
  * does everything, its reader thread asks for estimates. What the reader needs (model,
- * its hash, rates, shares and what they are of, where the input comes from, its facts and
- * what is to say of it, the shape of its classes) changes under `guard` only.
+ * its hash, rates, shares and saliencies and what they are of, where the input comes
+ * from, its facts and what is to say of it, the shape of its classes) changes under
+ * `guard` only.
  */
 #ifndef PROFILER_WORKBENCH_PRIVATE_H
 #define PROFILER_WORKBENCH_PRIVATE_H
@@ -12,6 +13,7 @@
 #include "profiler/classes.h"
 #include "profiler/rates.h"
 #include "profiler/reference.h"
+#include "profiler/saliency.h"
 #include "profiler/setting.h"
 #include "profiler/states.h"
 #include "profiler/workbench.h"
@@ -35,6 +37,10 @@ struct workbench {
 
 	struct shares shares;   /* token counts that depended on values, of a run ... */
 	struct knobs shares_of; /* ... with these knobs; n = 0: of none yet */
+	/* Of a pass by threshold, where saliencies_of.prune-at says; n = 0: of none yet
+	 */
+	struct saliencies saliencies;
+	struct knobs saliencies_of;
 
 	struct pool *pool;
 	const struct backend *backend;

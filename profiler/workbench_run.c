@@ -339,6 +339,40 @@ static enum err plan_settings(struct workbench *w, const struct command *c,
 	return OK;
 }
 
+#define PROBE_MOST_NS 1e9 /* a pass that would take longer is not worth it */
+
+static void keep_saliencies(struct workbench *w, const struct setting *s)
+{
+	guard_enter(w->guard);
+	saliencies_learn(&w->saliencies, s);
+	if (w->saliencies.n)
+		w->saliencies_of = s->knobs;
+	guard_leave(w->guard);
+}
+
+/* Of the pass that was measured or, so that the first move of a threshold has an
+ * estimate, of one more that drops nothing. That is nobody's result: where it fails (for
+ * memory, or cancelled) the estimate does without. */
+static void learn_saliencies(struct workbench *w, const struct setting *s, double wall_ns)
+{
+	struct setting probe;
+	struct knobs k;
+	if (!saliencies_probe(s->model, &s->knobs, &k)) {
+		keep_saliencies(w, s);
+		return;
+	}
+	if (w->saliencies.n || !(wall_ns < PROBE_MOST_NS))
+		return;
+	if (!setting_init(&probe, s->model, s->backend, s->backend_self, s->pool,
+			  s->input, &k)) {
+		probe.still_wanted = s->still_wanted;
+		probe.ctx = s->ctx;
+		if (!setting_pass(&probe, false, NULL))
+			keep_saliencies(w, &probe);
+	}
+	setting_release(&probe);
+}
+
 static enum err measure_plan(struct workbench *w, const struct command *c,
 			     const struct work_watch *watch, struct run_plan *plan,
 			     struct run **out)
@@ -375,6 +409,7 @@ static enum err measure_plan(struct workbench *w, const struct command *c,
 			w->shares_of = plan->settings[i].knobs;
 		}
 		guard_leave(w->guard);
+		learn_saliencies(w, &plan->settings[i], out[i]->wall.p50_ns);
 	}
 	return e;
 }

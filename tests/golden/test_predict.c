@@ -8,6 +8,7 @@
 
 #include "models/input.h"
 #include "models/qwen_plan.h"
+#include "profiler/saliency.h"
 
 /*
  * How much of a dry pass is exact. Where values decide, the share of all items is told,
@@ -138,6 +139,74 @@ static void every_method(void **state)
 	bench_each_case("reduce_tiny", "cases", INPUT_PICTURES, three, check_case);
 }
 
+/* Saliencies of the pass of another threshold tell what this one leaves: with all scores
+ * known (`learn` drops nothing) as well as with those of this very threshold. */
+static void check_shares(struct bench *b, const char *name, const struct input *input,
+			 const struct knobs *k, const struct knobs *learn, double off)
+{
+	struct setting s;
+	struct shares want, got;
+	struct saliencies known = { 0 };
+	bench_run(b, &s, input, k);
+	setting_shares(&s, &want);
+	setting_release(&s);
+	assert_false(saliencies_shares(&known, k, &got));
+	bench_run(b, &s, input, learn);
+	saliencies_learn(&known, &s);
+	assert_true(saliencies_shares(&known, k, &got));
+	assert_int_equal(got.n, want.n);
+	for (int i = 0; i < want.n; i++)
+		if (!(fabs(got.of[i] - want.of[i]) <= (i ? off : 1e-9)))
+			fail_msg("%s: %g stay at site %d, in the pass %g",
+				 bench_what(b, name), got.of[i], i, want.of[i]);
+	saliencies_release(&known);
+	setting_release(&s);
+}
+
+static void check_saliencies(struct bench *b, const char *name, const struct input *input,
+			     const struct knobs *k)
+{
+	struct knobs all;
+	bool plain = knobs_is_default(k, KNOB_THRESHOLD_SCALE) &&
+		     knobs_is_default(k, KNOB_SUMMARY);
+	if (isnan(knob_num(k, KNOB_THRESHOLD)) || !plain)
+		return;
+	assert_false(saliencies_probe(b->model, k, &all));
+	struct knobs base = knobs_base(k);
+	assert_true(saliencies_probe(b->model, &base, &all));
+	check_shares(b, name, input, k, k, 1e-9);
+	if (knobs_equal(k, &all, KNOB_BIT(KNOB_PRUNE_AT))) /* the same sites */
+		check_shares(b, name, input, k, &all, 0.1);
+}
+
+/* A quantile needs no scores: its share of the rows is known before. */
+static void check_quantiles(struct bench *b, const char *name, const struct input *input,
+			    const struct knobs *k)
+{
+	struct setting s;
+	struct shares want, got;
+	const struct saliencies none = { 0 };
+	if (knobs_is_default(k, KNOB_THRESHOLD_SCALE) ||
+	    !knobs_is_default(k, KNOB_SUMMARY))
+		return;
+	bench_run(b, &s, input, k);
+	setting_shares(&s, &want);
+	assert_true(saliencies_shares(&none, k, &got));
+	for (int i = 0; i < want.n; i++)
+		if (!(fabs(got.of[i] - want.of[i]) <= 0.1))
+			fail_msg("%s: %g stay at site %d, in the pass %g",
+				 bench_what(b, name), got.of[i], i, want.of[i]);
+	setting_release(&s);
+}
+
+static void other_thresholds(void **state)
+{
+	(void)state;
+	bench_each_case("reduce_tiny", "cases", INPUT_PICTURES, fused, check_saliencies);
+	bench_each_case("reduce_tiny", "cases", INPUT_PICTURES, fused, check_quantiles);
+	bench_each_case("qwen2_tiny", "cases", INPUT_PICTURES, fused, check_saliencies);
+}
+
 static void siglip(void **state)
 {
 	(void)state;
@@ -207,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_method),
+		cmocka_unit_test(other_thresholds),
 		cmocka_unit_test(siglip),
 		cmocka_unit_test(image_sizes_and_ranks),
 		cmocka_unit_test(merge_units),

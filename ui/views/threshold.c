@@ -276,7 +276,8 @@ static void draw_nothing(const struct app *app, struct canvas *c)
 			 keymap_key(REQ_KNOB_UP, false, up, sizeof(up)));
 	else if (run->state == RUN_ESTIMATE)
 		snprintf(text, sizeof(text),
-			 "~ estimate: how many tokens pass is measured, not estimated");
+			 "~ estimate: the layers table has the tokens that are expected "
+			 "to pass; their saliencies come with the measurement");
 	else
 		snprintf(text, sizeof(text),
 			 "this run does not say which saliencies its tokens had");
