@@ -223,7 +223,8 @@ static void report_doubts(const struct workbench *w, const struct run *from,
 		run_warn(run, "random weights: fidelity figures mean nothing for a "
 			      "trained model");
 	if (isnan(half))
-		run_warn(run, "%g samples: too few for an interval", from->wall.n);
+		run_warn(run, "%g sample%s: too few for an interval", from->wall.n,
+			 from->wall.n > 1 ? "s" : "");
 	else if (half > opt->noise)
 		run_warn(run, "noisy: the median is known to +-%.1f %% only", 100 * half);
 	if (m->warmup && m->first_ns > FIRST_PASS_SLOW * from->wall.p50_ns)

@@ -15,7 +15,9 @@ static void print_row(const struct catalog_entry *entry, const struct catalog_fa
 	const char *help = entry->help ? entry->help : entry->folder;
 	char params[24] = "--", bytes[16] = "--", shown[512];
 	if (f) {
-		snprintf(params, sizeof(params), "%.1f M", f->params / 1e6);
+		bool small = f->params < 1e6;
+		snprintf(params, sizeof(params), "%.1f %c",
+			 f->params / (small ? 1e3 : 1e6), small ? 'k' : 'M');
 		memory_text(f->bytes, bytes, sizeof(bytes));
 		str_escaped(shown, sizeof(shown), help, strlen(help));
 	}

@@ -57,7 +57,7 @@ static const struct {
 	  "files or folders (-i); none: the demo scene" },
 	{ "exif", CODE_EXIF, OPTIONS_MODEL, NULL, "turn images as their EXIF says" },
 	{ "text", CODE_TEXT, OPTIONS_MODEL, "TEXT",
-	  "for CLIP's text tower; for Qwen's language model a prompt" },
+	  "for Mamba or CLIP's text tower; for Qwen a prompt" },
 	{ "tokens", CODE_TOKENS, OPTIONS_MODEL, "FILE", "the same as token ids" },
 	{ "input", CODE_INPUT, OPTIONS_MODEL, "FILE.safetensors",
 	  "raw sequences: F32 `input` [B, T, D]" },

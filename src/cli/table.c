@@ -118,6 +118,16 @@ static void print_speedup(const struct run *run, const struct run *base)
 	printf(", FLOPs ratio %.2fx\n", base->flops.ours / run->flops.ours);
 }
 
+/* No pictures: a text, token ids or raw rows. */
+static bool reads_sequences(const struct run *run)
+{
+	static const char *const words[] = { "text", "tokens", "sequence", "seeded" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_equal(run->input.kind, words[i]))
+			return true;
+	return false;
+}
+
 static void print_fidelity(const struct run *run)
 {
 	char shown[512];
@@ -126,11 +136,13 @@ static void print_fidelity(const struct run *run)
 		return;
 	printf("fidelity   cosine %.4f", f->cosine);
 	if (f->images > 1) {
-		char p5[16] = "--"; /* of few images there is none */
-		if (!isnan(f->cosine_p5))
-			snprintf(p5, sizeof(p5), "%.4f", f->cosine_p5);
-		printf(" (p5 %s, minimum %.4f of %.0f images: %s)", p5, f->cosine_min,
-		       f->images, f->worst ? plain(f->worst, shown) : "--");
+		printf(" (");
+		if (!isnan(f->cosine_p5)) /* of few items there is none */
+			printf("p5 %.4f, ", f->cosine_p5);
+		printf("minimum %.4f of %.0f %s", f->cosine_min, f->images,
+		       reads_sequences(run) ? "sequences" : "images");
+		printf("%s%s)", f->worst ? ": " : "",
+		       f->worst ? plain(f->worst, shown) : "");
 	}
 	printf(", relative L2 %.4f%s\n", f->rel_l2,
 	       run->model.random_weights ? " (random)" : "");
@@ -187,16 +199,41 @@ static void print_mrss(const struct run *run)
 	printf("; %.3f of the base's FLOPs\n", m->work_ratio);
 }
 
+#define COUNTS_SHOWN 16 /* sequences of a layer; --json has all */
+
+/* What stays of each item behind a layer, where it differs from what came in. */
+static void print_counts(const struct run *run, int layer)
+{
+	const struct run_tokens *t = &run->tokens;
+	int items = t->n_layers ? t->n_counts / t->n_layers : 0;
+	const double *now = t->counts + (ptrdiff_t)layer * items;
+	bool fewer = false;
+	for (int b = 0; b < items; b++)
+		fewer = fewer || now[b] < (layer ? now[b - items] : run->input.tokens);
+	if (!fewer)
+		return;
+	printf("  layer %-2d ", layer);
+	for (int b = 0; b < items && b < COUNTS_SHOWN; b++)
+		printf(" %.0f", now[b]);
+	if (items > COUNTS_SHOWN)
+		printf(" and %d more", items - COUNTS_SHOWN);
+	printf("\n");
+}
+
 /* Survivors of a threshold, and what they cost in either layout. */
 static void print_layouts(const struct run *run)
 {
 	const struct run_layouts *l = &run->layouts;
 	if (isnan(l->longest))
 		return;
-	printf("survivors  %.1f of %.0f tokens, %.0f of the longest; packed %.3f, padded "
-	       "%.3f GFLOP as fvcore counts\n",
-	       l->mean, run->input.tokens, l->longest, l->packed_fvcore * 1e-9,
-	       l->padded_fvcore * 1e-9);
+	char packed[16], padded[16];
+	printf("survivors  %.1f of %.0f tokens, %.0f of the longest; packed %s, padded "
+	       "%s FLOPs as fvcore counts\n",
+	       l->mean, run->input.tokens, l->longest,
+	       metric_text(UNIT_FLOPS, l->packed_fvcore, packed, sizeof(packed)),
+	       metric_text(UNIT_FLOPS, l->padded_fvcore, padded, sizeof(padded)));
+	for (int i = 0; i < run->tokens.n_layers; i++)
+		print_counts(run, i);
 }
 
 static void print_states(const struct run *run)
@@ -361,6 +398,22 @@ static struct knobs start_of(const struct run *run)
 	return k;
 }
 
+static void print_time(const struct run *run)
+{
+	char lo[16], hi[16], shown[512];
+	const struct run_wall *w = &run->wall;
+	printf("time       %s ms, ", metric_text(UNIT_NS, w->p50_ns, lo, sizeof(lo)));
+	if (!isnan(w->ci95_lo_ns)) /* of a few samples there is none */
+		printf("95 %% interval %s..%s, ",
+		       metric_text(UNIT_NS, w->ci95_lo_ns, lo, sizeof(lo)),
+		       metric_text(UNIT_NS, w->ci95_hi_ns, hi, sizeof(hi)));
+	printf("%.0f sample%s (%s), %.1f items/s", w->n, w->n > 1 ? "s" : "",
+	       plain(w->stopped_by, shown), run->throughput.items_per_s);
+	if (reads_sequences(run))
+		printf(", %.0f tokens/s", run->throughput.tokens_per_s);
+	printf("\n");
+}
+
 void table_print_headline(const struct run *run, const struct run *base)
 {
 	char a[16], b[16], c[16], shown[512], more[512], most[512];
@@ -370,19 +423,15 @@ void table_print_headline(const struct run *run, const struct run *base)
 	knobs_command_line(&run->knobs, &start, run->knob_mask, &knobs);
 	if (run->id)
 		printf("run        %lld  %s\n", (long long)run->id, run->uid);
-	printf("model      %s%s %s\n", plain(run->model.name, shown),
-	       run->model.random_weights ? " (random weights)" : "", str_get(&knobs));
+	printf("model      %s%s%s%s\n", plain(run->model.name, shown),
+	       run->model.random_weights ? " (random weights)" : "",
+	       *str_get(&knobs) ? " " : "", str_get(&knobs));
 	str_release(&knobs);
 	if (run->state == RUN_FAILED) {
 		printf("failed     %s\n", plain(run->error, shown));
 		return;
 	}
-	printf("time       %s ms, 95 %% interval %s..%s, %.0f samples (%s), %.1f "
-	       "items/s\n",
-	       metric_text(UNIT_NS, run->wall.p50_ns, a, sizeof(a)),
-	       metric_text(UNIT_NS, run->wall.ci95_lo_ns, b, sizeof(b)),
-	       metric_text(UNIT_NS, run->wall.ci95_hi_ns, c, sizeof(c)), run->wall.n,
-	       plain(run->wall.stopped_by, shown), run->throughput.items_per_s);
+	print_time(run);
 	print_speedup(run, base);
 	printf("work       %s FLOPs, %s GFLOP/s\n",
 	       metric_text(UNIT_FLOPS, run->flops.ours, a, sizeof(a)),
