@@ -80,16 +80,27 @@ static enum err set_text(struct knob_value *v, const struct knob *t, const char 
 	return OK;
 }
 
+/* Blocks halve and halve again: a factor is a power of two. */
+static enum err check_factor(const struct knob_value *v)
+{
+	int factor = (int)v->num;
+	if (factor & (factor - 1))
+		return err_set(ERR_USAGE, "--downsample %d: want 1, 2, 4, 8 or 16",
+			       factor);
+	return OK;
+}
+
 enum err knobs_set(struct knobs *k, enum knob_id id, const char *text)
 {
 	const struct knob *t = &knob_table[id];
 	struct knob_value v = { .num = (double)NAN };
-	if (!t->unset || strcmp(text, t->unset)) {
-		enum err e =
-			is_number(id) ? set_number(&v, t, text) : set_text(&v, t, text);
-		if (e)
-			return e;
-	}
+	enum err e = OK;
+	if (!t->unset || strcmp(text, t->unset))
+		e = is_number(id) ? set_number(&v, t, text) : set_text(&v, t, text);
+	if (!e && id == KNOB_DOWNSAMPLE)
+		e = check_factor(&v);
+	if (e)
+		return e;
 	k->v[id] = v;
 	return OK;
 }

@@ -26,9 +26,6 @@ struct mrss mrss_of(const struct knobs *k)
 enum err mrss_check(const struct knobs *k)
 {
 	const struct mrss m = mrss_of(k);
-	if (m.factor & (m.factor - 1))
-		return err_set(ERR_USAGE, "--downsample %d: want 1, 2, 4, 8 or 16",
-			       m.factor);
 	if (m.mode == MRSS_OFF && m.factor > 1)
 		return err_set(
 			ERR_USAGE,
