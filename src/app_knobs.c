@@ -150,17 +150,42 @@ bool app_knob_set(struct app *app, enum knob_id id, const char *text)
 	return true;
 }
 
+static int place_of(const enum knob_id *ids, int n, enum knob_id id)
+{
+	for (int i = 0; i < n; i++)
+		if (ids[i] == id)
+			return i;
+	return -1;
+}
+
+/* The sliders as they stand on the screen, then the others; without those that the model
+ * lacks. Returns how many. */
+static int knobs_in_order(const struct app *app, enum knob_id ids[KNOB_COUNT])
+{
+	enum knob_id sliders[KNOB_COUNT];
+	int n = 0, n_sliders = app_sliders(app, sliders, KNOB_COUNT);
+	for (int i = 0; i < n_sliders; i++)
+		if (!app_knob_why_not(app, sliders[i]))
+			ids[n++] = sliders[i];
+	n_sliders = n;
+	for (int id = 0; id < KNOB_COUNT; id++) {
+		bool lacks = app->has_model && !(app->model.knob_mask & KNOB_BIT(id));
+		if (!lacks && place_of(ids, n_sliders, (enum knob_id)id) < 0)
+			ids[n++] = (enum knob_id)id;
+	}
+	return n;
+}
+
 bool app_knob_select(struct app *app, int direction)
 {
-	int id = (int)app->knob;
-	do
-		id = (id + direction + KNOB_COUNT) % KNOB_COUNT;
-	while (id != (int)app->knob && app->has_model &&
-	       !(app->model.knob_mask & KNOB_BIT(id)));
-	bool moved = id != (int)app->knob;
-	app->knob = (enum knob_id)id;
+	enum knob_id ids[KNOB_COUNT];
+	int n = knobs_in_order(app, ids), at = place_of(ids, n, app->knob);
+	enum knob_id was = app->knob;
+	if (!n)
+		return false;
+	app->knob = ids[at < 0 ? 0 : (at + direction + n) % n];
 	app->private->chose_knob = true;
-	return moved;
+	return app->knob != was;
 }
 
 static bool travel(struct app *app, int direction)

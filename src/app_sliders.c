@@ -173,6 +173,22 @@ struct track {
 	bool factors; /* the same factor is the same way */
 };
 
+#define RANK_MOST 1024 /* of projections, where no run has shown any yet */
+
+/* As many singular values as there are, of the latest run that has some. */
+static double full_rank(const struct app *app)
+{
+	const struct app_private *p = app->private;
+	int n = app->result ? app->result->low_rank.n_spectrum : 0;
+	for (int i = 0; i < p->n_memory && n < 1; i++) {
+		const struct run *run =
+			p->memory[(p->next_memory - 1 - i + MEMORY_RUNS) % MEMORY_RUNS];
+		if (str_equal(run->model.name, app->model.name))
+			n = run->low_rank.n_spectrum;
+	}
+	return n > 1 ? n : RANK_MOST;
+}
+
 static struct track track_of(const struct app *app, enum knob_id id)
 {
 	struct track t = { knob_table[id].min, knob_table[id].max, false };
@@ -181,7 +197,7 @@ static struct track track_of(const struct app *app, enum knob_id id)
 		t.hi = fmax(1, (double)(app->model.tokens / unit_of(app) / 2));
 		break;
 	case KNOB_RANK:
-		t.hi = 1024;
+		t.hi = fmax(full_rank(app), knob_num(&app->knobs, id));
 		break;
 	case KNOB_DOWNSAMPLE:
 		t.factors = true;
@@ -250,6 +266,8 @@ static double present_length(const struct app *app)
 	const struct run *run = app_shown(app);
 	if (isnan(now) && run)
 		now = run->input.tokens;
+	if (isnan(now))
+		now = (double)app->model.tokens;
 	return now >= 1 ? now : SEQ_LEAST;
 }
 

@@ -246,6 +246,8 @@ static void add_flops(const struct app *app, const struct run *run,
 	parts_add(p, 2, t->estimate ? STYLE_DIM : STYLE_NORMAL, "FLOPs %.2fx", flops);
 	if (!isnan(speedup) && flops > 1.005 && !t->estimate)
 		parts_join(p, 4, STYLE_NORMAL, "realised %.0f%%", 100 * speedup / flops);
+	if (flops < 0.995)
+		parts_join(p, 2, STYLE_WARN, "costs more");
 }
 
 static bool on_slider(const enum knob_id *sliders, int n, enum knob_id id)
@@ -376,9 +378,10 @@ static void add_visual(const struct run *run, const struct timing *t, struct par
 
 static void add_low_rank(const struct run *run, struct parts *p)
 {
+	double percent = 100 * run->low_rank.rel_error;
 	if (run->low_rank.matrices > 0)
-		parts_add(p, 2, STYLE_NORMAL, "rank error %.1f%%, even at %.0f",
-			  100 * run->low_rank.rel_error, run->low_rank.break_even);
+		parts_add(p, 2, STYLE_NORMAL, "rank error %.*g%%, even at %.0f",
+			  percent < 1 ? 2 : 3, percent, run->low_rank.break_even);
 }
 
 static void add_memory(const struct run *run, unsigned style, struct parts *p)

@@ -115,7 +115,8 @@ static void slider_note(const struct app *app, enum knob_id id, const char *why,
 		snprintf(buf, size, "%s", hint);
 }
 
-/* A factor with the branches that it is for: "2x low". */
+/* A factor with the branches that it is for: "2x low"; a length that is the model's own
+ * as its number. */
 static void slider_value(const struct app *app, enum knob_id id,
 			 char value[2 * KNOB_TEXT_SIZE])
 {
@@ -123,6 +124,9 @@ static void slider_value(const struct app *app, enum knob_id id,
 	    !knobs_is_default(&app->knobs, KNOB_MRSS))
 		snprintf(value, 2 * KNOB_TEXT_SIZE, "%.4gx %s", knob_num(&app->knobs, id),
 			 knob_text(&app->knobs, KNOB_MRSS));
+	else if (id == KNOB_SEQ && app->has_model && app->model.tokens > 0 &&
+		 isnan(knob_num(&app->knobs, id)))
+		snprintf(value, 2 * KNOB_TEXT_SIZE, "%lld", (long long)app->model.tokens);
 	else
 		knobs_get(&app->knobs, id, value);
 }

@@ -26,9 +26,13 @@ static void widen(struct range *r, double v)
 	r->hi = isnan(r->hi) || v > r->hi ? v : r->hi;
 }
 
+#define RANGE_LEAST 5e-3 /* of the value: less needs labels that have no room */
+
 /* Small charts have no room for ends that are ticks. */
 static struct chart_axis value_axis(struct range r, int rows)
 {
+	if (r.hi > r.lo)
+		r.lo = fmin(r.lo, r.hi - RANGE_LEAST * fabs(r.hi));
 	double room = (r.hi - r.lo) * 0.03;
 	bool large = rows >= LARGE;
 	return chart_axis(large ? r.lo : r.lo - room, large ? r.hi : r.hi + room,

@@ -70,6 +70,36 @@ static void add_scan(struct lines *l, const struct run *run)
 		lines_spark(l, "state error", s->state_error, s->n_state_error);
 }
 
+/* The least rank whose truncation errs by at most `error` of the norm. */
+static int rank_for(const struct run_low_rank *r, double error)
+{
+	double all = 0, tail = 0;
+	int rank = r->n_spectrum;
+	for (int i = 0; i < r->n_spectrum; i++)
+		all += r->spectrum[i] * r->spectrum[i];
+	while (rank > 1) {
+		tail += r->spectrum[rank - 1] * r->spectrum[rank - 1];
+		if (tail > error * error * all)
+			break;
+		rank--;
+	}
+	return rank;
+}
+
+#define DECADES 6 /* below the largest value that the spectrum shows */
+
+static void add_spectrum(struct lines *l, const struct run_low_rank *r)
+{
+	double *shown = mem_alloc(sizeof(*shown) * (size_t)r->n_spectrum);
+	for (int i = 0; i < r->n_spectrum; i++)
+		shown[i] = fmax(0, DECADES + log10(r->spectrum[i] / r->spectrum[0]));
+	lines_spark(l, "log spectrum", shown, r->n_spectrum);
+	free(shown);
+	lines_add(l, STYLE_NORMAL, "error at rank",
+		  "10 %% at %d   1 %% at %d   .1 %% at %d", rank_for(r, 0.1),
+		  rank_for(r, 0.01), rank_for(r, 0.001));
+}
+
 static void add_low_rank(struct lines *l, const struct run *run)
 {
 	const struct run_low_rank *r = &run->low_rank;
@@ -79,14 +109,15 @@ static void add_low_rank(struct lines *l, const struct run *run)
 	lines_heading(l, "Low rank");
 	if (r->matrices > 0)
 		lines_add(l, STYLE_NORMAL, "factors",
-			  "of %.0f matrices: %s values for %s   error %s %%", r->matrices,
+			  "of %.0f matri%s: %s values for %s   error %s %%", r->matrices,
+			  r->matrices > 1 ? "ces" : "x",
 			  format_count(r->stored, a, sizeof(a)),
 			  format_count(r->full, b, sizeof(b)),
 			  format_percent(r->rel_error, error, sizeof(error)));
 	if (r->n_spectrum) {
 		lines_add(l, STYLE_NORMAL, "singular", "%d values, %.4g to %.4g",
 			  r->n_spectrum, r->spectrum[0], r->spectrum[r->n_spectrum - 1]);
-		lines_spark(l, "spectrum", r->spectrum, r->n_spectrum);
+		add_spectrum(l, r);
 	}
 }
 

@@ -88,8 +88,11 @@ static void draw_cursor(struct pen *p, const struct tokens_shown *s)
 {
 	int i = s->grid.cursor, columns = s->grid.columns;
 	const struct patch *patch = &s->patch[i];
-	say(p, STYLE_BOLD, "%s %d: row %d, column %d", s->one, i, i / columns,
-	    i % columns);
+	if (s->sequence)
+		say(p, STYLE_BOLD, "token %d of %d", i, s->now.n);
+	else
+		say(p, STYLE_BOLD, "%s %d: row %d, column %d", s->one, i, i / columns,
+		    i % columns);
 	say_fate(p, s, &s->now.patch[i]);
 	say_group(p, s, i);
 	if (s->compared && (patch->mark == '+' || patch->mark == '-'))

@@ -111,9 +111,14 @@ static void name_units(struct tokens_shown *s)
 {
 	int unit = patch_map_unit(s->run), side = (int)lround(sqrt(unit));
 	bool merged = s->now.grouped;
-	s->one = unit == 1 ? "patch" : merged ? "unit" : "token";
-	s->many = unit == 1 ? "patches" : merged ? "units" : "tokens";
-	s->stays = unit == 1 && !merged ? "patches" : "tokens";
+	s->sequence = str_equal(s->run->input.kind, "sequence") ||
+		      str_equal(s->run->input.kind, "seeded");
+	s->one = s->sequence ? "token" : unit == 1 ? "patch" : merged ? "unit" : "token";
+	s->many = s->sequence ? "tokens"
+		  : unit == 1 ? "patches"
+		  : merged    ? "units"
+			      : "tokens";
+	s->stays = unit == 1 && !merged ? s->many : "tokens";
 	if (unit > 1 && side * side == unit)
 		snprintf(s->each, sizeof(s->each), "%dx%d patches each", side, side);
 	else if (unit > 1)

@@ -33,7 +33,8 @@ struct tokens_shown {
 	struct patch *patch;
 	/* What a cell is called, and what goes on: patches, or units of several. */
 	const char *one, *many, *stays;
-	char each[32]; /* "2x2 patches each"; "": a cell is a patch */
+	char each[32]; /* "2x2 patches each"; "": a cell is one */
+	bool sequence; /* cells follow each other: they have no row and column */
 };
 
 /* False when there is nothing to show; else the caller releases. Moves the cursor into
