@@ -152,7 +152,8 @@ static void compare_scan(int64_t b, int64_t t, int64_t d, int64_t n, int64_t gap
 	want.y = bed_copy(mine.y);
 	want.state = bed_copy(mine.state);
 	if (fresh) /* whatever is there */
-		mine.state = bed_random(0, NAN, NAN, mine.state.ndim, mine.state.dim);
+		mine.state = bed_random(0, (double)NAN, (double)NAN, mine.state.ndim,
+					mine.state.dim);
 	scan_by(bed_cpu, bed_self, mine, step, fresh);
 	scan_by(bed_ref, NULL, want, step, fresh);
 	bed_same("scan", mine.y, want.y, 0, scan_error(t, n));
