@@ -151,6 +151,7 @@ static enum err prepare_linears(struct workbench *w, struct variant *v,
 	knobs_resolve_method(&mine);
 	v->model->still_wanted = watch->still_wanted;
 	v->model->still_ctx = watch->ctx;
+	v->model->check_memory = memory_check;
 	v->linears_prepared = true; /* half of them is undone the same way */
 	enum err e = model_prepare(v->model, &mine, w->backend, w->backend_self);
 	if (!e && model_dtype(&base) == v->model->dtype)

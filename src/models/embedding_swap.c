@@ -309,6 +309,17 @@ static enum err open_other(const struct model *m, const char *name, struct model
 	return OK;
 }
 
+/* Both tables, and the matrices of a map between them. */
+static enum err check_memory(const struct model *m, const struct tensor *own,
+			     const struct tensor *theirs)
+{
+	double from = (double)tensor_cols(theirs), to = (double)tensor_cols(own);
+	double bytes = (double)tensor_bytes(own) + (double)tensor_bytes(theirs);
+	if (tensor_cols(theirs) != tensor_cols(own))
+		bytes += from * (from + to) * (double)sizeof(double);
+	return m->check_memory ? m->check_memory("other embeddings", bytes) : OK;
+}
+
 static enum err make(const struct model *m, const struct model *other,
 		     struct embedding_swap *s)
 {
@@ -316,7 +327,9 @@ static enum err make(const struct model *m, const struct model *other,
 		      theirs = other->family->embeddings(other);
 	int32_t *ids = NULL;
 	int64_t shared = 0;
-	enum err e = match_rows(m, own.dim[0], other, theirs.dim[0], &ids, &shared);
+	enum err e = check_memory(m, &own, &theirs);
+	if (!e)
+		e = match_rows(m, own.dim[0], other, theirs.dim[0], &ids, &shared);
 	if (!e && !shared)
 		e = err_set(ERR_FORMAT, "it has no token in common with %s", m->name);
 	if (!e)

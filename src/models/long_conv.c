@@ -150,10 +150,19 @@ static enum err check_finite(const struct model *m, const struct tensor *kernel)
 	return OK;
 }
 
+static enum err check_memory(const struct model *m, const char *what, double bytes)
+{
+	return m->check_memory ? m->check_memory(what, bytes) : OK;
+}
+
 /* Row o: row o of every K[l], the oldest first, as a window of x has its rows. */
-static enum err make_full(struct long_conv *c)
+static enum err make_full(const struct model *m, struct long_conv *c)
 {
 	int64_t d = c->width;
+	enum err e = check_memory(m, "a kernel arranged for products",
+				  (double)tensor_bytes(&c->full.weight));
+	if (e)
+		return e;
 	float *w = malloc((size_t)tensor_bytes(&c->full.weight));
 	if (!w)
 		return err_set(ERR_NOMEM, "no memory to arrange a kernel of %lld MiB",
@@ -183,9 +192,14 @@ static struct ranked *find_ranked(const struct long_conv *c, int64_t rank)
 	return NULL;
 }
 
-static enum err make_factors(struct long_conv *c, int64_t rank)
+static enum err make_factors(const struct model *m, struct long_conv *c, int64_t rank)
 {
-	enum err e = distill(&c->factors, &c->kernel);
+	enum err e = OK;
+	if (!c->factors.sigma)
+		e = check_memory(m, "the factors of a kernel",
+				 distill_bytes(&c->factors));
+	if (!e)
+		e = distill(&c->factors, &c->kernel);
 	if (e || find_ranked(c, rank))
 		return e;
 	c->ranked = mem_grow(c->ranked, (size_t)c->n_ranked + 1, sizeof(*c->ranked));
@@ -202,8 +216,8 @@ static enum err conv_adapt(struct model *m, const struct knobs *k)
 	if (!e && !c->before.data)
 		e = make_before(c);
 	if (!e && rank)
-		return make_factors(c, rank);
-	return e || c->full.weight.data ? e : make_full(c);
+		return make_factors(m, c, rank);
+	return e || c->full.weight.data ? e : make_full(m, c);
 }
 
 static enum err conv_check(const struct model *m, const struct knobs *k)

@@ -53,6 +53,9 @@ struct model {
 	 * ERR_CANCELLED. NULL: nobody will change their mind. */
 	bool (*still_wanted)(void *ctx);
 	void *still_ctx;
+	/* Asked before family->adapt takes much memory for `what`: ERR_NOMEM where
+	 * there is not so much. NULL: nobody knows. */
+	enum err (*check_memory)(const char *what, double bytes);
 };
 
 /*

@@ -55,6 +55,15 @@ static enum err factor(struct distilled *d, const struct tensor *kernel,
 	return e;
 }
 
+double distill_bytes(const struct distilled *d)
+{
+	double l = (double)d->length, square = (double)d->width * (double)d->width;
+	double factors = (double)d->most * (l + square);
+	/* Twice in F32, here and as svd() leaves them; once more there, beside the
+	 * kernel. */
+	return 2 * sizeof(float) * factors + sizeof(double) * (factors + l * square);
+}
+
 enum err distill(struct distilled *d, const struct tensor *kernel)
 {
 	if (d->sigma)

@@ -24,6 +24,8 @@ struct distilled {
 };
 
 void distill_init(struct distilled *, int64_t length, int64_t width);
+/* Memory that the factors take while they are made. */
+double distill_bytes(const struct distilled *);
 /* Factors the kernel [L, D, D], once. ERR_NOMEM; ERR_FORMAT where it is not finite. */
 enum err distill(struct distilled *, const struct tensor *kernel) MUST_CHECK;
 void distill_release(struct distilled *);

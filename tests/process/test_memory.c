@@ -382,10 +382,26 @@ static void a_checkpoint_that_cannot_fit(void **state)
 	REFUSED("64M", words, "-m", folder, "--image-size", "224");
 }
 
+/* What knobs need beyond the weights is looked at before it is made, too. */
+static void what_a_knob_needs_cannot_fit(void **state)
+{
+	static const char *const table[] = { "--embeddings mamba-1.4b: ",
+					     "other embeddings: ", " MiB are needed, ",
+					     "64 MiB are available", NULL };
+	static const char *const factors[] = { "the factors of a kernel: ",
+					       "16 MiB are available", NULL };
+	(void)state;
+	REFUSED("64M", table, "-m", "mamba-130m:tiny", "--embeddings", "mamba-1.4b");
+	REFUSED("16M", factors, "-m", "long-conv:s4d", "--rank", "3");
+	if (!SANITIZED)
+		assert_true(children_peak() < 256 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_before_weights_are_made),
+		cmocka_unit_test(what_a_knob_needs_cannot_fit),
 		cmocka_unit_test(a_checkpoint_that_cannot_fit),
 		cmocka_unit_test(more_blocks_cost_their_weights_once),
 		cmocka_unit_test(a_tower_and_half_its_activations_again),
