@@ -17,7 +17,7 @@ struct wanted {
 	struct app_curve *curve;
 	const struct run *described;
 	const char *host; /* NULL: not known yet */
-	struct knobs base;
+	struct knobs base, present;
 	bool moves_input, moves_model; /* the knob is part of what is hashed */
 };
 
@@ -48,7 +48,7 @@ static void offer(struct wanted *w, const struct knobs *knobs, struct app_point 
 		      (p->here == base->here && p->started_ns > base->started_ns);
 	if (is_base && better)
 		*base = *p;
-	if (is_base || app_point_fits(knobs, &w->app->knobs, mask, knob))
+	if (is_base || app_point_fits(knobs, &w->present, mask, knob))
 		app_curve_add(w->curve, p);
 }
 
@@ -134,6 +134,16 @@ static void offer_stored(struct wanted *w)
 	free(rows);
 }
 
+/* The knobs that points share. A factor belongs to the branches that it selects: of a
+ * model whose scan is whole the curve is that of the coarse branch alone. */
+static struct knobs present_knobs(const struct app *app, enum knob_id knob)
+{
+	struct knobs k = app->knobs;
+	if (knob == KNOB_DOWNSAMPLE && knobs_is_default(&k, KNOB_MRSS))
+		snprintf(k.v[KNOB_MRSS].text, KNOB_TEXT_SIZE, "low");
+	return k;
+}
+
 void app_curve_read(struct app *app, enum knob_id knob, struct app_curve *out)
 {
 	const struct app_private *p = app->private;
@@ -141,6 +151,7 @@ void app_curve_read(struct app *app, enum knob_id knob, struct app_curve *out)
 			    .curve = out,
 			    .described = p->described,
 			    .base = knobs_base(&app->knobs),
+			    .present = present_knobs(app, knob),
 			    .moves_model = knob == KNOB_SEED,
 			    .moves_input = knob == KNOB_IMAGE_SIZE || knob == KNOB_SEQ ||
 					   knob == KNOB_BATCH };
