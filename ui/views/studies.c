@@ -25,6 +25,7 @@ struct studies {
 	int n, current;              /* current: the one we are in; -1: the list */
 	int first;                   /* figure that is shown first */
 	unsigned sweep;              /* the one that was looked for here last */
+	char search[128];            /* in the list */
 	struct table_column columns[TABLE_COLUMNS_MAX];
 	char titles[TABLE_COLUMNS_MAX][24];
 	struct {
@@ -356,6 +357,30 @@ static enum reaction turn(struct studies *st, const struct app *app, int by)
 	return REACT_REDRAW;
 }
 
+static enum reaction search(struct studies *st, int step, bool here)
+{
+	for (int k = here ? 0 : 1; st->search[0] && !inside(st) && k <= st->n; k++) {
+		int row = ((st->list.selected + step * k) % st->n + st->n) % st->n;
+		if (view_matches(st->all[row].name, st->search) ||
+		    view_matches(st->all[row].title, st->search)) {
+			table_select(&st->list, row, st->n);
+			break;
+		}
+	}
+	return REACT_REDRAW;
+}
+
+static enum reaction on_text(void *state, struct app *app, enum request request,
+			     const char *text)
+{
+	struct studies *st = state;
+	(void)app;
+	if (request != REQ_SEARCH || !st->n || inside(st))
+		return REACT_NONE;
+	snprintf(st->search, sizeof(st->search), "%s", text);
+	return search(st, 1, true);
+}
+
 static enum reaction on_request(void *state, struct app *app, enum request request)
 {
 	struct studies *st = state;
@@ -371,6 +396,10 @@ static enum reaction on_request(void *state, struct app *app, enum request reque
 			return turn(st, app, 1);
 		go_inside(st, app, st->list.selected);
 		return REACT_REDRAW;
+	case REQ_SEARCH_NEXT:
+		return search(st, 1, false);
+	case REQ_SEARCH_PREVIOUS:
+		return search(st, -1, false);
 	case REQ_BACK:
 		return inside(st) ? turn(st, app, -1) : REACT_NONE;
 	case REQ_LEAVE:
@@ -430,6 +459,7 @@ const struct view studies_view = {
 	.init = init,
 	.refresh = refresh,
 	.on_request = on_request,
+	.on_text = on_text,
 	.on_mouse = on_mouse,
 	.draw = draw,
 	.copy = copy,
