@@ -125,6 +125,28 @@ static enum err check_depth(const struct model *m, int64_t layers)
 	return OK;
 }
 
+/* A bias in the weights that the configuration says is not there. */
+static enum err check_bias(const struct model *m, bool said, const char *suffix)
+{
+	char name[64];
+	struct tensor stored;
+	snprintf(name, sizeof(name), "backbone.layers.0.mixer.%s", suffix);
+	if (!said && !tensors_is_generated(m->tensors) &&
+	    tensors_find(m->tensors, name, &stored))
+		return err_set(ERR_FORMAT, "%s: it has no such bias, but %s holds %s",
+			       hfconfig_label(m->config), tensors_label(m->tensors),
+			       name);
+	return OK;
+}
+
+static enum err check_weights(const struct model *m, const struct mamba *x)
+{
+	enum err e = check_depth(m, x->layers);
+	if (!e)
+		e = check_bias(m, x->s.conv_bias, "conv1d.bias");
+	return e ? e : check_bias(m, x->s.bias, "in_proj.bias");
+}
+
 static enum err mamba_configure(struct model *m, const struct hfconfig *c)
 {
 	struct mamba *x = mem_alloc(sizeof(*x));
@@ -141,7 +163,7 @@ static enum err mamba_configure(struct model *m, const struct hfconfig *c)
 	enum err e = hfconfig_error(c);
 	if (!e)
 		e = native ? check_native(c) : check_act(c);
-	return e ? e : check_depth(m, x->layers);
+	return e ? e : check_weights(m, x);
 }
 
 static const char *embeddings_of(const struct tensors *t)

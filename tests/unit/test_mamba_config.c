@@ -106,6 +106,8 @@ static void published_format(void **state)
 	refused(HF("\"num_hidden_layers\": 2, \"conv_kernel\": 3"), ERR_FORMAT,
 		"conv1d.weight");
 	refused(HF("\"num_hidden_layers\": 2, \"expand\": 4"), ERR_FORMAT, "in_proj");
+	refused(HF("\"num_hidden_layers\": 2, \"use_conv_bias\": false"), ERR_FORMAT,
+		"conv1d.bias");
 	refused(HF("\"num_hidden_layers\": 2, \"use_bias\": true"), ERR_FORMAT,
 		"in_proj.bias");
 	refused(HF("\"num_hidden_layers\": 2, \"hidden_act\": \"relu\""), ERR_UNSUPPORTED,
