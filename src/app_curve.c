@@ -134,13 +134,31 @@ static void offer_stored(struct wanted *w)
 	free(rows);
 }
 
+/* The latest run of a threshold of this model; NULL: there is none. */
+static const struct run *latest_threshold(const struct app *app)
+{
+	const struct app_private *p = app->private;
+	for (int i = 0; i < p->n_memory; i++) {
+		const struct run *r =
+			p->memory[(p->next_memory - 1 - i + MEMORY_RUNS) % MEMORY_RUNS];
+		if (str_equal(r->model.name, app->model.name) &&
+		    !isnan(knob_num(&r->knobs, KNOB_THRESHOLD)))
+			return r;
+	}
+	return NULL;
+}
+
 /* The knobs that points share. A factor belongs to the branches that it selects: of a
- * model whose scan is whole the curve is that of the coarse branch alone. */
+ * model whose scan is whole the curve is that of the coarse branch alone. A threshold
+ * that is off has the scale of the last one. */
 static struct knobs present_knobs(const struct app *app, enum knob_id knob)
 {
 	struct knobs k = app->knobs;
 	if (knob == KNOB_DOWNSAMPLE && knobs_is_default(&k, KNOB_MRSS))
 		snprintf(k.v[KNOB_MRSS].text, KNOB_TEXT_SIZE, "low");
+	const struct run *latest = latest_threshold(app);
+	if (knob == KNOB_THRESHOLD && isnan(knob_num(&k, knob)) && latest)
+		k.v[KNOB_THRESHOLD_SCALE] = latest->knobs.v[KNOB_THRESHOLD_SCALE];
 	return k;
 }
 

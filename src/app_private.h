@@ -193,7 +193,7 @@ bool app_same_setting(const struct app *, const struct knobs *, const struct kno
 void app_refuse(struct app *, const struct knobs *);
 /* The chosen knob is one that the model has: its first slider until the user chooses. */
 void app_choose_knob(struct app *);
-/* "off,7,11,15": thresholds that show their range. */
+/* "threshold off,7,11,15": settings that show its range. */
 void app_usual_thresholds(const struct app *, struct str *out);
 /* False, and says why, where the model lacks the knob. */
 bool app_has_knob(struct app *, enum knob_id);

@@ -159,10 +159,16 @@ static bool saliency_range(const struct app *app, double *lo, double *hi)
 void app_usual_thresholds(const struct app *app, struct str *out)
 {
 	double lo, hi;
-	str_add(out, "off");
-	bool known = !is_quantile(app) && saliency_range(app, &lo, &hi);
-	for (int i = 1; i <= 3; i++)
-		str_addf(out, ",%.3g", known ? lo + (hi - lo) * i / 4 : i / 4.0);
+	if (!is_quantile(app) && saliency_range(app, &lo, &hi)) {
+		str_add(out, "threshold off");
+		for (int i = 1; i <= 3; i++)
+			str_addf(out, ",%.3g", lo + (hi - lo) * i / 4);
+		return;
+	}
+	/* Where nobody knows how large saliencies are, their quantiles say the same. */
+	if (!is_quantile(app))
+		str_add(out, "threshold-scale quantile ");
+	str_add(out, "threshold 0.25,0.5,0.75");
 }
 
 /* ---- where sliders end ---- */

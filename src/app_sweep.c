@@ -299,7 +299,8 @@ char *app_sweep_suggestion(const struct app *app)
 	if (id == KNOB_DOWNSAMPLE && knobs_is_default(&app->knobs, KNOB_MRSS) &&
 	    !app_knob_why_not(app, KNOB_MRSS))
 		str_add(&s, "mrss low "); /* no factor without a branch */
-	str_addf(&s, "%s ", knob_table[id].option);
+	if (id != KNOB_THRESHOLD)
+		str_addf(&s, "%s ", knob_table[id].option);
 	if (id == KNOB_THRESHOLD) {
 		app_usual_thresholds(app, &s);
 	} else if (id == KNOB_METHOD) {

@@ -16,6 +16,8 @@ static void allowed_text(const struct knob *k, char *buf, size_t size)
 {
 	if (k->kind == KNOB_CHOICE)
 		snprintf(buf, size, "%s", k->choices);
+	else if (k == &knob_table[KNOB_DOWNSAMPLE])
+		snprintf(buf, size, "1|2|4|8|16");
 	else if (k->kind == KNOB_NAME)
 		snprintf(buf, size, "a name");
 	else if (k->max >= 1e9)

@@ -19,16 +19,16 @@ static const struct {
 	const char *name, *kind; /* NULL: any */
 	enum scan_part part;
 } rules[] = {
-	{ "in_proj", NULL, SCAN_IN_PROJ },     { "x_proj", NULL, SCAN_X_PROJ },
-	{ "dt_proj", NULL, SCAN_DT_PROJ },     { "out_proj", NULL, SCAN_OUT_PROJ },
-	{ "head", NULL, SCAN_HEAD },           { "lm_head", NULL, SCAN_HEAD },
-	{ "gate", NULL, SCAN_GATE },           { NULL, "scan", SCAN_SCAN },
-	{ NULL, "conv1d", SCAN_CONV },         { NULL, "gate", SCAN_GATE },
-	{ NULL, "downsample", SCAN_RESAMPLE }, { NULL, "upsample", SCAN_RESAMPLE },
-	{ NULL, "blend", SCAN_RESAMPLE },      { NULL, "resample", SCAN_RESAMPLE },
-	{ NULL, "rmsnorm", SCAN_NORM },        { NULL, "layernorm", SCAN_NORM },
-	{ NULL, "lookup", SCAN_EMBED },        { NULL, "embed", SCAN_EMBED },
-	{ NULL, "linear", SCAN_LINEAR },
+	{ "in_proj", NULL, SCAN_IN_PROJ },   { "x_proj", NULL, SCAN_X_PROJ },
+	{ "dt_proj", NULL, SCAN_DT_PROJ },   { "out_proj", NULL, SCAN_OUT_PROJ },
+	{ "head", NULL, SCAN_HEAD },         { "lm_head", NULL, SCAN_HEAD },
+	{ "logits", NULL, SCAN_HEAD },       { "gate", NULL, SCAN_GATE },
+	{ NULL, "scan", SCAN_SCAN },         { NULL, "conv1d", SCAN_CONV },
+	{ NULL, "gate", SCAN_GATE },         { NULL, "downsample", SCAN_RESAMPLE },
+	{ NULL, "upsample", SCAN_RESAMPLE }, { NULL, "blend", SCAN_RESAMPLE },
+	{ NULL, "resample", SCAN_RESAMPLE }, { NULL, "rmsnorm", SCAN_NORM },
+	{ NULL, "layernorm", SCAN_NORM },    { NULL, "lookup", SCAN_EMBED },
+	{ NULL, "embed", SCAN_EMBED },       { NULL, "linear", SCAN_LINEAR },
 };
 
 static enum scan_part part_of(const struct layer *l)

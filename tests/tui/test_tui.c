@@ -488,7 +488,7 @@ static void studies(void **state)
 	pty_keys(&p, "jj");
 	pty_wait(&p, "failed: the worker was killed");
 	pty_keys(&p, "\033[C"); /* the next figure comes first */
-	pty_wait(&p, "img/s here");
+	pty_wait(&p, "items/s here");
 	pty_keys(&p, "\033[D\033[D"); /* out again */
 	pty_wait(&p, "RUN 3");
 	quit(&p);
