@@ -53,6 +53,26 @@ void workbench_free(struct workbench *w)
 	free(w);
 }
 
+/* ---- opening ---- */
+
+enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed)
+{
+	enum err e = OK;
+	*changed = false;
+	if (!workbench_same_model(w->model, s)) {
+		e = workbench_open_model(w, s);
+		*changed = e == OK;
+	} else {
+		e = workbench_switch(w, s, changed);
+	}
+	if (!e && workbench_same_input(w, s))
+		return *changed ? workbench_keep_input(w, s) : OK;
+	if (!e)
+		e = workbench_open_input(w, s);
+	*changed = *changed || e == OK;
+	return e;
+}
+
 /* ---- preparing ---- */
 
 static bool hash_progress(void *ctx, int64_t done, int64_t total)

@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "profiler/calibrate.h"
 #include "profiler/memory.h"
 #include "profiler/workbench_private.h"
+#include "tensor/random_source.h"
 
 struct variant *workbench_current(struct workbench *w)
 {
@@ -45,10 +48,48 @@ void workbench_keep_variants(struct workbench *w, unsigned types)
 	}
 }
 
+/* A file as it is now, on this machine; "-" where it is not there. */
+static void add_file_key(struct str *key, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st)) {
+		str_add(key, ":-");
+		return;
+	}
+	str_addf(key, ":%llx:%llx:%lld:%lld.%09ld", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino, (long long)st.st_size,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Identifies a list of files: their content was hashed under this key. One file is named
+ * by what it is, several by a digest of that. */
+static char *files_key(char *const *files)
+{
+	char host[256] = "";
+	if (!files)
+		return NULL;
+	gethostname(host, sizeof(host) - 1);
+	struct str key = STR_INIT, shards = STR_INIT;
+	str_add(&key, host);
+	add_file_key(&key, files[0]);
+	for (char *const *f = files + 1; *f; f++)
+		add_file_key(&shards, *f);
+	if (files[1]) {
+		struct sha256 s;
+		char hex[SHA256_HEX];
+		sha256_start(&s);
+		sha256_add_str(&s, str_get(&shards));
+		sha256_end(&s, hex);
+		str_addf(&key, "+%s", hex);
+	}
+	str_release(&shards);
+	return str_detach(&key);
+}
+
 /* The files may have been replaced since the model was loaded. */
 static enum err check_same_files(const struct workbench *w, const struct model *m)
 {
-	char *key = workbench_files_key(m->weights_files);
+	char *key = files_key(m->weights_files);
 	bool same = str_equal(key, w->key);
 	free(key);
 	return same ? OK
@@ -192,5 +233,79 @@ enum err workbench_prepare_variant(struct workbench *w, struct variant *v,
 		return e;
 	}
 	calibrate_type(w, v->model->dtype);
+	return OK;
+}
+
+/* ---- another model ---- */
+
+void workbench_drop_model(struct workbench *w)
+{
+	workbench_drop_input(w);
+	workbench_drop_classes(w);
+	guard_enter(w->guard);
+	w->model = NULL;
+	model_free(w->sketch);
+	w->sketch = NULL;
+	w->sha256[0] = 0;
+	w->shares.n = 0;
+	saliencies_release(&w->saliencies);
+	rates_forget(w->rates);
+	guard_leave(w->guard);
+	workbench_keep_variants(w, 0);
+	free(w->key);
+	w->key = NULL;
+}
+
+uint64_t workbench_seed(const struct knobs *k)
+{
+	return (uint64_t)knob_num(k, KNOB_SEED);
+}
+
+enum input_kind workbench_kind(const struct spec *s)
+{
+	if (s->input.input)
+		return INPUT_SEQUENCE;
+	return s->input.text || s->input.tokens ? INPUT_TEXT : INPUT_PICTURES;
+}
+
+/* One checkpoint may hold a tower for pictures and one for text: two models here. */
+bool workbench_same_model(const struct model *m, const struct spec *s)
+{
+	return m && str_equal(m->name, s->model) && model_serves(m, workbench_kind(s)) &&
+	       (!m->random_weights || m->seed == workbench_seed(&s->knobs));
+}
+
+/* A preset's identity: its name and seed; the generator's version, since it may change.
+ */
+void workbench_hash_preset(const struct model *m, uint64_t seed_number,
+			   char hex[SHA256_HEX])
+{
+	char seed[48];
+	struct sha256 s;
+	sha256_start(&s);
+	sha256_add_str(&s, "preset");
+	sha256_add_str(&s, m->name);
+	snprintf(seed, sizeof(seed), "%llu %d", (unsigned long long)seed_number,
+		 RANDOM_SOURCE_VERSION);
+	sha256_add_str(&s, seed);
+	sha256_end(&s, hex);
+}
+
+enum err workbench_open_model(struct workbench *w, const struct spec *s)
+{
+	struct model *m;
+	enum dtype type = model_dtype(&s->knobs);
+	enum err e = model_open_as(s->model, workbench_seed(&s->knobs), workbench_kind(s),
+				   type, &m);
+	if (e)
+		return e;
+	workbench_drop_model(w);
+	w->key = files_key(m->weights_files);
+	guard_enter(w->guard);
+	w->model = m;
+	w->variants[type].model = m;
+	if (m->random_weights)
+		workbench_hash_preset(m, m->seed, w->sha256);
+	guard_leave(w->guard);
 	return OK;
 }

@@ -88,8 +88,17 @@ enum err workbench_switch(struct workbench *, const struct spec *,
 /* A model of this type for a dry pass. Under the guard. */
 enum err workbench_sketch(struct workbench *, enum dtype,
 			  const struct model **) MUST_CHECK;
-/* Identifies a list of files as they are now; NULL for none. */
-char *workbench_files_key(char *const *files);
+/* That of the spec in place of what is loaded, whose input is dropped. ERR_ as
+ * model_open(). */
+enum err workbench_open_model(struct workbench *, const struct spec *) MUST_CHECK;
+
+/* ---- the input (workbench_input.c) ---- */
+
+/* That of the spec for the current model, in place of what is loaded; after an error that
+ * is still there. ERR_ of what it is read from; ERR_NOMEM: it does not fit. */
+enum err workbench_open_input(struct workbench *, const struct spec *) MUST_CHECK;
+/* An input that stays, of another type of the model: it is shown with these knobs. */
+enum err workbench_keep_input(struct workbench *, const struct spec *) MUST_CHECK;
 
 /* Text, pictures or raw sequences; the seed of random weights. */
 enum input_kind workbench_kind(const struct spec *);

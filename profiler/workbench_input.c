@@ -1,9 +1,7 @@
-/* The workbench: opening a model and its input. */
+/* The workbench: its input, opened, held and dropped. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "models/catalog.h"
@@ -12,8 +10,6 @@
 #include "models/texts.h"
 #include "profiler/memory.h"
 #include "profiler/workbench_private.h"
-#include "tensor/file_hash.h"
-#include "tensor/random_source.h"
 
 /* ---- what was there ---- */
 
@@ -41,118 +37,6 @@ void workbench_drop_input(struct workbench *w)
 	input_release(&w->input);
 	image_release(&w->shown);
 	workbench_drop_references(w);
-}
-
-void workbench_drop_model(struct workbench *w)
-{
-	workbench_drop_input(w);
-	workbench_drop_classes(w);
-	guard_enter(w->guard);
-	w->model = NULL;
-	model_free(w->sketch);
-	w->sketch = NULL;
-	w->sha256[0] = 0;
-	w->shares.n = 0;
-	saliencies_release(&w->saliencies);
-	rates_forget(w->rates);
-	guard_leave(w->guard);
-	workbench_keep_variants(w, 0);
-	free(w->key);
-	w->key = NULL;
-}
-
-/* ---- the model ---- */
-
-uint64_t workbench_seed(const struct knobs *k)
-{
-	return (uint64_t)knob_num(k, KNOB_SEED);
-}
-
-enum input_kind workbench_kind(const struct spec *s)
-{
-	if (s->input.input)
-		return INPUT_SEQUENCE;
-	return s->input.text || s->input.tokens ? INPUT_TEXT : INPUT_PICTURES;
-}
-
-/* One checkpoint may hold a tower for pictures and one for text: two models here. */
-bool workbench_same_model(const struct model *m, const struct spec *s)
-{
-	return m && str_equal(m->name, s->model) && model_serves(m, workbench_kind(s)) &&
-	       (!m->random_weights || m->seed == workbench_seed(&s->knobs));
-}
-
-/* A file as it is now, on this machine; "-" where it is not there. */
-static void add_file_key(struct str *key, const char *path)
-{
-	struct stat st;
-	if (stat(path, &st)) {
-		str_add(key, ":-");
-		return;
-	}
-	str_addf(key, ":%llx:%llx:%lld:%lld.%09ld", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino, (long long)st.st_size,
-		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
-/* Identifies a list of files: their content was hashed under this key. One file is named
- * by what it is, several by a digest of that. */
-char *workbench_files_key(char *const *files)
-{
-	char host[256] = "";
-	if (!files)
-		return NULL;
-	gethostname(host, sizeof(host) - 1);
-	struct str key = STR_INIT, shards = STR_INIT;
-	str_add(&key, host);
-	add_file_key(&key, files[0]);
-	for (char *const *f = files + 1; *f; f++)
-		add_file_key(&shards, *f);
-	if (files[1]) {
-		struct sha256 s;
-		char hex[SHA256_HEX];
-		sha256_start(&s);
-		sha256_add_str(&s, str_get(&shards));
-		sha256_end(&s, hex);
-		str_addf(&key, "+%s", hex);
-	}
-	str_release(&shards);
-	return str_detach(&key);
-}
-
-/* A preset's identity: its name and seed; the generator's version, since it may change.
- */
-void workbench_hash_preset(const struct model *m, uint64_t seed_number,
-			   char hex[SHA256_HEX])
-{
-	char seed[48];
-	struct sha256 s;
-	sha256_start(&s);
-	sha256_add_str(&s, "preset");
-	sha256_add_str(&s, m->name);
-	snprintf(seed, sizeof(seed), "%llu %d", (unsigned long long)seed_number,
-		 RANDOM_SOURCE_VERSION);
-	sha256_add_str(&s, seed);
-	sha256_end(&s, hex);
-}
-
-static enum err open_model(struct workbench *w, const struct spec *s)
-{
-	struct model *m;
-	enum dtype type = model_dtype(&s->knobs);
-	enum err e = model_open_as(s->model, workbench_seed(&s->knobs), workbench_kind(s),
-				   type, &m);
-	if (e)
-		return e;
-	workbench_drop_model(w);
-	w->key = workbench_files_key(m->weights_files);
-	guard_enter(w->guard);
-	w->model = m;
-	w->variants[type].model = m;
-	if (m->random_weights)
-		workbench_hash_preset(m, m->seed, w->sha256);
-	guard_leave(w->guard);
-	return OK;
 }
 
 enum err workbench_settle(const struct workbench *w, struct knobs *k)
@@ -450,7 +334,7 @@ static void take_over(struct workbench *w, const struct spec *s, struct opened *
 	guard_leave(w->guard);
 }
 
-static enum err open_input(struct workbench *w, const struct spec *s)
+enum err workbench_open_input(struct workbench *w, const struct spec *s)
 {
 	struct opened o = { .note = STR_INIT, .knobs = s->knobs };
 	enum input_kind takes = w->model->family->takes;
@@ -488,8 +372,7 @@ enum err workbench_load_batch(struct workbench *w, const struct knobs *k, int64_
 	return e;
 }
 
-/* An input that stays, of another type of the model: it is shown with these knobs. */
-static enum err keep_input(struct workbench *w, const struct spec *s)
+enum err workbench_keep_input(struct workbench *w, const struct spec *s)
 {
 	struct knobs k = s->knobs;
 	enum err e = workbench_settle(w, &k);
@@ -499,22 +382,4 @@ static enum err keep_input(struct workbench *w, const struct spec *s)
 	w->source.knobs = k;
 	guard_leave(w->guard);
 	return OK;
-}
-
-enum err workbench_open(struct workbench *w, const struct spec *s, bool *changed)
-{
-	enum err e = OK;
-	*changed = false;
-	if (!workbench_same_model(w->model, s)) {
-		e = open_model(w, s);
-		*changed = e == OK;
-	} else {
-		e = workbench_switch(w, s, changed);
-	}
-	if (!e && workbench_same_input(w, s))
-		return *changed ? keep_input(w, s) : OK;
-	if (!e)
-		e = open_input(w, s);
-	*changed = *changed || e == OK;
-	return e;
 }
