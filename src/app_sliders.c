@@ -260,8 +260,9 @@ static bool step_threshold(struct app *app, int steps)
 	double now = knob_num(&app->knobs, KNOB_THRESHOLD), step = threshold_step(app);
 	if (isnan(now) && steps <= 0)
 		return false;
-	if (isnan(now)) /* to the first that may drop something */
-		now = floor(track_of(app, KNOB_THRESHOLD).lo / step) * step;
+	double first = floor(track_of(app, KNOB_THRESHOLD).lo / step) * step;
+	if (isnan(now) || (steps > 0 && now < first))
+		now = first; /* to the first that may drop something */
 	return set_threshold(app, now + steps * step);
 }
 
