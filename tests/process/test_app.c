@@ -228,6 +228,11 @@ static void a_threshold_over_its_saliencies(void **state)
 	until(measured);
 	assert_true(app_knob_step(app, KNOB_THRESHOLD, +1));
 	expect_knob(KNOB_THRESHOLD, "0.5"); /* nothing is known of them yet */
+	while (app->knob != KNOB_THRESHOLD)
+		app_knob_select(app, +1);
+	char *blind = app_sweep_suggestion(app);
+	assert_string_equal(blind, "threshold-scale quantile threshold 0.25,0.5,0.75");
+	free(blind);
 	until(measured);
 	for (int i = 0; i < app->result->tokens.n_sites; i++) {
 		const struct run_site *s = &app->result->tokens.sites[i];
@@ -237,15 +242,17 @@ static void a_threshold_over_its_saliencies(void **state)
 		}
 	}
 	assert_true(lo < hi);
+	/* From below all of them to the first step that may drop one. */
+	assert_true(app_knob_step(app, KNOB_THRESHOLD, +1));
+	double now = knob_num(&app->knobs, KNOB_THRESHOLD);
+	assert_true(lo > 1 && now > lo && now <= lo + 0.5 + 1e-9);
+	assert_true(app_undo(app));
 	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 1));
 	assert_true(fabs(knob_num(&app->knobs, KNOB_THRESHOLD) - hi) <= 0.25 + 1e-9);
 	/* The range is that of the latest run that has one. */
 	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 0.5));
 	assert_true(fabs(knob_num(&app->knobs, KNOB_THRESHOLD) - (lo + hi) / 2) <=
 		    0.25 + 1e-9);
-	app_knob_select(app, +1); /* the chosen knob */
-	while (app->knob != KNOB_THRESHOLD)
-		app_knob_select(app, +1);
 	char *suggestion = app_sweep_suggestion(app);
 	assert_int_equal(strncmp(suggestion, "threshold off,", 14), 0);
 	const char *at = suggestion + 14;
@@ -257,6 +264,45 @@ static void a_threshold_over_its_saliencies(void **state)
 	free(suggestion);
 	assert_true(app_knob_set_fraction(app, KNOB_THRESHOLD, 0));
 	expect_knob(KNOB_THRESHOLD, "off");
+}
+
+/* The estimate of a threshold that was never measured knows how many tokens it leaves. */
+static void a_threshold_is_estimated(void **state)
+{
+	(void)state;
+	start("encoder-2l:tiny", command, 1);
+	until(measured);
+	double all = app->result->flops.ours;
+	app_pause(app, true);
+	assert_true(app_knob_set(app, KNOB_THRESHOLD, "4.6"));
+	until(estimated);
+	double guess = app->estimate->flops.ours;
+	assert_true(guess < 0.8 * all);
+	app_pause(app, false);
+	until(measured);
+	assert_true(fabs(app->result->flops.ours / guess - 1) < 0.05);
+}
+
+/* ( and ) go through the sliders as they stand, then through the others. */
+static void knobs_in_their_order(void **state)
+{
+	enum knob_id ids[8];
+	(void)state;
+	start("mamba-130m:tiny", command, 1);
+	until(measured);
+	int n = app_sliders(app, ids, 8);
+	assert_true(n >= 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(app->knob, ids[i]);
+		assert_true(app_knob_select(app, +1));
+	}
+	for (int i = 0; i < 3; i++)
+		assert_true(app_knob_select(app, -1));
+	assert_int_equal(app->knob, KNOB_DOWNSAMPLE);
+	/* What is refused leaves no trace to come back to. */
+	assert_false(app_knob_set(app, KNOB_DOWNSAMPLE, "3"));
+	expect_knob(KNOB_DOWNSAMPLE, "1");
+	assert_false(app_undo(app));
 }
 
 static const struct app_setting *find_setting(const struct app_setting *list, int n,
@@ -614,6 +660,8 @@ int main(void)
 		CASE(sliders_of_a_tower),
 		CASE(amounts_take_turns),
 		CASE(a_threshold_over_its_saliencies),
+		CASE(a_threshold_is_estimated),
+		CASE(knobs_in_their_order),
 		CASE(what_was_measured),
 		CASE(a_burst),
 		CASE(cancel_and_pause),
