@@ -35,7 +35,7 @@ static inline void decoding_free(struct decoding *d)
 }
 
 /* Logits of every position up to so many of them; of more, of the last position alone. */
-#define LOGITS_MOST 200000000
+#define LOGITS_MOST (1 << 28) /* 1 GiB: 5338 tokens of 50,280 rows */
 static inline bool logits_of_all(int64_t items, int64_t length, int64_t vocab)
 {
 	return (double)items * (double)length * (double)vocab <= LOGITS_MOST;
