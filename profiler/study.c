@@ -521,7 +521,7 @@ static enum err read_head(const struct json_in *in, struct study *s)
 	return e ? e : check_name(in, s->name);
 }
 
-static void share_text(struct study *s)
+static void spread_text(struct study *s)
 {
 	for (int i = 0; i < s->n_rows; i++)
 		if (!s->rows[i].text)
@@ -553,7 +553,7 @@ static enum err read_study(const json_t *json, const char *what, struct study *s
 		e = read_grid(&in, &shared, s);
 	if (!e && !s->n_rows)
 		e = err_set(ERR_FORMAT, "%s: neither \"rows\" nor a \"grid\"", what);
-	share_text(s);
+	spread_text(s);
 	return e;
 }
 

@@ -336,13 +336,8 @@ static void copy(void *state, const struct app *app, struct str *markdown)
 	struct curve *st = state;
 	const struct curve_rows rows = { st, app };
 	struct table_source source = curve_table(&rows);
-	struct table whole;
-	table_init(&whole);
-	whole.n_columns = source.n_columns;
-	for (int i = 0; i < source.n_columns; i++) /* whether or not it was drawn */
-		whole.width[i] = source.columns[i].width;
 	if (st->data.n)
-		table_markdown(&whole, &source, markdown);
+		table_markdown_whole(&source, markdown);
 }
 
 static void init(void *state)

@@ -399,16 +399,11 @@ static void copy(void *state, const struct app *app, struct str *markdown)
 {
 	struct shares *st = state;
 	struct shares_shown s;
-	struct table whole;
 	if (!shares_rebuild(st, app, &s))
 		return;
 	const struct shares_rows rows = { st, &s };
 	struct table_source source = shares_table(&rows);
-	table_init(&whole);
-	whole.n_columns = source.n_columns;
-	for (int i = 0; i < source.n_columns; i++)
-		whole.width[i] = source.columns[i].width;
-	table_markdown(&whole, &source, markdown);
+	table_markdown_whole(&source, markdown);
 	shares_release(&s);
 }
 

@@ -279,15 +279,10 @@ static enum reaction on_request(void *state, struct app *app, enum request reque
 static void copy(void *state, const struct app *app, struct str *markdown)
 {
 	struct ssm_shown s;
-	struct table whole;
 	if (!rebuild(state, app, &s))
 		return;
 	struct table_source source = source_of(&s);
-	table_init(&whole);
-	whole.n_columns = N_COLUMNS;
-	for (int i = 0; i < N_COLUMNS; i++)
-		whole.width[i] = columns[i].width;
-	table_markdown(&whole, &source, markdown);
+	table_markdown_whole(&source, markdown);
 }
 
 static void init(void *state)

@@ -437,11 +437,7 @@ static void copy(void *state, const struct app *app, struct str *markdown)
 	if (!st->n)
 		return;
 	struct table_source source = source_of(st, &rows);
-	struct table whole;
-	table_init(&whole);
-	for (int i = 0; i < source.n_columns; i++)
-		whole.width[i] = 1; /* all of them */
-	table_markdown(&whole, &source, markdown);
+	table_markdown_whole(&source, markdown);
 }
 
 static void init(void *state)

@@ -409,16 +409,11 @@ static enum reaction on_mouse(void *state, struct app *app, const struct key *ke
 static void copy(void *state, const struct app *app, struct str *markdown)
 {
 	const struct run *run = app_shown(app);
-	struct table whole;
 	(void)state;
 	if (!count_sites(run))
 		return;
 	struct table_source source = source_of(run);
-	table_init(&whole);
-	whole.n_columns = N_COLUMNS;
-	for (int i = 0; i < N_COLUMNS; i++)
-		whole.width[i] = columns[i].width;
-	table_markdown(&whole, &source, markdown);
+	table_markdown_whole(&source, markdown);
 }
 
 static void init(void *state)

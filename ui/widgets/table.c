@@ -233,3 +233,13 @@ void table_markdown(const struct table *t, const struct table_source *s, struct 
 		str_add(out, "\n");
 	}
 }
+
+void table_markdown_whole(const struct table_source *s, struct str *out)
+{
+	struct table whole;
+	table_init(&whole);
+	whole.n_columns = s->n_columns;
+	for (int i = 0; i < s->n_columns; i++)
+		whole.width[i] = 1;
+	table_markdown(&whole, s, out);
+}

@@ -59,6 +59,8 @@ int table_title_at(const struct table *, int x, int y);
 /* The next column to sort by: those shown, from first_sort around, then none. */
 void table_next_sort(struct table *);
 bool table_sort_by(struct table *, const struct table_source *, const char *title);
+/* The columns that are shown; all of them. */
 void table_markdown(const struct table *, const struct table_source *, struct str *out);
+void table_markdown_whole(const struct table_source *, struct str *out);
 
 #endif
