@@ -18,15 +18,10 @@ static int32_t next_token(const struct tensor *logits)
 	return best;
 }
 
-/* A pass that leaves behind what decoding goes on from. */
+/* And the first token after what is there. */
 static enum err prefill(struct setting *s, struct decoding *state, int32_t *next)
 {
-	struct input with = *s->input;
-	const struct input *plain = s->input;
-	with.state = state;
-	s->input = &with;
-	enum err e = setting_pass(s, false, NULL);
-	s->input = plain;
+	enum err e = setting_prefill(s, state);
 	if (!e)
 		*next = next_token(&s->out.token_logits);
 	return e;
@@ -36,12 +31,7 @@ static enum err step(struct setting *s, struct arena *arena, struct decoding *st
 		     int32_t token, int32_t *next, double *ns)
 {
 	struct outputs out = { 0 };
-	struct pass p = { .backend = s->backend,
-			  .self = s->backend_self,
-			  .arena = arena,
-			  .dtype = s->model->dtype,
-			  .still_wanted = s->still_wanted,
-			  .still_ctx = s->ctx };
+	struct pass p = setting_beside(s, arena);
 	arena_reset(arena, 0);
 	int64_t start = clock_now_ns();
 	s->model->family->decode(&p, s->model, state, token, &out);
@@ -58,10 +48,7 @@ static enum err room_for_step(const struct setting *s, struct decoding *state,
 {
 	struct arena dry;
 	struct outputs out = { 0 };
-	arena_init_dry(&dry);
-	struct pass p = { .backend = backend_by_name("dry"),
-			  .arena = &dry,
-			  .dtype = s->model->dtype };
+	struct pass p = setting_dry_beside(s, &dry);
 	s->model->family->decode(&p, s->model, state, 0, &out);
 	enum err e = pass_end(&p);
 	return e ? e : arena_init(arena, dry.peak);

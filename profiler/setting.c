@@ -142,3 +142,34 @@ enum err setting_pass(struct setting *s, bool watched, int64_t *wall_ns)
 		*wall_ns = end - start;
 	return e;
 }
+
+struct pass setting_beside(const struct setting *s, struct arena *arena)
+{
+	return (struct pass){
+		.backend = s->backend,
+		.self = s->backend_self,
+		.arena = arena,
+		.dtype = s->model->dtype,
+		.still_wanted = s->still_wanted,
+		.still_ctx = s->ctx,
+	};
+}
+
+struct pass setting_dry_beside(const struct setting *s, struct arena *arena)
+{
+	arena_init_dry(arena);
+	return (struct pass){ .backend = backend_by_name("dry"),
+			      .arena = arena,
+			      .dtype = s->model->dtype };
+}
+
+enum err setting_prefill(struct setting *s, struct decoding *state)
+{
+	struct input with = *s->input;
+	const struct input *plain = s->input;
+	with.state = state;
+	s->input = &with;
+	enum err e = setting_pass(s, false, NULL);
+	s->input = plain;
+	return e;
+}

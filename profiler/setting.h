@@ -31,6 +31,13 @@ enum err setting_init(struct setting *, const struct model *, const struct backe
 		      const struct knobs *) MUST_CHECK;
 void setting_release(struct setting *);
 
+/* A pass of this setting on another arena, not watched: for steps beside it; and one that
+ * computes nothing, on an arena without memory. */
+struct pass setting_beside(const struct setting *, struct arena *);
+struct pass setting_dry_beside(const struct setting *, struct arena *);
+/* A pass that leaves behind, in `state`, what decoding goes on from. */
+enum err setting_prefill(struct setting *, struct decoding *state) MUST_CHECK;
+
 /* One forward pass; watched: with spans. *wall_ns, unless NULL, is its duration. */
 enum err setting_pass(struct setting *, bool watched, int64_t *wall_ns) MUST_CHECK;
 

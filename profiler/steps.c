@@ -11,17 +11,6 @@ static struct tensor last_row(const struct input *in)
 			 DIMS(1, 1, tensor_cols(s)));
 }
 
-static enum err prefill(struct setting *s, struct decoding *state)
-{
-	struct input with = *s->input;
-	const struct input *plain = s->input;
-	with.state = state;
-	s->input = &with;
-	enum err e = setting_pass(s, false, NULL);
-	s->input = plain;
-	return e;
-}
-
 static enum err step(const struct setting *s, struct pass p, struct decoding *state,
 		     double *ns)
 {
@@ -39,9 +28,7 @@ static enum err room_for_step(const struct setting *s, struct decoding *state,
 {
 	struct arena dry;
 	double ns;
-	arena_init_dry(&dry);
-	const struct pass p = { .backend = backend_by_name("dry"), .arena = &dry };
-	enum err e = step(s, p, state, &ns);
+	enum err e = step(s, setting_dry_beside(s, &dry), state, &ns);
 	return e ? e : arena_init(arena, dry.peak);
 }
 
@@ -49,17 +36,12 @@ static enum err walk(struct setting *s, struct decoding *state, struct arena *ar
 		     struct run *run)
 {
 	double ns[STEPS];
-	enum err e = prefill(s, state);
+	enum err e = setting_prefill(s, state);
 	double bytes = state->bytes;
-	const struct pass p = { .backend = s->backend,
-				.self = s->backend_self,
-				.arena = arena,
-				.still_wanted = s->still_wanted,
-				.still_ctx = s->ctx };
 	if (!e)
 		e = room_for_step(s, state, arena);
 	for (int i = 0; !e && i < STEPS; i++)
-		e = step(s, p, state, &ns[i]);
+		e = step(s, setting_beside(s, arena), state, &ns[i]);
 	if (e)
 		return e;
 	run->generated.prompt_tokens = (double)s->input->sequence.dim[1];

@@ -173,14 +173,9 @@ static void text_forward(struct pass *p, const struct model *m, const struct inp
 
 static const char *text_why_not(enum knob_id id)
 {
-	switch (id) {
-	case KNOB_METHOD:
-	case KNOB_KEEP:
-	case KNOB_MERGE_R:
-	case KNOB_PRUNE_AT:
-	case KNOB_SUMMARY:
-	case KNOB_THRESHOLD:
+	if (knob_takes_tokens(id))
 		return "a text tower drops no tokens";
+	switch (id) {
 	case KNOB_DOWNSAMPLE:
 	case KNOB_MRSS:
 		return "a transformer has no scan to run at a coarser resolution";

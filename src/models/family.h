@@ -195,6 +195,15 @@ struct family {
 	(KNOB_BIT(KNOB_DTYPE) | KNOB_BIT(KNOB_BATCH) | KNOB_BIT(KNOB_SEED) |             \
 	 KNOB_BIT(KNOB_THREADS) | KNOB_BIT(KNOB_GEMM) | KNOB_BIT(KNOB_DEVICE))
 
+/* That drop or merge tokens: what a family whose tokens all stay has one reason against.
+ */
+static inline bool knob_takes_tokens(enum knob_id id)
+{
+	return KNOB_BIT(id) & (KNOB_BIT(KNOB_METHOD) | KNOB_BIT(KNOB_KEEP) |
+			       KNOB_BIT(KNOB_MERGE_R) | KNOB_BIT(KNOB_PRUNE_AT) |
+			       KNOB_BIT(KNOB_SUMMARY) | KNOB_BIT(KNOB_THRESHOLD));
+}
+
 extern const struct family *const families[]; /* NULL-terminated */
 
 /* Whether the family is the one for this kind of input: texts are a prompt too. */

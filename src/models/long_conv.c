@@ -279,14 +279,9 @@ static void conv_forward(struct pass *p, const struct model *m, const struct inp
 
 static const char *conv_why_not(enum knob_id id)
 {
-	switch (id) {
-	case KNOB_METHOD:
-	case KNOB_KEEP:
-	case KNOB_MERGE_R:
-	case KNOB_PRUNE_AT:
-	case KNOB_SUMMARY:
-	case KNOB_THRESHOLD:
+	if (knob_takes_tokens(id))
 		return "a convolution reads every token";
+	switch (id) {
 	case KNOB_DOWNSAMPLE:
 	case KNOB_MRSS:
 		return "a convolution has no scan to run at a coarser resolution";

@@ -268,14 +268,9 @@ static enum err mamba_shape(const struct model *m, const struct input_facts *fac
 
 static const char *mamba_why_not(enum knob_id id)
 {
-	switch (id) {
-	case KNOB_METHOD:
-	case KNOB_KEEP:
-	case KNOB_MERGE_R:
-	case KNOB_PRUNE_AT:
-	case KNOB_SUMMARY:
-	case KNOB_THRESHOLD:
+	if (knob_takes_tokens(id))
 		return "a scan reads every token";
+	switch (id) {
 	case KNOB_FUSED_QKV:
 		return "there is no attention";
 	case KNOB_IMAGE_SIZE:

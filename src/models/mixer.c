@@ -25,14 +25,9 @@ struct tensor mixer_rows(struct tensor t, int64_t b, int64_t first, int64_t n)
 
 const char *mixer_why_not(enum knob_id id)
 {
-	switch (id) {
-	case KNOB_METHOD:
-	case KNOB_KEEP:
-	case KNOB_MERGE_R:
-	case KNOB_PRUNE_AT:
-	case KNOB_SUMMARY:
-	case KNOB_THRESHOLD:
+	if (knob_takes_tokens(id))
 		return "a mixer reads every row";
+	switch (id) {
 	case KNOB_IMAGE_SIZE:
 		return "its input is a sequence";
 	default:

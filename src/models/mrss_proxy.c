@@ -258,14 +258,9 @@ static void proxy_forward(struct pass *p, const struct model *m, const struct in
 
 static const char *proxy_why_not(enum knob_id id)
 {
-	switch (id) {
-	case KNOB_METHOD:
-	case KNOB_KEEP:
-	case KNOB_MERGE_R:
-	case KNOB_PRUNE_AT:
-	case KNOB_SUMMARY:
-	case KNOB_THRESHOLD:
+	if (knob_takes_tokens(id))
 		return "it keeps every token, and runs at a coarser resolution instead";
+	switch (id) {
 	case KNOB_FUSED_QKV:
 		return "it has no attention";
 	case KNOB_IMAGE_SIZE:

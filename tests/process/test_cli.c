@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "proc.h"
+#include "result.h"
 #include "profiler/metric.h"
 #include "sessions/store.h"
 #include "tensor/safetensors.h"
@@ -155,24 +156,6 @@ static json_t *output(void)
 	assert_non_null(o);
 	assert_int_equal(p.read_to, p.out_text.len);
 	return o;
-}
-
-/* "wall.p50_ns" of an object; NULL where a part of the path is missing. */
-static const json_t *at(const json_t *o, const char *path)
-{
-	char key[64];
-	const char *dot = strchr(path, '.');
-	snprintf(key, sizeof(key), "%.*s", dot ? (int)(dot - path) : 63, path);
-	const json_t *v = json_object_get(o, key);
-	return v && dot ? at(v, dot + 1) : v;
-}
-
-static double num(const json_t *o, const char *path)
-{
-	const json_t *v = at(o, path);
-	if (!json_is_number(v))
-		fail_msg("%s is not a number", path);
-	return json_number_value(v);
 }
 
 static const char *text(const json_t *o, const char *path)

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "proc.h"
+#include "result.h"
 
 #define MODEL "-m", "mamba-130m:tiny"
 #define QUICK MODEL, "--no-store", "--samples", "1", "--warmup", "0", "--threads", "1"
@@ -25,24 +26,6 @@ static int tear_down(void **state)
 	proc_release(&p);
 	temp_dir_remove(dir);
 	return 0;
-}
-
-static json_t *at(json_t *o, const char *path)
-{
-	char part[64];
-	for (const char *s = path; o && *s; s += *s == '.') {
-		size_t n = strcspn(s, ".");
-		snprintf(part, sizeof(part), "%.*s", (int)n, s);
-		o = json_object_get(o, part);
-		s += n;
-	}
-	return o;
-}
-
-static double num(json_t *o, const char *path)
-{
-	json_t *v = at(o, path);
-	return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
 #define RUN(...)                                                                         \

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "proc.h"
+#include "result.h"
 #include "tensor/safetensors.h"
 
 #define MODEL "-m", "qwen2-vl-2b:tiny"
@@ -12,24 +13,6 @@
 #define TEXT "--text", "a cat on a mat"
 
 static struct proc p;
-
-static json_t *at(json_t *o, const char *path)
-{
-	char part[64];
-	for (const char *s = path; o && *s; s += *s == '.') {
-		size_t n = strcspn(s, ".");
-		snprintf(part, sizeof(part), "%.*s", (int)n, s);
-		o = json_object_get(o, part);
-		s += n;
-	}
-	return o;
-}
-
-static double num(json_t *o, const char *path)
-{
-	json_t *v = at(o, path);
-	return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
 
 #define RUN(...)                                                                         \
 	run((const char *const[]){ program(), QUICK, __VA_ARGS__, "--json", NULL })
@@ -41,13 +24,17 @@ static json_t *run(const char *const *argv)
 	return proc_line(&p);
 }
 
-static double cosine_of(json_t *o, const char *path)
+/* Of a layer; NaN: it has none. */
+static double cosine_of(const json_t *o, const char *path)
 {
-	json_t *l;
+	const json_t *l;
 	size_t i;
-	json_array_foreach(at(o, "layers"), i,
-			   l) if (!strcmp(json_string_value(at(l, "path")),
-					  path)) return num(l, "cosine");
+	json_array_foreach(at(o, "layers"), i, l)
+	{
+		if (strcmp(json_string_value(at(l, "path")), path) != 0)
+			continue;
+		return json_is_null(at(l, "cosine")) ? (double)NAN : num(l, "cosine");
+	}
 	fail_msg("no layer %s", path);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "proc.h"
+#include "result.h"
 #include "tensor/safetensors.h"
 
 #define QUICK "--samples", "1", "--warmup", "0", "--threads", "1"
@@ -81,15 +82,6 @@ static json_t *run(const char *const *argv)
 }
 #define RUN(...)                                                                         \
 	run((const char *const[]){ program(), "run", QUICK, "--json", __VA_ARGS__, NULL })
-
-static const json_t *at(const json_t *o, const char *path)
-{
-	char key[64];
-	const char *dot = strchr(path, '.');
-	snprintf(key, sizeof(key), "%.*s", dot ? (int)(dot - path) : 63, path);
-	const json_t *v = json_object_get(o, key);
-	return v && dot ? at(v, dot + 1) : v;
-}
 
 static void same_text(const json_t *o, const char *path, const char *want)
 {

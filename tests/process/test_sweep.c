@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "proc.h"
+#include "result.h"
 
 #define TINY "clip-vit-b32:tiny"
 #define QUICK "-m", TINY, "--samples", "2", "--warmup", "1", "--threads", "1"
@@ -143,22 +144,6 @@ static void lines_release(struct lines *l)
 	for (int i = 0; i < l->n; i++)
 		json_decref(l->line[i]);
 	l->n = 0;
-}
-
-static const json_t *at(const json_t *o, const char *key)
-{
-	char part[64];
-	const char *dot = strchr(key, '.');
-	snprintf(part, sizeof(part), "%.*s", dot ? (int)(dot - key) : 63, key);
-	const json_t *v = json_object_get(o, part);
-	return v && dot ? at(v, dot + 1) : v;
-}
-
-static double num(const json_t *o, const char *key)
-{
-	if (!json_is_number(at(o, key)))
-		fail_msg("%s is not a number", key);
-	return json_number_value(at(o, key));
 }
 
 static const char *text(const json_t *o, const char *key)
